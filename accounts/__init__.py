@@ -1,0 +1,1 @@
+"""Who is who: organizations, members, roles, and the audit log."""

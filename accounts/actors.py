@@ -1,0 +1,64 @@
+"""Who does something, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models import AuditEntry, Organization, User
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the caller's address; X-Forwarded-For counts only as far as our own proxies wrote it."""
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            return hops[-settings.TRUSTED_PROXIES]
+    return request.META.get("REMOTE_ADDR") or None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody, or something, that changes things."""
+
+    name: str
+    user: User | None = None
+    address: str | None = None
+    request_id: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Actor:
+        """Return the logged-in person behind a page's request."""
+        user = request.user
+        assert isinstance(user, User)  # noqa: S101  pages that change things need a login
+        return cls(str(user), user, client_address(request), getattr(request, "request_id", ""))
+
+    def record(
+        self,
+        action: str,
+        *,
+        organization: Organization | UUID,
+        target: object,
+        source_id: UUID | None = None,
+        before: dict[str, object] | None = None,
+        after: dict[str, object] | None = None,
+    ) -> None:
+        """Write one line of the audit log, in the transaction of the change. The caller masks secrets."""
+        AuditEntry.objects.create(
+            organization_id=organization.pk if isinstance(organization, Organization) else organization,
+            source_id=source_id,
+            user=self.user,
+            actor=self.name[:250],
+            action=action,
+            target=str(target)[:250],
+            before=before or {},
+            after=after or {},
+            address=self.address,
+            request_id=self.request_id,
+        )
+
+
+SYSTEM = Actor("Leadwire")

@@ -1,0 +1,39 @@
+"""Identifiers: UUIDv7 inside, short prefixed strings at the edge."""
+
+import os
+import time
+from uuid import UUID
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, so that ids survive being read aloud
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+ENCODED_LENGTH = 26
+
+
+def uuid7() -> UUID:
+    """Return a new UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds << 80) | random
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    return UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))
+
+
+def encode(prefix: str, value: UUID) -> str:
+    """Return `value` as it is shown outside: `lead_01j...`. It sorts like the UUID, so by time."""
+    number = value.int
+    characters = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(characters)}"
+
+
+def decode(prefix: str, text: str) -> UUID | None:
+    """Return the UUID behind an outside id, or None when `text` is not an id with this prefix."""
+    head, _, body = text.partition("_")
+    if head != prefix or len(body) != ENCODED_LENGTH:
+        return None
+    number = 0
+    for character in body:
+        value = _VALUES.get(character)
+        if value is None:
+            return None
+        number = (number << 5) | value
+    return UUID(int=number) if number < 1 << 128 else None

@@ -1,0 +1,36 @@
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import Membership, User
+
+SESSION_KEY = "organization"
+
+
+class CurrentMembership:
+    """Say which organization's lists a page shows: the one chosen last, else the person's first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.membership = SimpleLazyObject(lambda: current_membership(request))  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def memberships(user: User) -> list[Membership]:
+    """Return the person's memberships, read once for each request."""
+    if not hasattr(user, "_memberships"):
+        user._memberships = list(Membership.objects.of(user))  # type: ignore[attr-defined]
+    return user._memberships  # type: ignore[attr-defined,no-any-return]
+
+
+def current_membership(request: HttpRequest) -> Membership | None:
+    if not isinstance(request.user, User):
+        return None
+    timezone.activate(request.user.time_zone)
+    mine = memberships(request.user)
+    chosen = request.session.get(SESSION_KEY)
+    return next((one for one in mine if str(one.organization_id) == chosen), mine[0] if mine else None)

@@ -1,0 +1,59 @@
+"""What holds for every request, pages and API alike."""
+
+import logging
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from integrations.problems import problem
+
+logger = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+RETRY_AFTER_SECONDS = 2
+
+
+class RequestId:
+    """Give every request an id, the caller's own if it is sane, and say it in the answer and in each log line."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked = request.headers.get("X-Request-Id", "")
+        request.request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else uuid4().hex  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class Unavailable:
+    """A database that restarts, is full or makes us wait too long is 503: the caller should come back."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        except (OperationalError, InterfaceError) as error:
+            return self.process_exception(request, error) or HttpResponse(status=503)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.warning("database unavailable: %s", exception)
+        return unavailable(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    response = problem(request, 503, "service.unavailable", "The database is not available right now. Try again.")
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

@@ -1,0 +1,108 @@
+"""Conversations: threads with one lead on one source."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.ids import encode, uuid7
+from accounts.models import Organization, User
+from integrations.access import ReachQuerySet
+from integrations.models import ChannelConnection, Source
+from leads.models import Lead
+
+REOPENS_WITHIN = timedelta(days=14)
+TITLE_LENGTH = 300
+
+
+def make_reply_token() -> str:
+    """Return 128 random bits as lower-case hex: mail servers may change the case of a local part."""
+    return secrets.token_hex(16)
+
+
+class ConversationQuerySet(ReachQuerySet["Conversation"]):
+    def open(self) -> Self:
+        return self.filter(closed_at=None)
+
+    def closed(self) -> Self:
+        return self.exclude(closed_at=None)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-last_message_at", "-id")
+
+    def waiting(self) -> Self:
+        """Conversations in which the lead spoke last."""
+        return self.open().exclude(waiting_since=None)
+
+
+class Conversation(models.Model):
+    """A thread with one lead on one source: open or closed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The keys are composite in the database, with the organization: see the SQL migration.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    lead = models.ForeignKey(
+        Lead, on_delete=models.PROTECT, related_name="conversations", db_constraint=False, db_index=False
+    )
+    title = models.CharField(max_length=TITLE_LENGTH)
+    reply_token = models.CharField(max_length=32, unique=True, default=make_reply_token, editable=False)
+    sequence = models.BigIntegerField(default=0)  # the number of its newest event
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    unread_at = models.DateTimeField(null=True, blank=True)  # an inbound message nobody has looked at
+    waiting_since = models.DateTimeField(null=True, blank=True)  # the oldest unanswered inbound message
+    connection = models.ForeignKey(  # of its last message
+        ChannelConnection, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_message_at = models.DateTimeField(default=timezone.now)
+    last_message_id = models.UUIDField(null=True)
+    last_words = models.CharField(max_length=160, blank=True)
+    last_direction = models.CharField(max_length=10, blank=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "-last_message_at", "-id"], name="conversation_newest"),
+            models.Index(fields=["source", "-last_message_at", "-id"], name="conversation_newest_of_source"),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                condition=models.Q(closed_at=None),
+                name="conversation_newest_open",
+            ),
+            models.Index(fields=["lead", "-last_message_at", "-id"], name="conversation_of_lead"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def public_id(self) -> str:
+        return encode("conv", self.pk)
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def is_unread(self) -> bool:
+        return self.unread_at is not None
+
+    @property
+    def reply_address(self) -> str:
+        """Where the lead's mail program sends an answer; who knows it may write into this conversation."""
+        return f"reply+{self.reply_token}@{settings.MAIL_DOMAIN}"
+
+    @property
+    def may_reopen(self) -> bool:
+        """True when a message of the lead reopens this conversation instead of starting another."""
+        return self.closed_at is None or timezone.now() - self.closed_at < REOPENS_WITHIN

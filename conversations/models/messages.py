@@ -1,0 +1,135 @@
+"""Messages, and the raw mails that some of them came from."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.ids import encode, uuid7
+from accounts.models import Organization, User
+from conversations.models.conversations import Conversation
+from integrations.access import ReachQuerySet
+from integrations.models import ChannelConnection, Source
+from leads.models import Lead
+
+
+class MessageQuerySet(ReachQuerySet["Message"]):
+    pass
+
+
+class Message(models.Model):
+    """One entry of a conversation."""
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound", "From the lead"
+        OUTBOUND = "outbound", "To the lead"
+
+    class Kind(models.TextChoices):
+        MESSAGE = "message", "Message"
+        NOTE = "note", "Note for the team"
+
+    class Author(models.TextChoices):
+        LEAD = "lead", "Lead"
+        STAFF = "staff", "Team"
+        API = "api", "API"
+        AUTOMATION = "automation", "Automatic"
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", "Received"
+        QUEUED = "queued", "Waiting to be sent"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        READ = "read", "Read"
+        FAILED = "failed", "Not sent"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The keys are composite in the database, with the organization: see the SQL migration.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.PROTECT, related_name="messages", db_constraint=False, db_index=False
+    )
+    connection = models.ForeignKey(
+        ChannelConnection, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.MESSAGE)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    author = models.CharField(max_length=10, choices=Author.choices)
+    author_name = models.CharField(max_length=250, blank=True)
+    author_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    content = models.TextField()
+    folded = models.TextField(blank=True)  # quotes and signature of a mail, shown on demand
+    status = models.CharField(max_length=10, choices=Status.choices)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    external_id = models.CharField(max_length=998, blank=True)  # Message-ID of mail (RFC 5322, 2.1.1 bounds a line)
+    is_automatic = models.BooleanField(default=False)  # a bounce or an automatic answer, not the lead's words
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "external_id"],
+                condition=models.Q(direction="inbound") & ~models.Q(external_id=""),
+                name="message_once",
+            )
+        ]
+        indexes = [models.Index(fields=["conversation", "-id"], name="message_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return encode("msg", self.pk)
+
+    @property
+    def is_note(self) -> bool:
+        return self.kind == self.Kind.NOTE
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.direction == self.Direction.INBOUND
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status == self.Status.FAILED
+
+
+class InboundMail(models.Model):
+    """A mail as it came in, whole, before anybody made sense of it."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", "Not yet read"
+        MESSAGE = "message", "Became a message"
+        AUTOMATIC = "automatic", "A bounce or an automatic answer"
+        REPEATED = "repeated", "Was here before"
+        UNREADABLE = "unreadable", "Could not be read"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(ChannelConnection, on_delete=models.PROTECT, related_name="+")
+    envelope_from = models.CharField(max_length=320, blank=True)
+    envelope_to = models.CharField(max_length=320)
+    header_id = models.CharField(max_length=998, blank=True)  # Message-ID, else a digest of the mail
+    raw = models.BinaryField()
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.WAITING)
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "-id"], name="mail_newest")]
+
+    def __str__(self) -> str:
+        return self.header_id or str(self.pk)

@@ -1,0 +1,28 @@
+"""The types of events that webhooks carry."""
+
+from django.db import models
+
+
+class EventType(models.TextChoices):
+    LEAD_CREATED = "lead.created", "A lead arrives"
+    LEAD_UPDATED = "lead.updated", "A lead's details change"
+    LEAD_CONTACT_CAPTURED = "lead.contact_captured", "A phone number or email becomes known"
+    LEAD_OPTED_OUT = "lead.opted_out", "A lead no longer wants messages"
+    MESSAGE_RECEIVED = "message.received", "A message of a lead arrives"
+    MESSAGE_SENT = "message.sent", "A message was taken by the provider"
+    MESSAGE_DELIVERED = "message.delivered", "A message reached the lead"
+    MESSAGE_FAILED = "message.failed", "A message could not be sent"
+    MESSAGE_BOUNCED = "message.bounced", "A mail came back"
+    CONVERSATION_OPENED = "conversation.opened", "A conversation opens"
+    CONVERSATION_CLOSED = "conversation.closed", "A conversation closes"
+    WEBHOOK_TEST = "webhook.test", "Test webhook"
+    WEBHOOK_DISABLED = "webhook.disabled", "A webhook was stopped"
+
+
+NOT_CHOOSABLE = (EventType.WEBHOOK_TEST, EventType.WEBHOOK_DISABLED)
+CHOOSABLE = [event_type for event_type in EventType if event_type not in NOT_CHOOSABLE]
+
+
+def DEFAULT_TYPES() -> list[str]:  # noqa: N802  the default of a column, a constant in all but name
+    """What a REST Webhook card sends before anybody chose."""
+    return [EventType.LEAD_CREATED.value, EventType.LEAD_CONTACT_CAPTURED.value, EventType.MESSAGE_RECEIVED.value]

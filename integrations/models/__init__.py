@@ -1,0 +1,29 @@
+from integrations.models.cards import Card, LeadReplyApi, RestWebhook
+from integrations.models.channels import ChannelConnection
+from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
+from integrations.models.log import ApiCall, Attempt, Event, IdempotencyKey, OnceUsed, RateWindow
+from integrations.models.outbox import Delivery, Dispatch, Job, Lane, Work
+from integrations.models.sources import Source, SourceAccess
+
+__all__ = [
+    "ApiCall",
+    "ApiToken",
+    "Attempt",
+    "Card",
+    "ChannelConnection",
+    "Delivery",
+    "Dispatch",
+    "Event",
+    "IdempotencyKey",
+    "Job",
+    "Lane",
+    "LeadReplyApi",
+    "OnceUsed",
+    "RateWindow",
+    "ReplyKey",
+    "RestWebhook",
+    "Source",
+    "SourceAccess",
+    "WebhookSecret",
+    "Work",
+]

@@ -1,0 +1,138 @@
+"""Credentials. What we only verify is kept as a hash, what we must send is encrypted."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from accounts.ids import uuid7
+from accounts.models import Membership, Organization, User
+from integrations.models.cards import LeadReplyApi, RestWebhook
+from integrations.secrets import LAST_FOUR, PREFIX_SHOWN, SecretField, digest
+
+
+class HashedKey(models.Model):
+    """A key that callers show us."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    digest = models.BinaryField(unique=True, editable=False)
+    prefix = models.CharField(max_length=12, editable=False)
+    last_four = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…{self.last_four}"
+
+    def take(self, key: str) -> Self:
+        """Keep what may be kept of a new key."""
+        self.digest, self.prefix, self.last_four = digest(key), key[:PREFIX_SHOWN], key[-LAST_FOUR:]
+        return self
+
+
+class EndingQuerySet(models.QuerySet[models.Model]):
+    def live(self) -> Self:
+        return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=timezone.now()))
+
+
+class ReplyKey(HashedKey):
+    """The secret key of a Lead Reply API card. `ends_at` is set while a newer one overlaps it."""
+
+    card = models.ForeignKey(LeadReplyApi, on_delete=models.CASCADE, related_name="keys")
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EndingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["card"], condition=models.Q(ends_at=None), name="reply_key_one_current"),
+            models.UniqueConstraint(
+                fields=["card"], condition=models.Q(ends_at__isnull=False), name="reply_key_one_overlapping"
+            ),
+        ]
+
+
+class WebhookSecret(models.Model):
+    """The two secrets of a REST Webhook card. Neither can be derived from the other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.ForeignKey(RestWebhook, on_delete=models.CASCADE, related_name="secrets")
+    header_secret = SecretField(editable=False)
+    signing_secret = SecretField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    header_ended_at = models.DateTimeField(null=True, blank=True)  # "switch now" was pressed in the overlap
+
+    objects = EndingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["card"], condition=models.Q(ends_at=None), name="secret_one_current"),
+            models.UniqueConstraint(
+                fields=["card"], condition=models.Q(ends_at__isnull=False), name="secret_one_overlapping"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"secrets of {self.card_id}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def live(self) -> Self:
+        return self.filter(revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
+
+    def visible_to(self, viewer: User) -> Self:
+        """Owners see all tokens of their organization, managers those that they made."""
+        from accounts.middleware import memberships
+        from accounts.models import Right
+
+        mine = memberships(viewer)
+        own = [one.organization_id for one in mine if one.may(Right.OWN)]
+        made = [one.pk for one in mine if one.may(Right.CONFIGURE)]
+        return self.filter(models.Q(organization__in=own) | models.Q(maker__in=made))
+
+
+class ApiToken(HashedKey):
+    """A credential with scopes, for everything beyond one source's replies."""
+
+    class Kind(models.TextChoices):
+        STAFF = "staff", "Staff"
+        APP = "app", "App"
+        DIRECTORY = "directory", "Directory"
+
+    class Scope(models.TextChoices):
+        LEADS_READ = "leads:read", "Read leads"
+        LEADS_WRITE = "leads:write", "Read and create leads"
+
+    PREFIXES = {Kind.STAFF: "lws_", Kind.APP: "lwa_", Kind.DIRECTORY: "lwd_"}
+
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.APP)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Its limit to sources is its maker's, looked up at each use; a membership that ended keeps its limit.
+    maker = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True, related_name="tokens")
+    name = models.CharField(max_length=100)
+    scopes = ArrayField(models.CharField(max_length=40, choices=Scope.choices))
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        indexes = [models.Index(fields=["organization", "-id"], name="token_newest")]
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+__all__ = ["ApiToken", "ReplyKey", "WebhookSecret"]

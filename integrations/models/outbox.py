@@ -1,0 +1,137 @@
+"""The outbox: PostgreSQL is the queue of record.
+
+A work row says what is still to do. It is written in the business transaction and removed when it is done; what
+happened stays in the attempts. `next_attempt_at` is the only clock: a claim moves it to the end of its lease, so that
+the work of a killed worker becomes due again by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.ids import uuid7
+from integrations.access import ReachQuerySet
+
+
+class Lane(models.Model):
+    """What one endpoint or one channel connection has to do, kept apart so that a dead one delays nobody else."""
+
+    class Kind(models.TextChoices):
+        WEBHOOK = "webhook", "Webhook"
+        CHANNEL = "channel", "Channel"
+
+    IN_FLIGHT = {Kind.WEBHOOK: 32, Kind.CHANNEL: 4}
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    max_in_flight = models.PositiveSmallIntegerField(default=32)
+    # Never NULL and never more than a few seconds ahead of the first row that is due: see outbox/claims.py.
+    next_due_at = models.DateTimeField(db_default=Now())
+    idle_rounds = models.PositiveSmallIntegerField(default=0)
+    held_at = models.DateTimeField(null=True, blank=True)  # switched off by a person: what waits is kept
+    stopped_at = models.DateTimeField(null=True, blank=True)  # stopped by us
+    stopped_because = models.CharField(max_length=300, blank=True)
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["kind", "next_due_at"],
+                condition=models.Q(held_at=None, stopped_at=None),
+                name="lane_due",
+            )
+        ]
+
+
+class Work(models.Model):
+    """A narrow row: something that one lane has still to do."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    # Rows of one lane and order key go out one after the other; only the first has a next_attempt_at.
+    order_key = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=Now())
+    claim = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(
+                fields=["lane", "next_attempt_at", "id"],
+                condition=models.Q(next_attempt_at__isnull=False),
+                name="%(class)s_due",
+            ),
+            models.Index(
+                fields=["lane", "order_key", "id"], condition=models.Q(order_key__isnull=False), name="%(class)s_order"
+            ),
+            models.Index(fields=["lane"], condition=models.Q(claim__isnull=False), name="%(class)s_in_flight"),
+        ]
+
+
+class DeliveryQuerySet(ReachQuerySet["Delivery"]):
+    pass
+
+
+class Delivery(Work):
+    """One event on its way to one endpoint. The row exists while the delivery is open."""
+
+    GIVES_UP_AFTER = timedelta(days=5)
+
+    organization_id = models.UUIDField()
+    source_id = models.UUIDField()
+    event_id = models.UUIDField()
+    event_type = models.CharField(max_length=40)  # as this endpoint sees it: its card's options may rename an arrival
+    is_test = models.BooleanField(default=False)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta(Work.Meta):
+        abstract = False
+        verbose_name_plural = "deliveries"
+        indexes = [*Work.Meta.indexes, models.Index(fields=["source_id", "-id"], name="delivery_of_source")]
+
+
+class Dispatch(Work):
+    """An outbound message on its way to its channel. Its id is the message's id."""
+
+    organization_id = models.UUIDField()
+    source_id = models.UUIDField()
+
+    class Meta(Work.Meta):
+        abstract = False
+        verbose_name_plural = "dispatches"
+        indexes = [*Work.Meta.indexes]
+
+
+class Job(models.Model):
+    """Background work that is neither a delivery nor a message: a notification to the team, for instance."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "Scheduled"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization_id = models.UUIDField()
+    category = models.CharField(max_length=40)
+    subject_id = models.UUIDField()
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.SCHEDULED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=Now())
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due"
+            )
+        ]

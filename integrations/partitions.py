@@ -1,0 +1,80 @@
+"""Monthly partitions of the tables that grow without end.
+
+A UUIDv7 begins with its milliseconds, so a month is a plain range of the primary key. There is no DEFAULT partition:
+a row in one would later keep its month's partition from being made.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection, migrations, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+
+TABLES = ("integrations_event", "integrations_attempt", "integrations_apicall")
+MONTHS_AHEAD = 3
+_LOCK = 0x1EAD0001  # advisory: one process makes partitions at a time
+
+
+class CreatePartitionedModel(migrations.CreateModel):
+    """CreateModel for a table that is partitioned by ranges of its primary key."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.name)
+        sql, params = schema_editor.table_sql(model)
+        schema_editor.execute(f"{sql} PARTITION BY RANGE (id)", params or None)
+        schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(model))
+
+
+def month_start(year: int, month: int) -> datetime:
+    """The first moment of a month; months beyond 12 run on into later years."""
+    years, index = divmod(month - 1, 12)
+    return datetime(year + years, index + 1, 1, tzinfo=UTC)
+
+
+def first_id(moment: datetime) -> UUID:
+    """The smallest UUIDv7 of a moment."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (0x7 << 76))
+
+
+def ensure_partitions(now: datetime | None = None) -> list[str]:
+    """Make the partitions of this month, the one before and the next three. Return the names of the new ones."""
+    now = now or datetime.now(UTC)
+    made = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        present = _present(cursor)
+        for table in TABLES:
+            for offset in range(-1, MONTHS_AHEAD + 1):
+                start, end = month_start(now.year, now.month + offset), month_start(now.year, now.month + offset + 1)
+                name = f"{table}_{start:%Y_%m}"
+                if name not in present:
+                    # Attached afterwards, so that readers of the table are not locked out while it is made.
+                    cursor.execute(f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS)')
+                    cursor.execute(
+                        f'ALTER TABLE "{table}" ATTACH PARTITION "{name}" FOR VALUES FROM (%s) TO (%s)',
+                        [first_id(start), first_id(end)],
+                    )
+                    made.append(name)
+    return made
+
+
+def _present(cursor: CursorWrapper) -> set[str]:
+    cursor.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent::regclass::text = ANY(%s)", [list(TABLES)]
+    )
+    return {name for (name,) in cursor.fetchall()}
+
+
+def months_ready(now: datetime | None = None) -> int:
+    """How many months after this one have their partitions; `/readyz` fails below one."""
+    now = now or datetime.now(UTC)
+    wanted = [f"_{month_start(now.year, now.month + offset):%Y_%m}" for offset in range(1, MONTHS_AHEAD + 1)]
+    with connection.cursor() as cursor:
+        present = _present(cursor)
+    return sum(all(f"{table}{month}" in present for table in TABLES) for month in wanted)

@@ -1,0 +1,1 @@
+"""Who is talking: leads, and what they consent to."""

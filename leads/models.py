@@ -1,0 +1,154 @@
+"""Leads and consent."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.ids import encode, uuid7
+from accounts.models import Organization, User
+from integrations.access import ReachQuerySet
+from integrations.models import ChannelConnection, Source
+from leads.contact import normalize_email, normalize_phone
+
+LONG_TEXT = 1_000  # characters
+
+
+class LeadQuerySet(ReachQuerySet["Lead"]):
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def ready(self) -> Self:
+        """Leads with a phone number or an email."""
+        return self.exclude(email="", phone="")
+
+    def new(self) -> Self:
+        return self.filter(returned_at=None)
+
+
+class Lead(models.Model):
+    """A person who reached out to one source."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Both keys are composite in the database, with the organization: see the SQL migration.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="leads", db_constraint=False, db_index=False
+    )
+    first_name = models.CharField(max_length=200, blank=True)
+    last_name = models.CharField(max_length=200, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    phone = models.CharField(max_length=60, blank=True)  # as written
+    phone_e164 = models.CharField(max_length=16, blank=True)  # empty when it could not be parsed
+    address = models.CharField(max_length=LONG_TEXT, blank=True)
+    unique_id = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=100, default="Lead")
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    custom_fields = models.JSONField(default=dict, blank=True)
+    origin = models.CharField("source", max_length=200, blank=True)  # the API's free-text `source`
+    source_url = models.CharField(max_length=2000, blank=True)
+    opt_in = models.BooleanField(default=False)
+    opt_in_transactional_sms = models.BooleanField(default=False)
+    contact_captured_at = models.DateTimeField(null=True, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True)  # a second conversation opened: no longer new
+    # Endpoints (lanes) that were not told of this lead, because their card waits for contact information.
+    withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_message_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = LeadQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "source", Lower("email"), condition=~models.Q(email=""), name="lead_email_unique_in_source"
+            ),
+            models.UniqueConstraint(
+                fields=["source", "unique_id"],
+                condition=~models.Q(unique_id=""),
+                name="lead_unique_id_unique_in_source",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="lead_newest"),
+            models.Index(fields=["source", "-id"], name="lead_newest_of_source"),
+            models.Index(
+                fields=["source", "phone_e164", "-last_message_at"],
+                condition=~models.Q(phone_e164=""),
+                name="lead_by_phone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return encode("lead", self.pk)
+
+    @property
+    def name(self) -> str:
+        """What a person calls this lead: a name, else the address, else the phone number."""
+        return " ".join(filter(None, [self.first_name, self.last_name])) or self.email or self.phone or "Unknown lead"
+
+    @property
+    def is_new(self) -> bool:
+        return self.returned_at is None
+
+    @property
+    def has_contact(self) -> bool:
+        return bool(self.email or self.phone)
+
+    def set_phone(self, text: str) -> None:
+        """Keep a phone number as written, and as E.164 where it can be parsed."""
+        self.phone, self.phone_e164 = text, normalize_phone(text)
+
+
+class OptOutQuerySet(models.QuerySet["OptOut"]):
+    def in_force(self) -> Self:
+        return self.filter(lifted_at=None)
+
+    def of(self, lead: Lead) -> Self:
+        """What this lead's addresses do not want, in the whole organization."""
+        addresses = [address for address in (normalize_email(lead.email), lead.phone_e164) if address]
+        return self.in_force().filter(organization=lead.organization_id, address__in=addresses)
+
+
+class OptOut(models.Model):
+    """Somebody wants no more messages on a channel. Kept by address, so that it holds at every location."""
+
+    class Reason(models.TextChoices):
+        STOP = "stop", "Sent a STOP word"
+        UNSUBSCRIBE = "unsubscribe", "Unsubscribed"
+        COMPLAINT = "complaint", "Complained"
+        PERSON = "person", "Blocked by a person"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=ChannelConnection.Kind.choices)
+    address = models.CharField(max_length=254)
+    reason = models.CharField(max_length=12, choices=Reason.choices)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OptOutQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "address", "channel"],
+                condition=models.Q(lifted_at=None),
+                name="opt_out_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} on {self.get_channel_display()}"
