@@ -1,7 +1,8 @@
-"""Identifiers: UUIDv7 inside, short prefixed strings at the edge."""
+"""How ids and times look at the edge. Inside, ids are UUIDv7 and times are aware."""
 
 import os
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, so that ids survive being read aloud
@@ -9,9 +10,9 @@ _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 ENCODED_LENGTH = 26
 
 
-def uuid7() -> UUID:
+def uuid7(at: datetime | None = None) -> UUID:
     """Return a new UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
+    milliseconds = int(at.timestamp() * 1000) if at else time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds << 80) | random
     value = (value & ~(0xF << 76)) | (0x7 << 76)
@@ -37,3 +38,8 @@ def decode(prefix: str, text: str) -> UUID | None:
             return None
         number = (number << 5) | value
     return UUID(int=number) if number < 1 << 128 else None
+
+
+def moment(value: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC with Z."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None

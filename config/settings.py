@@ -148,6 +148,8 @@ EMAIL_TIMEOUT = 20  # seconds
 vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Leadwire <no-reply@{MAIL_DOMAIN}>")
 
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+
 # --- the API ---
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000  # bytes: the largest body that any page or endpoint takes
 REST_FRAMEWORK = {

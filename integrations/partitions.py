@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, migrations, transaction
-from django.db.backends.utils import CursorWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
 
 TABLES = ("integrations_event", "integrations_attempt", "integrations_apicall")

@@ -32,7 +32,7 @@ class Valkey:
         self.folder.mkdir(parents=True, exist_ok=True)
         port, password, log_path = ports.choose(), secrets.token_hex(24), self.folder / "valkey.log"
         # The configuration goes in by standard input, so that the password is in no process list.
-        configuration = f"port {port}\nbind {ports.LOOPBACK}\nrequirepass {password}\nsave \"\"\nappendonly no\n"
+        configuration = f'port {port}\nbind {ports.LOOPBACK}\nrequirepass {password}\nsave ""\nappendonly no\n'
         with log_path.open("ab") as log:
             self.child = Child("Valkey", [find_binary(), "-"], stdin=configuration.encode(), log=log)
         wait_until(lambda: ports.answers(port), child=self.child, seconds=START_SECONDS, log=log_path)

@@ -131,7 +131,5 @@ class Job(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due"
-            )
+            models.Index(fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due")
         ]

@@ -10,62 +10,151 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('integrations', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("integrations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lead',
+            name="Lead",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('first_name', models.CharField(blank=True, max_length=200)),
-                ('last_name', models.CharField(blank=True, max_length=200)),
-                ('email', models.CharField(blank=True, max_length=254)),
-                ('phone', models.CharField(blank=True, max_length=60)),
-                ('phone_e164', models.CharField(blank=True, max_length=16)),
-                ('address', models.CharField(blank=True, max_length=1000)),
-                ('unique_id', models.CharField(blank=True, max_length=200)),
-                ('status', models.CharField(default='Lead', max_length=100)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
-                ('custom_fields', models.JSONField(blank=True, default=dict)),
-                ('origin', models.CharField(blank=True, max_length=200, verbose_name='source')),
-                ('source_url', models.CharField(blank=True, max_length=2000)),
-                ('opt_in', models.BooleanField(default=False)),
-                ('opt_in_transactional_sms', models.BooleanField(default=False)),
-                ('contact_captured_at', models.DateTimeField(blank=True, null=True)),
-                ('returned_at', models.DateTimeField(blank=True, null=True)),
-                ('withheld_from', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), blank=True, default=list, size=None)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('last_message_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
-                ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='integrations.source')),
+                ("id", models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("first_name", models.CharField(blank=True, max_length=200)),
+                ("last_name", models.CharField(blank=True, max_length=200)),
+                ("email", models.CharField(blank=True, max_length=254)),
+                ("phone", models.CharField(blank=True, max_length=60)),
+                ("phone_e164", models.CharField(blank=True, max_length=16)),
+                ("address", models.CharField(blank=True, max_length=1000)),
+                ("unique_id", models.CharField(blank=True, max_length=200)),
+                ("status", models.CharField(default="Lead", max_length=100)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                ("custom_fields", models.JSONField(blank=True, default=dict)),
+                ("origin", models.CharField(blank=True, max_length=200, verbose_name="source")),
+                ("source_url", models.CharField(blank=True, max_length=2000)),
+                ("opt_in", models.BooleanField(default=False)),
+                ("opt_in_transactional_sms", models.BooleanField(default=False)),
+                ("contact_captured_at", models.DateTimeField(blank=True, null=True)),
+                ("returned_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "withheld_from",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.UUIDField(), blank=True, default=list, size=None
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("last_message_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="leads",
+                        to="integrations.source",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', '-id'], name='lead_newest'), models.Index(fields=['source', '-id'], name='lead_newest_of_source'), models.Index(condition=models.Q(('phone_e164', ''), _negated=True), fields=['source', 'phone_e164', '-last_message_at'], name='lead_by_phone')],
-                'constraints': [models.UniqueConstraint(models.F('source'), django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='lead_email_unique_in_source'), models.UniqueConstraint(condition=models.Q(('unique_id', ''), _negated=True), fields=('source', 'unique_id'), name='lead_unique_id_unique_in_source')],
+                "indexes": [
+                    models.Index(fields=["organization", "-id"], name="lead_newest"),
+                    models.Index(fields=["source", "-id"], name="lead_newest_of_source"),
+                    models.Index(
+                        condition=models.Q(("phone_e164", ""), _negated=True),
+                        fields=["source", "phone_e164", "-last_message_at"],
+                        name="lead_by_phone",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("source"),
+                        django.db.models.functions.text.Lower("email"),
+                        condition=models.Q(("email", ""), _negated=True),
+                        name="lead_email_unique_in_source",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("unique_id", ""), _negated=True),
+                        fields=("source", "unique_id"),
+                        name="lead_unique_id_unique_in_source",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OptOut',
+            name="OptOut",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('email', 'Email'), ('sms', 'SMS'), ('whatsapp', 'WhatsApp'), ('website', 'Website form')], max_length=10)),
-                ('address', models.CharField(max_length=254)),
-                ('reason', models.CharField(choices=[('stop', 'Sent a STOP word'), ('unsubscribe', 'Unsubscribed'), ('complaint', 'Complained'), ('person', 'Blocked by a person')], max_length=12)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('lifted_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                ("id", models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("email", "Email"),
+                            ("sms", "SMS"),
+                            ("whatsapp", "WhatsApp"),
+                            ("website", "Website form"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("address", models.CharField(max_length=254)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("stop", "Sent a STOP word"),
+                            ("unsubscribe", "Unsubscribed"),
+                            ("complaint", "Complained"),
+                            ("person", "Blocked by a person"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('organization', 'address', 'channel'), name='opt_out_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("lifted_at", None)),
+                        fields=("organization", "address", "channel"),
+                        name="opt_out_once",
+                    )
+                ],
             },
         ),
     ]

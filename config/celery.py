@@ -1,0 +1,90 @@
+"""The Celery application: it carries hints and ordinary jobs. What must not be lost is in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, bootsteps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+DELIVER_SLOTS = int(os.environ.get("LEADWIRE_DELIVER_SLOTS", "200"))
+SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "8"))
+
+app = Celery("leadwire")
+app.set_default()
+app.conf.update(
+    broker_url=settings.BROKER_URL or "memory://",
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=1,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_default_queue="jobs",
+    task_default_delivery_mode="transient",
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    task_routes={
+        "integrations.tasks.wake_deliveries": {"queue": "deliver"},
+        "integrations.tasks.wake_dispatches": {"queue": "send"},
+    },
+    beat_schedule={
+        "jobs": {"task": "conversations.tasks.run_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
+        "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
+        "forget": {"task": "integrations.tasks.forget_expired", "schedule": 3_600.0},
+    },
+)
+app.autodiscover_tasks(["integrations", "conversations"])
+
+
+def send_hints_briefly() -> None:
+    """In a web process a hint is worth a second, no more: the names are those of the Redis and AMQP clients."""
+    app.conf.broker_transport_options = {
+        "socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0,
+        "connect_timeout": 1, "read_timeout": 1, "write_timeout": 1,
+    }  # fmt: skip
+
+
+class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Run the outbox's streams in the worker that serves their queues: they start and stop with it."""
+
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.threads: list[Any] = []
+
+    def start(self, worker: Any) -> None:
+        from conversations.services.sending import send_claimed
+        from conversations.webhook_bodies import render_bodies
+        from integrations import partitions
+        from integrations.outbox import running
+        from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
+
+        partitions.ensure_partitions()
+        queues = set(worker.app.amqp.queues.consume_from)
+        if "deliver" in queues:
+            self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), running)
+        if "send" in queues:
+            self._run("channel", StreamThread(lambda: Dispatches(SEND_SLOTS, send_claimed)), running)
+
+    def _run(self, kind: str, thread: Any, running: Any) -> None:
+        running.add(kind, thread)
+        self.threads.append(thread)
+        thread.start()
+
+    def stop(self, worker: Any) -> None:
+        for thread in self.threads:
+            thread.stop()
+
+
+app.steps["worker"].add(Streams)

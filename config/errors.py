@@ -1,0 +1,37 @@
+"""Errors in the caller's language: a problem for the API, a page for people."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from config.api import is_api
+from integrations.problems import problem
+
+
+def _answer(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
+    if is_api(request):
+        return problem(request, status, code, detail)
+    values = {"title": title, "detail": detail, "request_id": getattr(request, "request_id", "")}
+    return render(request, "error_page.html", values, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "request.invalid", "That did not work", "The request is not valid.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "request.forbidden", "You may not do this", str(exception) or "This is not allowed.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 404, "resource.notFound", "Not found", "There is nothing here, or you may not see it.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    detail = "This is our fault. The request id helps whoever runs this installation to find it."
+    return _answer(request, 500, "internal.error", "Something went wrong", detail)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, 403, "request.csrf", "This page is too old", "Load the page again and repeat what you did.")

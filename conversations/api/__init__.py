@@ -1,0 +1,1 @@
+"""The API's operations on leads, conversations and messages."""

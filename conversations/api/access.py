@@ -1,0 +1,69 @@
+"""Which leads a caller gets at, after the options of the card."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from rest_framework.request import Request
+
+from conversations.models import Conversation, Message
+from integrations.access import ReachQuerySet
+from integrations.api.base import caller_of, id_of
+from integrations.callers import Caller
+from integrations.calls import about
+from integrations.problems import NotFound
+from leads.models import Lead, LeadQuerySet
+from leads.presentation import lead_json
+
+
+def leads_listed_for(caller: Caller) -> LeadQuerySet:
+    """The leads that a list shows. A source's key: of enabled cards, as each card's options say."""
+    leads = Lead.objects.visible_to(caller)
+    if not caller.is_source_key:
+        return leads
+    shown = Q(pk__in=[])
+    for source in caller.enabled_sources():
+        one = Q(source=source.id)
+        if source.needs_contact:
+            one &= ~Q(email="", phone="")
+        if source.only_new_leads:
+            one &= Q(returned_at=None)
+        shown |= one
+    return leads.filter(shown)
+
+
+def load_lead(request: Request, text: str) -> Lead:
+    """Return one lead by its id. The same 404 for what is not there and what is somebody else's; 403 where off."""
+    return _load(request, Lead.objects.all(), id_of("lead", text, "lead"), "lead")
+
+
+def load_conversation(request: Request, text: str) -> Conversation:
+    return _load(request, Conversation.objects.all(), id_of("conv", text, "conversation"), "conversation")
+
+
+def load_message(request: Request, text: str) -> Message:
+    return _load(request, Message.objects.all(), id_of("msg", text, "message"), "message")
+
+
+def _load(request: Request, rows: ReachQuerySet[Any], pk: UUID, what: str) -> Any:
+    caller = caller_of(request)
+    row = rows.visible_to(caller).filter(pk=pk).first()
+    if row is None:
+        raise NotFound(what)
+    about(request, source_id=row.source_id, lead_id=row.pk if what == "lead" else row.lead_id)
+    caller.require_source(row.source_id)
+    return row
+
+
+def source_name_for(caller: Caller, lead: Lead) -> str | None:
+    """The source's name, where the caller sees it: by the card's option, and always for tokens."""
+    source = caller.sources.get(lead.source_id)
+    if source is not None:
+        return source.name if source.includes_source_name else None
+    return None
+
+
+def shown_lead(caller: Caller, lead: Lead, opted_out: list[Any]) -> dict[str, Any]:
+    return lead_json(lead, opted_out, source_name=source_name_for(caller, lead))

@@ -1,0 +1,186 @@
+"""Conversations and messages: read them, answer, try again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.ids import decode
+from conversations.api.access import load_conversation, load_lead, load_message
+from conversations.api.leads import IDEMPOTENCY
+from conversations.api.schema import ConversationShown, MessageShown, enveloped
+from conversations.models import Conversation, Message
+from conversations.presentation import conversation_json, message_json
+from conversations.services.replies import Addressee, Author, Reply, send_reply
+from conversations.services.states import retry
+from integrations.api.base import Api, PageQuery, caller_of, id_of, listed, page, read_body, read_query
+from integrations.callers import Caller, disabled
+from integrations.calls import about
+from integrations.idempotency import answer_once
+from integrations.models import LeadReplyApi
+from integrations.problems import Invalid, NotFound, Refusal
+
+MESSAGES_SHOWN = 50  # of each conversation in a list
+
+
+class IncludeQuery(PageQuery):
+    include = serializers.ChoiceField(choices=["notes"], required=False)
+
+
+class LeadConversationsApi(Api):
+    scopes = {"GET": "conversations:read"}
+
+    @extend_schema(
+        operation_id="list_conversations_of_lead",
+        parameters=[IncludeQuery],
+        responses=enveloped("conversations", ConversationShown, many=True),
+        tags=["Replies"],
+    )
+    def get(self, request: Request, lead_id: str) -> Response:
+        query = read_query(request, IncludeQuery)
+        lead = load_lead(request, lead_id)
+        rows = Conversation.objects.filter(lead=lead).select_related("connection")
+        found, next_cursor = page(rows, query)
+        shown = []
+        for conversation in found:
+            newest = list(messages_of(conversation, query).order_by("-id")[:MESSAGES_SHOWN])
+            channel = conversation.connection.kind if conversation.connection else None
+            shown.append(conversation_json(conversation, newest, channel))
+        return listed("conversations", shown, next_cursor)
+
+
+class ConversationMessagesApi(Api):
+    scopes = {"GET": "conversations:read"}
+
+    @extend_schema(
+        operation_id="list_messages",
+        parameters=[IncludeQuery],
+        responses=enveloped("messages", MessageShown, many=True),
+        tags=["Replies"],
+    )
+    def get(self, request: Request, conversation_id: str) -> Response:
+        query = read_query(request, IncludeQuery)
+        conversation = load_conversation(request, conversation_id)
+        found, next_cursor = page(messages_of(conversation, query), query)
+        return listed("messages", [message_json(message) for message in found], next_cursor)
+
+
+def messages_of(conversation: Conversation, query: dict[str, Any]) -> Any:
+    rows = Message.objects.filter(conversation=conversation)
+    return rows if query.get("include") == "notes" else rows.filter(kind=Message.Kind.MESSAGE)
+
+
+class MessageApi(Api):
+    scopes = {"GET": "conversations:read"}
+
+    @extend_schema(
+        operation_id="get_message", responses=enveloped("message", MessageShown, many=False), tags=["Replies"]
+    )
+    def get(self, request: Request, message_id: str) -> Response:
+        read_query(request, serializers.Serializer)
+        return Response({"data": {"message": message_json(load_message(request, message_id))}})
+
+
+class MessageRetryApi(Api):
+    scopes = {"POST": "conversations:write"}
+
+    @extend_schema(
+        operation_id="retry_message",
+        parameters=[IDEMPOTENCY],
+        request=None,
+        responses={201: enveloped("message", MessageShown, many=False)},
+        tags=["Replies"],
+    )
+    def post(self, request: Request, message_id: str) -> Response:
+        message = load_message(request, message_id)
+        refuse_while_off(caller_of(request), message.source_id)
+        return answer_once(request, lambda: created(retry(message=message, author=author_of(caller_of(request)))))
+
+
+class ReplyApi(Api):
+    scopes = {"POST": "conversations:write"}
+
+    class ReplyInput(serializers.Serializer[Any]):
+        content = serializers.CharField(max_length=10_000, trim_whitespace=False)
+        messaging_channel_connection_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+        conversation_id = serializers.CharField(required=False)
+        if_last_message_id = serializers.CharField(required=False)
+
+        def to_internal_value(self, data: Any) -> Any:
+            # A number is no text: {"content": 12} is a mistake of the caller's program, not a message.
+            if isinstance(data, dict) and "content" in data and not isinstance(data["content"], str):
+                raise serializers.ValidationError({"content": ["This is not a string."]}, code="type")
+            return super().to_internal_value(data)
+
+        def validate_content(self, content: str) -> str:
+            if not content.strip():
+                raise serializers.ValidationError("There is nothing to send.", code="blank")
+            return content
+
+    @extend_schema(
+        operation_id="send_reply",
+        parameters=[IDEMPOTENCY],
+        request=ReplyInput,
+        responses={201: enveloped("message", MessageShown, many=False)},
+        tags=["Replies"],
+    )
+    def post(self, request: Request, lead_id: str) -> Response:
+        data = read_body(request, self.ReplyInput)
+        return answer_once(request, lambda: reply_to(request, id_of("lead", lead_id, "lead"), data))
+
+
+def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
+    caller = caller_of(request)
+
+    def allow(addressee: Addressee) -> None:
+        if not _reaches(caller, addressee):
+            raise NotFound("lead")
+        about(request, source_id=addressee.source_id, lead_id=addressee.lead_id)
+        source = caller.require_source(addressee.source_id)
+        if source is None:
+            refuse_while_off(caller, addressee.source_id)
+        elif source.needs_contact and not (addressee.email or addressee.phone):
+            raise Refusal(409, "lead.notReady", "This lead has no phone number or email yet.")
+
+    reply = Reply(
+        content=data["content"],
+        conversation_id=_optional_id("conv", data, "conversation_id"),
+        connection_id=data.get("messaging_channel_connection_id"),
+        if_last_message_id=_optional_id("msg", data, "if_last_message_id"),
+    )
+    return created(send_reply(lead_id=lead_id, reply=reply, author=author_of(caller), allow=allow))
+
+
+def _reaches(caller: Caller, addressee: Addressee) -> bool:
+    return addressee.organization_id in caller.reach.organization_ids or addressee.source_id in caller.reach.source_ids
+
+
+def _optional_id(prefix: str, data: dict[str, Any], name: str) -> Any:
+    if name not in data:
+        return None
+    found = decode(prefix, data[name])
+    if found is None:
+        raise Invalid.at(f"#/{name}", f"This is not an id that begins with {prefix}_.")
+    return found
+
+
+def refuse_while_off(caller: Caller, source_id: Any) -> None:
+    """Enable off refuses replies for that source from every programmatic caller."""
+    if not caller.is_source_key and not LeadReplyApi.objects.filter(source=source_id).exclude(enabled_at=None).exists():
+        raise disabled()
+
+
+def author_of(caller: Caller) -> Author:
+    return Author(Message.Author.API, caller.name)
+
+
+def created(message: Message) -> Response:
+    return Response(
+        {"data": {"message": message_json(message)}},
+        status=201,
+        headers={"Location": f"/v1/messages/{message.public_id}"},
+    )

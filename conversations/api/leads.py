@@ -1,0 +1,222 @@
+"""Leads: list, read, and create or find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.ids import decode, encode
+from conversations.api.access import leads_listed_for, load_lead, shown_lead
+from conversations.api.schema import LeadShown, enveloped
+from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead
+from integrations.api.base import Api, PageQuery, caller_of, listed, page, read_body, read_query
+from integrations.callers import Caller
+from integrations.calls import about
+from integrations.idempotency import answer_once
+from integrations.models import Source
+from integrations.problems import Invalid, NotFound, Refusal
+from leads.contact import is_email, normalize_email, normalize_phone
+from leads.models import Lead, OptOut
+from leads.services import Details
+
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 visible characters."
+)
+
+
+class SplitList(serializers.ListField):
+    """A list, or its members in one comma-separated string."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            data = [part.strip() for part in data.split(",") if part.strip()]
+        return super().to_internal_value(data)
+
+
+class LeadsApi(Api):
+    scopes = {"GET": "leads:read", "POST": "leads:write"}
+
+    class Query(PageQuery):
+        source_id = serializers.CharField(required=False)
+        is_new = serializers.BooleanField(required=False, allow_null=True, default=None)
+        status = serializers.CharField(required=False)
+        tag = serializers.CharField(required=False)
+        email = serializers.CharField(required=False)
+        phone = serializers.CharField(required=False)
+        unique_id = serializers.CharField(required=False)
+        created_after = serializers.DateTimeField(required=False)
+        updated_after = serializers.DateTimeField(required=False)
+        q = serializers.CharField(required=False, max_length=200)
+
+    class NewLeadInput(serializers.Serializer[Any]):
+        first_name = serializers.CharField(max_length=200)
+        last_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+        request_title = serializers.CharField(max_length=300)
+        identifier_type = serializers.ChoiceField(choices=["email", "unique_id"])
+        source_id = serializers.CharField(required=False)
+        business_id = serializers.CharField(required=False)
+        email = serializers.CharField(max_length=254, required=False, allow_blank=True)
+        phone = serializers.CharField(max_length=60, required=False, allow_blank=True)
+        address = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+        unique_id = serializers.CharField(max_length=200, required=False, allow_blank=True)
+        status = serializers.CharField(max_length=100, required=False)
+        tags = SplitList(child=serializers.CharField(max_length=100), required=False, max_length=100)
+        source = serializers.CharField(max_length=200, required=False, allow_blank=True)
+        source_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+        system_message = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+        message_data = serializers.DictField(required=False)
+        request_data = serializers.DictField(required=False)
+        opt_in = serializers.BooleanField(required=False)
+        opt_in_transactional_sms = serializers.BooleanField(required=False)
+        notifications = SplitList(child=serializers.ChoiceField(choices=NOTIFICATIONS), required=False)
+
+        def validate_email(self, email: str) -> str:
+            if email and not is_email(email):
+                raise serializers.ValidationError("This is not an email address.")
+            return email
+
+        def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+            identifier = data["identifier_type"]
+            if not data.get(identifier):
+                raise serializers.ValidationError({identifier: "It is required as the identifier of the lead."})
+            return data
+
+    class LeadCreated(serializers.Serializer[Any]):
+        status = serializers.ChoiceField(choices=["OK"])
+        uid = serializers.CharField()
+        conversation_uid = serializers.CharField()
+        created = serializers.BooleanField()
+
+    @extend_schema(
+        operation_id="list_leads",
+        parameters=[Query],
+        responses=enveloped("leads", LeadShown, many=True),
+        tags=["Replies"],
+    )
+    def get(self, request: Request) -> Response:
+        caller = caller_of(request)
+        query = read_query(request, self.Query)
+        found, next_cursor = page(filtered(leads_listed_for(caller), query), query)
+        opted_out = opt_outs_of(found)
+        return listed("leads", [shown_lead(caller, lead, opted_out.get(lead.pk, [])) for lead in found], next_cursor)
+
+    @extend_schema(
+        operation_id="create_lead",
+        parameters=[IDEMPOTENCY],
+        request=NewLeadInput,
+        responses={201: LeadCreated},
+        tags=["Leads in"],
+    )
+    def post(self, request: Request) -> Response:
+        data = read_body(request, self.NewLeadInput)
+        caller = caller_of(request)
+        if caller.is_source_key:
+            raise Refusal(403, "token.scopeMissing", "Leads are created with an API token of scope leads:write.")
+        return answer_once(request, lambda: create(request, caller, data))
+
+
+class LeadApi(Api):
+    scopes = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="get_lead", responses=enveloped("lead", LeadShown, many=False), tags=["Replies"])
+    def get(self, request: Request, lead_id: str) -> Response:
+        read_query(request, serializers.Serializer)
+        lead = load_lead(request, lead_id)
+        return Response({"data": {"lead": shown_lead(caller_of(request), lead, list(OptOut.objects.of(lead)))}})
+
+
+def filtered(leads: Any, query: dict[str, Any]) -> Any:
+    """Apply the filters of a list."""
+    if "source_id" in query:
+        wanted = decode("src", query["source_id"])
+        leads = leads.filter(source=wanted) if wanted else leads.none()
+    if query["is_new"] is not None:
+        leads = leads.filter(returned_at__isnull=query["is_new"])
+    exact = {"status": "status", "unique_id": "unique_id"}
+    leads = leads.filter(**{column: query[name] for name, column in exact.items() if name in query})
+    if "tag" in query:
+        leads = leads.filter(tags__contains=[query["tag"]])
+    if "email" in query:
+        leads = leads.filter(email__iexact=normalize_email(query["email"]))
+    if "phone" in query:
+        leads = leads.filter(Q(phone=query["phone"]) | Q(phone_e164=normalize_phone(query["phone"]) or "-"))
+    if "created_after" in query:
+        leads = leads.filter(created_at__gt=query["created_after"])
+    if "updated_after" in query:
+        leads = leads.filter(updated_at__gt=query["updated_after"])
+    for word in query.get("q", "").split()[:5]:
+        leads = leads.filter(
+            Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(email__icontains=word)
+            | Q(phone__contains=word)
+        )
+    return leads
+
+
+def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
+    """The opt-outs of a page of leads, in one query."""
+    by_address: dict[tuple[Any, str], list[OptOut]] = {}
+    addresses = {address for lead in leads for address in (normalize_email(lead.email), lead.phone_e164) if address}
+    organizations = {lead.organization_id for lead in leads}
+    for one in OptOut.objects.in_force().filter(organization__in=organizations, address__in=addresses):
+        by_address.setdefault((one.organization_id, one.address), []).append(one)
+    return {
+        lead.pk: by_address.get((lead.organization_id, normalize_email(lead.email)), [])
+        + (by_address.get((lead.organization_id, lead.phone_e164), []) if lead.phone_e164 else [])
+        for lead in leads
+    }
+
+
+def source_for(caller: Caller, data: dict[str, Any]) -> Source:
+    """Return the source that a call names; a token that reaches one source only may leave it out."""
+    names = {data[name] for name in ("source_id", "business_id") if name in data}
+    if len(names) > 1:
+        raise Invalid.at("#/business_id", "source_id and business_id name different sources.", "conflict")
+    reachable = Source.objects.visible_to(caller)
+    if names:
+        found = reachable.named(names.pop(), organization_id=caller.organization_id).first()
+        if found is None:
+            raise NotFound("source")
+        return found
+    several = list(reachable.live()[:2])
+    if len(several) != 1:
+        raise Invalid.at("#/source_id", "Say which source this lead belongs to.", "required")
+    return several[0]
+
+
+def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:
+    source = source_for(caller, data)
+    text = {name: data.get(name, "") for name in ("first_name", "last_name", "email", "phone", "address", "unique_id")}
+    details = Details(
+        **text,
+        status=data.get("status", ""),
+        origin=data.get("source", ""),
+        source_url=data.get("source_url", ""),
+        tags=data.get("tags", []),
+        opt_in=data.get("opt_in", False),
+        opt_in_transactional_sms=data.get("opt_in_transactional_sms", False),
+    )
+    new = NewLead(
+        identifier=data["identifier_type"],
+        title=data["request_title"],
+        details=details,
+        message_data=data.get("message_data", {}),
+        request_data=data.get("request_data", {}),
+        system_message=data.get("system_message", ""),
+        notifications=data.get("notifications", []),
+    )
+    arrived, is_created = create_lead(source=source, new=new)
+    about(request, source_id=source.pk, lead_id=arrived.lead.pk)
+    answer = {
+        "status": "OK",
+        "uid": encode("lead", arrived.lead.pk),
+        "conversation_uid": encode("conv", arrived.conversation.pk),
+        "created": is_created,
+    }
+    return Response(answer, status=201, headers={"Location": f"/v1/leads/{arrived.lead.public_id}"})

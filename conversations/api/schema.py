@@ -1,0 +1,113 @@
+"""What the answers look like, for the OpenAPI document. The answers themselves are made by typed functions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations.models import Message
+from integrations.models import ChannelConnection
+
+
+class OptedOut(serializers.Serializer[Any]):
+    channel = serializers.ChoiceField(choices=ChannelConnection.Kind.choices)
+    at = serializers.DateTimeField()
+    reason = serializers.CharField()
+
+
+class LeadShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    source_id = serializers.CharField()
+    source_name = serializers.CharField(required=False)
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    email = serializers.CharField(allow_null=True)
+    phone = serializers.CharField(allow_null=True)
+    address = serializers.CharField(allow_null=True)
+    unique_id = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    custom_fields = serializers.DictField()
+    source = serializers.CharField(allow_null=True)
+    source_url = serializers.CharField(allow_null=True)
+    opt_in = serializers.BooleanField()
+    opt_in_transactional_sms = serializers.BooleanField()
+    opted_out = OptedOut(many=True)
+    is_new = serializers.BooleanField()
+    is_ready = serializers.BooleanField()
+    contact_captured_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class MessageShown(serializers.Serializer[Any]):
+    class AuthorShown(serializers.Serializer[Any]):
+        kind = serializers.ChoiceField(choices=Message.Author.choices)
+        name = serializers.CharField()
+
+    class ErrorShown(serializers.Serializer[Any]):
+        code = serializers.CharField()
+        detail = serializers.CharField()
+
+    id = serializers.CharField()
+    conversation_id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Message.Kind.choices)
+    direction = serializers.ChoiceField(choices=Message.Direction.choices)
+    author = AuthorShown()
+    content = serializers.CharField()
+    attachments = serializers.ListField(child=serializers.DictField())
+    messaging_channel_connection_id = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(choices=Message.Status.choices)
+    error = ErrorShown(allow_null=True)
+    classification = serializers.CharField(allow_null=True)
+    retry_of = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    read_at = serializers.DateTimeField(allow_null=True)
+
+
+class ConversationShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    lead_id = serializers.CharField()
+    source_id = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(choices=["open", "closed"])
+    messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, allow_null=True)
+    campaign_id = serializers.CharField(allow_null=True)
+    assignee = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    last_message_at = serializers.DateTimeField()
+    messages = MessageShown(many=True)
+
+
+class ConnectionShown(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices)
+    default = serializers.BooleanField()
+    connected = serializers.BooleanField()
+    source_ids = serializers.ListField(child=serializers.CharField())
+    available = serializers.BooleanField(required=False)
+    reason = serializers.ChoiceField(
+        choices=["no_email", "no_phone", "opted_out", "outside_window", "not_connected", "receives_only"],
+        required=False,
+        allow_null=True,
+    )
+
+
+class Meta(serializers.Serializer[Any]):
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+@cache
+def enveloped(name: str, inner: type[serializers.Serializer[Any]], *, many: bool, paged: bool = True) -> Any:
+    """Return the schema of `{"data": {name: ...}, "meta": ...}`."""
+    title = "".join(part.capitalize() for part in name.split("_"))
+    data = type(f"{title}Data", (serializers.Serializer,), {name: inner(many=many)})
+    fields: dict[str, Any] = {"data": data()}
+    if many and paged:
+        fields["meta"] = Meta()
+    return type(f"{title}Answer", (serializers.Serializer,), fields)

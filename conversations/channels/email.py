@@ -1,0 +1,125 @@
+"""Mail to leads over SMTP."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from email.utils import format_datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from conversations.channels.base import Channel, NotSent
+from conversations.models import Message
+
+REFERENCES_KEPT = 20
+_local = threading.local()
+
+
+def message_id_of(message: Message) -> str:
+    """The Message-ID of a mail of ours (RFC 5322, 3.6.4), the same however often it is sent."""
+    return f"<{message.public_id}@{settings.MAIL_DOMAIN}>"
+
+
+class Email(Channel):
+    slug, label, max_length = "email", "Email", 10_000
+
+    def send(self, message: Message) -> None:
+        """Send one mail on this thread's own SMTP connection."""
+        mail = build(message)
+        try:
+            transport = _transport()
+            if not transport.send_messages([mail]):
+                raise NotSent("channel.failed", "The mail server took no recipient.", is_permanent=True)
+        except NotSent:
+            raise
+        except Exception as error:
+            _hang_up()
+            raise as_not_sent(error) from error
+
+
+def build(message: Message) -> EmailMultiAlternatives:
+    """Return the mail: plain text, a simple HTML part, and the headers that keep it in its thread."""
+    conversation, connection = message.conversation, message.connection
+    parents = _mail_ids_before(message)
+    subject = " ".join(conversation.title.split())
+    headers = {
+        "Message-ID": message_id_of(message),
+        "Date": format_datetime(timezone.now()),
+        "Reply-To": conversation.reply_address,
+    }
+    if parents:
+        headers["In-Reply-To"] = parents[-1]
+        headers["References"] = " ".join(parents)
+    if message.author == Message.Author.AUTOMATION:  # RFC 3834, 5: no machine should answer this
+        headers |= {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+    mail = EmailMultiAlternatives(
+        subject=f"Re: {subject}" if parents else subject,
+        body=message.content,
+        from_email=_sender(connection.name, connection.address),
+        to=[message.lead.email],
+        headers=headers,
+    )
+    mail.attach_alternative(render_to_string("mail/message.html", {"message": message}), "text/html")
+    return mail
+
+
+def _mail_ids_before(message: Message) -> list[str]:
+    """Message-IDs of the thread so far, oldest first."""
+    before = Message.objects.filter(
+        conversation=message.conversation_id, id__lt=message.pk, connection__kind="email", is_automatic=False
+    ).exclude(status=Message.Status.FAILED)
+    newest = before.order_by("-id").only("id", "external_id", "direction")[:REFERENCES_KEPT]
+    ids = [one.external_id if one.is_inbound else message_id_of(one) for one in reversed(newest)]
+    return [one for one in ids if one.startswith("<") and one.endswith(">") and one.isascii() and " " not in one]
+
+
+def _sender(name: str, address: str) -> str:
+    plain = " ".join("".join(c for c in name if c.isprintable()).replace('"', "'").split())
+    return f'"{plain}" <{address}>'
+
+
+def _transport() -> Any:
+    if not hasattr(_local, "transport"):
+        _local.transport = get_connection(fail_silently=False)
+        _local.transport.open()
+    else:
+        try:  # servers hang up on idle clients: ask before it costs an attempt
+            _local.transport.connection.noop()
+        except (smtplib.SMTPException, OSError, AttributeError):
+            _hang_up()
+            return _transport()
+    return _local.transport
+
+
+def _hang_up() -> None:
+    transport = _local.__dict__.pop("transport", None)
+    if transport is not None:
+        try:
+            transport.close()
+        except (smtplib.SMTPException, OSError):
+            pass
+
+
+def as_not_sent(error: Exception) -> NotSent:
+    """Tell permanent refusals from temporary ones by the reply code (RFC 5321, 4.2.1): 5yz is final, 4yz is not."""
+    code, text = _reply(error)
+    said = f"{code} {text}".strip() if code else (text or type(error).__name__)
+    if isinstance(error, UnicodeError | ValueError):
+        return NotSent("channel.failed", f"This mail cannot be written: {error}", is_permanent=True)
+    if 500 <= code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError):
+        return NotSent("channel.refused", f"The mail server refused it: {said}", is_permanent=True)
+    return NotSent("channel.failed", f"The mail server could not take it yet: {said}", is_permanent=False)
+
+
+def _reply(error: Exception) -> tuple[int, str]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, text = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, text = error.smtp_code, error.smtp_error
+    else:
+        return 0, str(error)
+    return int(code), text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

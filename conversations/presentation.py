@@ -1,0 +1,47 @@
+"""Conversations and messages as the API and webhooks show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from accounts.ids import encode, moment
+from conversations.models import Conversation, Message
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    error = {"code": message.error_code, "detail": message.error_detail} if message.error_code else None
+    return {
+        "id": message.public_id,
+        "conversation_id": encode("conv", message.conversation_id),
+        "kind": message.kind,
+        "direction": message.direction,
+        "author": {"kind": message.author, "name": message.author_name},
+        "content": message.content,
+        "attachments": [],
+        "messaging_channel_connection_id": message.connection_id,
+        "status": message.status,
+        "error": error,
+        "classification": None,
+        "retry_of": encode("msg", message.retry_of_id) if message.retry_of_id else None,
+        "created_at": moment(message.created_at),
+        "sent_at": moment(message.sent_at),
+        "delivered_at": moment(message.delivered_at),
+        "read_at": moment(message.read_at),
+    }
+
+
+def conversation_json(conversation: Conversation, messages: Iterable[Message], channel: str | None) -> dict[str, Any]:
+    return {
+        "id": conversation.public_id,
+        "lead_id": encode("lead", conversation.lead_id),
+        "source_id": encode("src", conversation.source_id),
+        "title": conversation.title,
+        "status": "open" if conversation.is_open else "closed",
+        "messaging_channel_id": channel,
+        "campaign_id": None,
+        "assignee": None,
+        "created_at": moment(conversation.created_at),
+        "last_message_at": moment(conversation.last_message_at),
+        "messages": [message_json(message) for message in messages],
+    }

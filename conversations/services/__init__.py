@@ -1,0 +1,1 @@
+"""One action each, from its first row to the event."""

@@ -1,0 +1,165 @@
+"""What a lead says becomes a message in a conversation, and one event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.ids import encode
+from conversations.models import Conversation, Message
+from conversations.models.conversations import TITLE_LENGTH
+from conversations.presentation import message_json
+from integrations.event_types import EventType
+from integrations.models import ChannelConnection, Source
+from integrations.outbox.publishing import Happening, publish
+from leads.models import Lead, OptOut
+from leads.presentation import lead_json
+from leads.services import Identified
+
+LAST_WORDS_LENGTH = 160
+
+
+@dataclass
+class Words:
+    """What came in, and by which connection."""
+
+    content: str
+    title: str
+    connection: ChannelConnection | None = None
+    folded: str = ""
+    external_id: str = ""
+    author_name: str = ""
+    said_at: datetime | None = None
+    opens_conversation: bool = False  # POST /v1/leads always opens one; channels go on with the one there is
+
+
+@dataclass(frozen=True)
+class Arrived:
+    lead: Lead
+    conversation: Conversation
+    message: Message
+
+
+def arrive(*, source: Source, who: Identified, words: Words, into: Conversation | None = None) -> Arrived:
+    """Write the lead's message and publish exactly one event. The lead's row is locked already."""
+    lead = who.lead
+    conversation, is_opened = _conversation_for(source, lead, words, into)
+    message = Message.objects.create(
+        organization_id=lead.organization_id,
+        source=source,
+        lead=lead,
+        conversation=conversation,
+        connection=words.connection,
+        direction=Message.Direction.INBOUND,
+        author=Message.Author.LEAD,
+        author_name=(words.author_name or lead.name)[:250],
+        content=words.content,
+        folded=words.folded,
+        external_id=words.external_id,
+        status=Message.Status.RECEIVED,
+    )
+    _touch(conversation, message)
+    _publish_arrival(source, who, conversation, message, is_opened=is_opened)
+    return Arrived(lead, conversation, message)
+
+
+def _conversation_for(source: Source, lead: Lead, words: Words, into: Conversation | None) -> tuple[Conversation, bool]:
+    """The conversation that goes on, reopened if need be, else a new one; and whether it is new."""
+    found = None
+    if not words.opens_conversation:
+        rows = Conversation.objects.filter(lead=lead).select_for_update(no_key=True)
+        if into:
+            found = rows.filter(pk=into.pk).first()
+        else:
+            found = rows.open().newest_first().first() or rows.closed().newest_first().first()
+    if found and found.may_reopen:
+        if not found.is_open:
+            found.closed_at = found.closed_by = None
+            found.save(update_fields=["closed_at", "closed_by"])
+        return found, False
+    title = words.title.strip()[:TITLE_LENGTH] or "New conversation"
+    return (
+        Conversation.objects.create(
+            organization_id=lead.organization_id, source=source, lead=lead, title=title, connection=words.connection
+        ),
+        True,
+    )
+
+
+def _touch(conversation: Conversation, message: Message) -> None:
+    """Bring the conversation's columns about its last message up to date; its row is locked."""
+    now = timezone.now()
+    conversation.unread_at = conversation.unread_at or now
+    conversation.waiting_since = conversation.waiting_since or now
+    conversation.last_message_at, conversation.last_message_id = message.created_at, message.pk
+    conversation.last_words = last_words(message.content)
+    conversation.last_direction = message.direction
+    conversation.connection = message.connection or conversation.connection
+    conversation.sequence += 1
+    conversation.save(
+        update_fields=[
+            "unread_at", "waiting_since", "last_message_at", "last_message_id", "last_words", "last_direction",
+            "connection", "sequence",
+        ]
+    )  # fmt: skip
+
+
+def last_words(content: str) -> str:
+    """The beginning of a message on one line, for lists."""
+    return " ".join(content[: LAST_WORDS_LENGTH * 4].split())[:LAST_WORDS_LENGTH]
+
+
+def _publish_arrival(
+    source: Source, who: Identified, conversation: Conversation, message: Message, *, is_opened: bool
+) -> None:
+    lead = who.lead
+    changed = {"last_message_at": timezone.now()}
+    if is_opened and not who.is_created and lead.returned_at is None:
+        lead.returned_at = changed["returned_at"] = timezone.now()
+    if is_opened:
+        event_type = EventType.LEAD_CREATED
+    elif who.has_captured_contact:
+        event_type = EventType.LEAD_CONTACT_CAPTURED
+    else:
+        event_type = EventType.MESSAGE_RECEIVED
+    published = publish(happening(event_type, source, lead, conversation, message))
+    values: dict[str, object] = dict(changed)
+    if published.withheld_from != frozenset(lead.withheld_from):
+        values["withheld_from"] = lead.withheld_from = list(published.withheld_from)
+    Lead.objects.filter(pk=lead.pk).update(**values)
+
+
+def happening(
+    event_type: EventType, source: Source, lead: Lead, conversation: Conversation, message: Message | None
+) -> Happening:
+    """Describe an event of a conversation, with the lead and the message as they are now."""
+    opted_out = OptOut.objects.of(lead) if lead.has_contact else []
+    payload = {
+        "lead": lead_json(lead, opted_out, source_name=source.name),
+        "conversation_id": encode("conv", conversation.pk),
+        "message": message_json(message) if message else None,
+    }
+    return Happening(
+        type=event_type,
+        organization_id=lead.organization_id,
+        source_id=source.pk,
+        lead_id=lead.pk,
+        conversation_id=conversation.pk,
+        sequence=conversation.sequence,
+        payload=payload,
+        has_message=message is not None,
+        is_ready=lead.has_contact,
+        is_new=lead.is_new,
+        withheld_from=frozenset(lead.withheld_from),
+    )
+
+
+def publish_for(event_type: EventType, conversation: Conversation, message: Message | None = None) -> None:
+    """Publish an event of a conversation that is not an arrival: sent, failed, opened, closed. Locks its row."""
+    Conversation.objects.filter(pk=conversation.pk).update(sequence=F("sequence") + 1)
+    conversation.refresh_from_db(fields=["sequence"])
+    lead = Lead.objects.get(pk=conversation.lead_id)
+    publish(happening(event_type, conversation.source, lead, conversation, message))

@@ -1,0 +1,68 @@
+"""A website form: keep what came, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from conversations.services.arrivals import Words, arrive
+from conversations.services.intake import list_data, website_of
+from integrations.models import Source
+from leads.services import Details, identify_by_channel
+
+NONCE_KEPT = timedelta(hours=24)
+SAME_BODY_WITHIN = timedelta(seconds=60)
+
+_ONCE = """
+INSERT INTO integrations_onceused AS o (digest, outcome, expires_at) VALUES (%(digest)s, '{}', now() + %(kept)s)
+ON CONFLICT (digest) DO UPDATE SET expires_at = now() + %(kept)s WHERE o.expires_at < now() RETURNING 1
+"""
+
+
+@dataclass
+class Submission:
+    """One form, as the visitor filled it in."""
+
+    details: Details
+    message: str = ""
+    title: str = ""
+    more: dict[str, Any] = field(default_factory=dict)  # the fields that we do not know
+    nonce: str = ""
+    address: str = ""
+
+    @property
+    def identity(self) -> tuple[bytes, timedelta]:
+        """What makes it the same submission: its nonce, else its body and the sender's address for a minute."""
+        if self.nonce:
+            return hashlib.sha256(f"nonce:{self.nonce}".encode()).digest(), NONCE_KEPT
+        body = json.dumps([vars(self.details), self.message, self.title, self.more], sort_keys=True)
+        return hashlib.sha256(f"body:{self.address}:{body}".encode()).digest(), SAME_BODY_WITHIN
+
+
+@transaction.atomic
+def take_submission(*, source: Source, submission: Submission) -> bool:
+    """Make a lead's message of a form. False when the same submission was here before: then nothing is written.
+
+    A repeat that comes while the first is still being written waits for it.
+    """
+    identity, kept = submission.identity
+    digest = hashlib.sha256(source.pk.bytes + identity).digest()
+    with connection.cursor() as cursor:
+        cursor.execute(_ONCE, {"digest": digest, "kept": kept})
+        if cursor.fetchone() is None:
+            return False
+    who = identify_by_channel(source=source, details=submission.details)
+    extra = list_data(submission.more)
+    content = "\n\n".join(part for part in (submission.message, extra) if part) or submission.title
+    words = Words(
+        content=content or "(sent the form without a message)",
+        title=submission.title or "Website form",
+        connection=website_of(source),
+    )
+    arrive(source=source, who=who, words=words)
+    return True

@@ -1,0 +1,120 @@
+"""POST /v1/leads: create a lead, or find it, and open a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Membership
+from conversations.models import Message
+from conversations.services.arrivals import Arrived, Words, arrive
+from conversations.services.notifications import notify_team
+from conversations.services.replies import Author, Reply, send_reply
+from integrations.models import ChannelConnection, Source
+from integrations.problems import Refusal
+from leads.models import OptOut
+from leads.services import Details, Identified, identify_by
+
+AUTO_REPLY, TEAM_EMAIL, TEAM_SMS = "auto-reply", "email", "sms"
+NOTIFICATIONS = (AUTO_REPLY, TEAM_EMAIL, TEAM_SMS)
+THANKS = "Thank you for your message. We have received it and will get back to you soon."
+
+
+@dataclass
+class NewLead:
+    """What a caller says of a lead that arrives."""
+
+    identifier: str  # "email" or "unique_id"
+    title: str
+    details: Details
+    message_data: dict[str, Any] = field(default_factory=dict)
+    request_data: dict[str, Any] = field(default_factory=dict)
+    system_message: str = ""
+    notifications: list[str] = field(default_factory=list)
+
+
+@transaction.atomic
+def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
+    """Create or find the lead and open a conversation. Return it and whether the lead is new.
+
+    Raise Refusal `lead.identifierConflict` or `notification.unavailable`; then nothing is written.
+    """
+    refuse_unavailable(source, new)
+    new.details.custom_fields = {name: as_text(value) for name, value in new.request_data.items()}
+    who = identify_by(new.identifier, source=source, details=new.details)
+    words = Words(
+        content=list_data(new.message_data | new.request_data) or new.title,
+        title=new.title,
+        connection=website_of(source),
+        opens_conversation=True,
+    )
+    arrived = arrive(source=source, who=who, words=words)
+    if new.system_message:
+        add_note(arrived, new.system_message)
+    follow(arrived, who, new.notifications)
+    return arrived, who.is_created
+
+
+def refuse_unavailable(source: Source, new: NewLead) -> None:
+    """Refuse a notification whose channel is not set up, before anything is written."""
+    connections = ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None)
+    team = Membership.objects.current().filter(organization=source.organization_id)
+    for wanted in new.notifications:
+        missing = (
+            wanted == TEAM_SMS
+            or (wanted == AUTO_REPLY and not connections.exists())
+            or (wanted == TEAM_EMAIL and not team.exists())
+        )
+        if missing:
+            raise Refusal(422, "notification.unavailable", f"The channel of “{wanted}” is not set up.")
+
+
+def follow(arrived: Arrived, who: Identified, notifications: list[str]) -> None:
+    """Thank the lead, tell the team: as asked."""
+    lead = who.lead
+    if AUTO_REPLY in notifications and lead.email:
+        blocked = OptOut.objects.of(lead).filter(channel="email").exists()
+        if not blocked:
+            author = Author(Message.Author.AUTOMATION, "Automatic thank-you")
+            send_reply(lead_id=lead.pk, reply=Reply(THANKS, arrived.conversation.pk), author=author)
+    if TEAM_EMAIL in notifications:
+        notify_team(arrived.conversation)
+
+
+def add_note(arrived: Arrived, text: str) -> Message:
+    """Write a note for the team: never sent, never quoted, in webhooks only if chosen."""
+    return Message.objects.create(
+        organization_id=arrived.lead.organization_id,
+        source_id=arrived.lead.source_id,
+        lead=arrived.lead,
+        conversation=arrived.conversation,
+        kind=Message.Kind.NOTE,
+        direction=Message.Direction.INBOUND,
+        author=Message.Author.API,
+        author_name="System",
+        content=text,
+        status=Message.Status.RECEIVED,
+    )
+
+
+def website_of(source: Source) -> ChannelConnection | None:
+    return ChannelConnection.objects.filter(source=source, kind="website").first()
+
+
+def list_data(data: dict[str, Any]) -> str:
+    """Write extra fields as lines that people read."""
+    return "\n".join(f"{name}: {as_text(value)}" for name, value in data.items())
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(as_text(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {as_text(one)}" for name, one in value.items())
+    return "" if value is None else str(value)

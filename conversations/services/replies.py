@@ -1,0 +1,243 @@
+"""Queue a message to a lead.
+
+This is the one hot path on which the ORM costs more than the work, so it is three statements of SQL: load and lock,
+choose, write. Everybody who answers goes through it: the API, the team's screens, automation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.ids import uuid7
+from conversations.channels import CHANNELS
+from conversations.models import Message
+from conversations.services.arrivals import last_words
+from integrations.models import ChannelConnection, Lane
+from integrations.outbox.publishing import wake
+from integrations.problems import NotFound, Refusal
+
+T = TypeVar("T")
+Kind = ChannelConnection.Kind
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who answers."""
+
+    kind: Message.Author
+    name: str
+    user_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is to be said, and where, as far as the author says it."""
+
+    content: str
+    conversation_id: UUID | None = None
+    connection_id: int | None = None
+    if_last_message_id: UUID | None = None
+    reopens: bool = False  # the team may write into a closed conversation, which reopens it
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """The lead and the conversation of a reply; the conversation's row is locked."""
+
+    lead_id: UUID
+    organization_id: UUID
+    source_id: UUID
+    email: str
+    phone: str
+    blocked: list[str]  # channels
+    conversation_id: UUID | None
+    closed_at: datetime | None
+    last_message_id: UUID | None
+    last_connection_id: int | None
+
+
+_LOAD = """
+SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lead.phone_e164 AS phone,
+    conversation.id AS conversation_id, conversation.closed_at, conversation.last_message_id,
+    conversation.connection_id AS last_connection_id,
+    ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
+          AND o.address IN (lower(lead.email), lead.phone_e164) AND o.address <> '') AS blocked
+FROM leads_lead lead
+LEFT JOIN LATERAL (
+    SELECT * FROM conversations_conversation c
+    WHERE c.lead_id = lead.id AND (c.id = %(conversation)s OR (%(conversation)s::uuid IS NULL AND c.closed_at IS NULL))
+    ORDER BY c.last_message_at DESC, c.id DESC LIMIT 1 FOR NO KEY UPDATE
+) conversation ON true
+WHERE lead.id = %(lead)s
+"""
+_CONNECTIONS = """
+SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM integrations_channelconnection
+WHERE source_id = %s ORDER BY default_at IS NULL, id
+"""
+_WRITE = """
+WITH conversation AS (
+    UPDATE conversations_conversation SET last_message_id = %(id)s, last_message_at = %(now)s, waiting_since = NULL,
+        last_words = %(words)s, last_direction = 'outbound', connection_id = %(connection)s,
+        closed_at = NULL, closed_by_id = NULL
+    WHERE id = %(conversation)s
+), dispatch AS (
+    INSERT INTO integrations_dispatch (id, lane_id, organization_id, source_id, attempts)
+    VALUES (%(id)s, %(lane)s, %(organization)s, %(source)s, 0)
+)
+INSERT INTO conversations_message (id, organization_id, source_id, lead_id, conversation_id, connection_id, kind,
+    direction, author, author_name, author_user_id, content, folded, status, error_code, error_detail, retry_of_id,
+    external_id, is_automatic, created_at)
+VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(connection)s, 'message',
+    'outbound', %(author)s, %(author_name)s, %(user)s, %(content)s, '', 'queued', '', '', %(retry_of)s, '', false, %(now)s)
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A channel connection of the source."""
+
+    id: int
+    kind: str
+    is_connected: bool
+    lane_id: UUID
+    local_part: str
+
+    @property
+    def can_send(self) -> bool:
+        return CHANNELS[self.kind].max_length is not None
+
+
+def load_addressee(lead_id: UUID, conversation_id: UUID | None) -> Addressee | None:
+    """Return the lead with the conversation that a reply would go into, and lock that conversation."""
+    found = _all(Addressee, _LOAD, {"lead": lead_id, "conversation": conversation_id})
+    return found[0] if found else None
+
+
+@transaction.atomic
+def send_reply(
+    *,
+    lead_id: UUID,
+    reply: Reply,
+    author: Author,
+    allow: Callable[[Addressee], None] = lambda addressee: None,
+    retry_of: UUID | None = None,
+) -> Message:
+    """Queue a reply to a lead. It is durable when the surrounding transaction is.
+
+    `allow` is the caller's own gate; it sees the lead before anything else is said about it. Raise Refusal with the
+    code of `api.md` when the reply could never be delivered.
+    """
+    addressee = load_addressee(lead_id, reply.conversation_id)
+    if addressee is None:
+        raise NotFound("lead")
+    allow(addressee)
+    conversation_id = _repliable(addressee, reply)
+    way = choose_way(addressee, reply.connection_id)
+    limit = CHANNELS[way.kind].max_length or 0
+    if len(reply.content) > limit:
+        raise Refusal(422, "content.tooLong", f"{CHANNELS[way.kind].label} takes at most {limit} characters.")
+    message = _build(addressee, conversation_id, way, reply.content, author, retry_of)
+    _write(message, way)
+    wake(Lane.Kind.CHANNEL, [way.lane_id])
+    return message
+
+
+def _repliable(addressee: Addressee, reply: Reply) -> UUID:
+    if addressee.conversation_id is None:
+        if reply.conversation_id:
+            raise NotFound("conversation")
+        raise Refusal(409, "conversation.closed", "The lead has no open conversation.")
+    if addressee.closed_at and not reply.reopens:
+        raise Refusal(409, "conversation.closed", "This conversation is closed.")
+    if reply.if_last_message_id and reply.if_last_message_id != addressee.last_message_id:
+        raise Refusal(409, "conversation.moved", "There is a newer message in this conversation. Read it first.")
+    return addressee.conversation_id
+
+
+def choose_way(addressee: Addressee, named: int | None) -> Way:
+    """Choose the connection: the named one, else that of the last message, else (it only receives) email.
+
+    A connection that is merely down is refused, never silently changed for another one.
+    """
+    ways = {way.id: way for way in source_ways(addressee.source_id)}
+    if named is not None:
+        way = ways.get(named)
+        if way is None:
+            raise NotFound("connection")
+    else:
+        way = ways.get(addressee.last_connection_id or 0)
+        if way is None or not way.can_send:
+            way = next((one for kind in CHANNELS for one in ways.values() if one.kind == kind and one.can_send), None)
+    if way is None or not way.can_send:
+        raise Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
+    if not way.is_connected:
+        raise Refusal(422, "channel.notConnected", "This channel is not connected.")
+    if way.kind == Kind.EMAIL and not addressee.email:
+        raise Refusal(422, "channel.unavailable", "The lead has no email address.")
+    if way.kind in addressee.blocked:
+        raise Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")
+    return way
+
+
+def source_ways(source_id: UUID) -> list[Way]:
+    """Return the connections of a source, its default first."""
+    return _all(Way, _CONNECTIONS, [source_id])
+
+
+def _build(
+    addressee: Addressee, conversation_id: UUID, way: Way, content: str, author: Author, retry_of: UUID | None
+) -> Message:
+    return Message(
+        id=uuid7(),
+        organization_id=addressee.organization_id,
+        source_id=addressee.source_id,
+        lead_id=addressee.lead_id,
+        conversation_id=conversation_id,
+        connection_id=way.id,
+        direction=Message.Direction.OUTBOUND,
+        author=author.kind,
+        author_name=author.name[:250],
+        author_user_id=author.user_id,
+        content=content,
+        status=Message.Status.QUEUED,
+        retry_of_id=retry_of,
+        created_at=timezone.now(),
+    )
+
+
+def _write(message: Message, way: Way) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE,
+            {
+                "id": message.pk,
+                "now": message.created_at,
+                "words": last_words(message.content),
+                "connection": way.id,
+                "lane": way.lane_id,
+                "organization": message.organization_id,
+                "source": message.source_id,
+                "lead": message.lead_id,
+                "conversation": message.conversation_id,
+                "author": message.author,
+                "author_name": message.author_name,
+                "user": message.author_user_id,
+                "content": message.content,
+                "retry_of": message.retry_of_id,
+            },
+        )
+
+
+def _all(shape: type[T], query: str, values: object) -> list[T]:
+    """Run a query on Django's cursor, whose errors and log are Django's, and return its rows as `shape`."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        names = [column.name for column in cursor.description]
+        return [shape(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

@@ -1,0 +1,115 @@
+"""Send one queued message by its channel, and write down what became of it.
+
+The network is used outside any transaction. What was sent is recorded at once, fenced by the claim, so that the only
+moment in which a kill can double a mail lies between the server's acceptance and this record.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import close_old_connections, transaction
+from django.db.models import DurationField, ExpressionWrapper, Value
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from conversations.channels import CHANNELS, NotSent
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import publish_for
+from integrations.event_types import EventType
+from integrations.models import Dispatch, Lane
+from integrations.outbox.claims import Claimed
+from leads.models import OptOut
+
+logger = logging.getLogger(__name__)
+
+# The gap before each attempt to send a message; a temporary refusal after the last one is final.
+GAPS = (
+    timedelta(0),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=12),
+)
+
+
+def send_claimed(claimed: Claimed) -> None:
+    """Send the message of one claimed dispatch. Runs in a thread of the stream; never raises."""
+    close_old_connections()
+    try:
+        _send(claimed)
+    except Exception:  # the row comes back when its lease ends
+        logger.exception("dispatch %s: not recorded", claimed.id)
+    finally:
+        close_old_connections()
+
+
+def _send(claimed: Claimed) -> None:
+    message = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
+    started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
+    if not started.update(status=Message.Status.SENDING):
+        Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()
+        return
+    try:
+        if claimed.attempts > len(GAPS):
+            raise NotSent("channel.failed", "Every attempt ended with the worker that made it.", is_permanent=True)
+        _refuse_unless_wanted(message)
+        CHANNELS[message.connection.kind].send(message)
+    except NotSent as failure:
+        _record_failure(claimed, message, failure)
+    else:
+        _record_sent(claimed, message)
+
+
+def _refuse_unless_wanted(message: Message) -> None:
+    """Who opted out, or whose channel was cut, while the message waited gets nothing."""
+    if OptOut.objects.of(message.lead).filter(channel=message.connection.kind).exists():
+        raise NotSent("lead.optedOut", "The lead does not want messages on this channel.", is_permanent=True)
+    if not message.connection.is_connected:
+        raise NotSent("channel.notConnected", "The channel was disconnected before this was sent.", is_permanent=True)
+
+
+@transaction.atomic
+def _record_sent(claimed: Claimed, message: Message) -> None:
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
+    if not Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
+        return
+    Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
+        status=Message.Status.SENT, sent_at=timezone.now()
+    )
+    message.refresh_from_db()
+    Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
+    publish_for(EventType.MESSAGE_SENT, conversation, message)
+
+
+@transaction.atomic
+def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> None:
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
+    row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
+    is_final = failure.is_permanent or claimed.attempts >= len(GAPS)
+    if not is_final:
+        gap = ExpressionWrapper(Now() + Value(GAPS[claimed.attempts]), output_field=DurationField())
+        if row.update(claim=None, next_attempt_at=gap):
+            _note_trouble(claimed, failure)
+            Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
+                status=Message.Status.QUEUED, error_code="", error_detail=failure.detail[:500]
+            )
+        return
+    if row.delete()[0]:
+        Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
+            status=Message.Status.FAILED, error_code=failure.code, error_detail=failure.detail[:500]
+        )
+        message.refresh_from_db()
+        publish_for(EventType.MESSAGE_FAILED, conversation, message)
+
+
+def _note_trouble(claimed: Claimed, failure: NotSent) -> None:
+    lane = Lane.objects.select_for_update().get(pk=claimed.lane_id)
+    lane.failing_since = lane.failing_since or timezone.now()
+    lane.last_error = failure.detail[:300]
+    lane.next_due_at = min(lane.next_due_at, timezone.now() + GAPS[claimed.attempts])
+    lane.save(update_fields=["failing_since", "last_error", "next_due_at"])

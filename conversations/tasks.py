@@ -1,0 +1,19 @@
+"""The doorway of background jobs: what each category does."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import close_old_connections
+
+from conversations.mail.incoming import read_mail
+from conversations.services.notifications import send_notification
+from integrations import jobs
+
+HANDLERS: jobs.Handlers = {"read-mail": read_mail, "notify-team": send_notification}
+
+
+@shared_task(ignore_result=True)
+def run_due_jobs() -> None:
+    close_old_connections()
+    while jobs.run_due(HANDLERS):
+        pass

@@ -1,0 +1,1 @@
+"""The API's own operations of this layer, and what all operations share."""

@@ -1,0 +1,145 @@
+"""What every operation of the API has in common."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.ids import decode
+from integrations.callers import Caller
+from integrations.calls import log_call
+from integrations.parsers import pointer_part, text_problem
+from integrations.problems import Invalid, NotFound
+
+M = TypeVar("M", bound=models.Model)
+
+PAGE_DEFAULT, PAGE_MAX = 25, 100
+
+
+class Api(APIView):
+    """One operation, or the GET and POST of one path. `scopes` names what a token needs for each method."""
+
+    scopes: ClassVar[dict[str, str]] = {}
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        request.started = time.perf_counter()
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        scope = self.scopes.get(request.method or "")
+        if scope:
+            caller_of(request).require_scope(scope)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(response, Response) and not getattr(request._request, "is_logged", False):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")  # a lost line of the log is no lost lead
+                log_call(request, response.status_code)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def caller_of(request: Request) -> Caller:
+    caller = request.user
+    assert isinstance(caller, Caller)  # noqa: S101  every operation asks for a key
+    return caller
+
+
+def id_of(prefix: str, text: str, what: str) -> UUID:
+    """Return the UUID behind an id of the path. Raise NotFound: a malformed id names nothing."""
+    found = decode(prefix, text)
+    if found is None:
+        raise NotFound(what)
+    return found
+
+
+def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """Return the validated body. Raise Invalid with a pointer for each bad or unknown field, all at once."""
+    if not isinstance(request.data, dict):
+        raise Invalid.at("#", "The body is a JSON object.", "type")
+    data = shape(data=request.data)
+    errors = [
+        {"pointer": f"#/{pointer_part(name)}", "detail": "There is no such field.", "code": "unknown"}
+        for name in request.data
+        if name not in data.fields
+    ]
+    if not data.is_valid():
+        errors += list(_flat(data.errors, "#"))
+    if errors:
+        raise Invalid(errors)
+    return dict(data.validated_data)
+
+
+def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """Return the validated query parameters. Raise Invalid with the parameter's name for each bad one."""
+    given = {name: values[-1] for name, values in request.query_params.lists()}
+    data = shape(data={name: value for name, value in given.items() if not text_problem(value)})
+    errors = [
+        {"parameter": name, "detail": "There is no such parameter.", "code": "unknown"}
+        for name in given
+        if name not in data.fields
+    ]
+    errors += [
+        {"parameter": name, "detail": text_problem(value), "code": "unstorable"}
+        for name, value in given.items()
+        if text_problem(value)
+    ]
+    if not data.is_valid():
+        errors += [
+            {"parameter": name, "detail": str(messages[0]), "code": messages[0].code}
+            for name, messages in data.errors.items()
+        ]
+    if errors:
+        raise Invalid(errors)
+    return dict(data.validated_data)
+
+
+def _flat(detail: Any, place: str) -> Any:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _flat(inner, place if name == "non_field_errors" else f"{place}/{pointer_part(name)}")
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _flat(inner, place)
+    else:
+        yield {"pointer": place, "detail": str(detail), "code": str(getattr(detail, "code", "invalid"))}
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """The parameters of every list."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=PAGE_DEFAULT)
+    cursor = serializers.CharField(required=False, max_length=200)
+
+
+def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str | None]:
+    """Return one page, newest first by id, and the cursor of the next one. Keyset, never offset."""
+    if "cursor" in query:
+        rows = rows.filter(pk__lt=_read_cursor(query["cursor"]))
+    found = list(rows.order_by("-pk")[: query["limit"] + 1])
+    more = found[: query["limit"]]
+    return more, _cursor(more[-1].pk) if len(found) > len(more) else None
+
+
+def _cursor(pk: UUID) -> str:
+    return base64.urlsafe_b64encode(pk.bytes).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError as error:
+        raise Invalid.at("cursor", "This cursor is not one of ours.", kind="parameter") from error
+
+
+def listed(plural: str, rows: Sequence[dict[str, Any]], next_cursor: str | None) -> Response:
+    return Response({"data": {plural: rows}, "meta": {"next_cursor": next_cursor}})

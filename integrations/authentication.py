@@ -1,0 +1,59 @@
+"""The one authentication class of the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.actors import client_address
+from integrations.callers import Caller, find_caller
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <key>`; a source's key also as `X-Secret-Key`."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None] | None:
+        bearer, secret = request.headers.get("Authorization"), request.headers.get("X-Secret-Key")
+        if bearer is None and secret is None:
+            return None
+        key = secret.strip() if secret is not None else ""
+        if bearer is not None:
+            scheme, _, value = bearer.partition(" ")
+            if scheme.lower() != "bearer" or (secret is not None and value.strip() != key):
+                raise AuthenticationFailed
+            key = value.strip()
+        elif not key.startswith("lwr_"):
+            raise AuthenticationFailed
+        caller = find_caller(key, client_address(request._request))
+        if caller is None:
+            raise AuthenticationFailed
+        request._request.caller = caller  # type: ignore[attr-defined]
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _extension() -> Any:
+    from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+    class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+        """Tells drf-spectacular how callers show their key."""
+
+        target_class = KeyAuthentication
+        name = "key"
+
+        def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+            return {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A source's secret key (`lwr_...`, also as `X-Secret-Key`) or an API token (`lwa_...`).",
+            }
+
+    return KeyScheme
+
+
+KeyScheme = _extension()

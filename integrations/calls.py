@@ -1,0 +1,43 @@
+"""The log of API calls: method, path, status, key and time. Bodies are not kept."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from accounts.ids import uuid7
+from integrations.callers import Caller
+
+_LOG = """
+INSERT INTO integrations_apicall (id, organization_id, source_id, key_id, method, path, status, code, lead_id, address,
+    request_id, ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+def about(request: Request, *, source_id: UUID, lead_id: UUID | None = None) -> None:
+    """Say which source and lead a call is about, so that it stands in the right card's Activity."""
+    request._request.call_about = (source_id, lead_id)  # type: ignore[attr-defined]
+
+
+def log_call(request: Request, status: int, code: str = "") -> None:
+    """Write one line of the log. Inside the effect's transaction it costs no commit of its own."""
+    plain: HttpRequest = request._request
+    caller: Caller | None = getattr(plain, "caller", None)
+    if caller is None:
+        return
+    source_id, lead_id = getattr(plain, "call_about", (caller.home_source_id, None))
+    started = getattr(plain, "started", None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOG,
+            [
+                uuid7(), caller.organization_id, source_id, caller.key_id, plain.method, plain.path[:300], status,
+                code[:60], lead_id, caller.address, getattr(plain, "request_id", ""),
+                round((time.perf_counter() - started) * 1000) if started else 0,
+            ],
+        )  # fmt: skip
+    plain.is_logged = True  # type: ignore[attr-defined]

@@ -1,0 +1,111 @@
+"""What every card can do; the services know nothing else about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Generic, TypeVar
+
+from django.utils import timezone
+
+from accounts.actors import Actor
+from integrations.models import Card
+
+C = TypeVar("C", bound=Card)
+
+
+@dataclass(frozen=True)
+class Made:
+    """Fresh secrets, shown to a person this one time: label and value."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KeyShown:
+    """What may be shown of a key at any time."""
+
+    label: str
+    masked: str
+    made_at: datetime
+    made_by: str
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the traffic of a card goes, in words."""
+
+    state: str  # none, ok, failing, stopped
+    words: str
+    detail: str = ""
+    since: datetime | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ActivityRow:
+    """One call or delivery of a card."""
+
+    mark: str  # ok, warn, bad, off
+    outcome: str
+    words: str
+    at: datetime
+    url: str = ""
+
+
+class CardKind(Generic[C]):
+    """The particulars of one kind of card."""
+
+    model: type[C]
+    template: ClassVar[str]
+    icon: ClassVar[str]
+    check_label: ClassVar[str]
+    summary: ClassVar[str]
+    regenerate_label: ClassVar[str]
+
+    def make_credential(self, card: C, actor: Actor, overlap: timedelta | None) -> Made:
+        """Make new keys. The old ones end now, or after `overlap`; a key already in overlap ends in any case."""
+        raise NotImplementedError
+
+    def clear_credential(self, card: C) -> str:
+        """Remove the card's own keys. Return a masked word about them for the audit log."""
+        raise NotImplementedError
+
+    def end_overlap(self, card: C) -> None:
+        """End the old key now."""
+        raise NotImplementedError
+
+    def hold(self, card: C) -> None:
+        """The card was switched off."""
+
+    def release(self, card: C) -> None:
+        """The card was switched on."""
+
+    def cancel(self, card: C) -> None:
+        """The card was disconnected: drop what waits, and show it."""
+
+    def check(self, card: C, actor: Actor) -> None:
+        """Try the connection, with the card on or off, and keep the result on the card."""
+        raise NotImplementedError
+
+    def is_checking(self, card: C) -> bool:
+        """True while a result is still to come."""
+        return False
+
+    def keys(self, card: C) -> list[KeyShown]:
+        raise NotImplementedError
+
+    def health(self, card: C) -> Health:
+        raise NotImplementedError
+
+    def activity(self, card: C) -> list[ActivityRow]:
+        """The card's last calls or deliveries, newest first."""
+        raise NotImplementedError
+
+    def activity_summary(self, card: C) -> str:
+        return ""
+
+
+def ends_after(overlap: timedelta) -> datetime:
+    return timezone.now() + overlap

@@ -1,0 +1,109 @@
+"""The Lead Reply API card: one key, kept as a hash."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.ids import uuid7
+from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
+from integrations.models import ApiCall, ChannelConnection, LeadReplyApi, ReplyKey
+from integrations.secrets import make_key
+
+SHOWN = 8
+PERIOD = timedelta(days=7)
+
+
+class LeadReplyApiKind(CardKind[LeadReplyApi]):
+    model = LeadReplyApi
+    template = "integrations/_lead_reply_api_card.html"
+    icon = "arrow-down-left"
+    check_label = "Validate connection"
+    summary = "Lets your system answer leads. Replies are delivered as if your team had sent them."
+    regenerate_label = "Regenerate key…"
+
+    def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> Made:
+        card.keys.exclude(ends_at=None).delete()
+        current = card.keys.filter(ends_at=None)
+        if overlap:
+            current.update(ends_at=ends_after(overlap))
+        else:
+            current.delete()
+        key = make_key("lwr_")
+        ReplyKey(card=card, created_by=actor.user).take(key).save(force_insert=True)
+        return Made({"Secret key": key})
+
+    def clear_credential(self, card: LeadReplyApi) -> str:
+        masked = ", ".join(map(str, card.keys.all()))
+        card.keys.all().delete()
+        return masked
+
+    def end_overlap(self, card: LeadReplyApi) -> None:
+        card.keys.exclude(ends_at=None).delete()
+
+    def check(self, card: LeadReplyApi, actor: Actor) -> None:
+        owner = card.owner
+        sending = ChannelConnection.objects.filter(source=card.source_id, kind="email", disconnected_at=None)
+        if not owner.has_credential:
+            where = f"{owner.source} has" if owner is not card else "There is"
+            card.keep_check(ok=False, title="Not ready.", detail=f"{where} no secret key yet. Set the card up first.")
+        elif not sending.exists():
+            detail = "No channel of this source can deliver a reply. Connect one under Channels."
+            card.keep_check(ok=False, title="Not ready.", detail=detail)
+        else:
+            state = "the card is on" if card.is_enabled else "the card is still off: turn it on to let replies through"
+            channels = sending.count()
+            ways = "1 channel" if channels == 1 else f"{channels} channels"
+            detail = f"The key is active, {state}, and {ways} can deliver."
+            card.keep_check(ok=True, title="Validated.", detail=detail)
+
+    def keys(self, card: LeadReplyApi) -> list[KeyShown]:
+        rows = card.keys.live().select_related("created_by").order_by("-ends_at")
+        return [
+            KeyShown("Secret key", str(key), key.created_at, str(key.created_by or "Leadwire"), key.ends_at)
+            for key in sorted(rows, key=lambda key: key.ends_at is not None)
+        ]
+
+    def _calls(self, card: LeadReplyApi):  # type: ignore[no-untyped-def]
+        return ApiCall.objects.filter(source_id=card.source_id).order_by("-id")
+
+    def health(self, card: LeadReplyApi) -> Health:
+        last = self._calls(card).first()
+        if last is None:
+            return Health("none", "No traffic yet")
+        if last.status < 400:
+            return Health("ok", "Working", f"Last call from {last.address}", _at(last))
+        return Health("failing", "Last call refused", f"{last.status} {last.code}", _at(last))
+
+    def activity(self, card: LeadReplyApi) -> list[ActivityRow]:
+        rows = []
+        for call in self._calls(card)[:SHOWN]:
+            mark = "ok" if call.status < 400 else "warn" if call.status < 500 else "bad"
+            words = call.code or f"{call.method} {_short(call.path)}"
+            rows.append(ActivityRow(mark, str(call.status), words, _at(call)))
+        return rows
+
+    def activity_summary(self, card: LeadReplyApi) -> str:
+        since = uuid7(timezone.now() - PERIOD)
+        week = self._calls(card).filter(id__gte=since)
+        good = week.filter(status__lt=400)[:1001].count()
+        bad = week.filter(status__gte=400)[:1001].count()
+        return f"last 7 days: {_many(good)} answered, {_many(bad)} refused"
+
+
+def _many(number: int) -> str:
+    return "over 1,000" if number > 1000 else str(number)
+
+
+def _at(call: ApiCall):  # type: ignore[no-untyped-def]
+    """When a call was made: its id says it."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp((call.pk.int >> 80) / 1000, UTC)
+
+
+def _short(path: str) -> str:
+    """A path as people read it: without the ids."""
+    return "/".join(part if "_" not in part or part.isalpha() else "…" for part in path.split("/"))

@@ -1,0 +1,169 @@
+"""The REST Webhook card: a URL, a secret key for the header, a signing secret, and a lane of the outbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.ids import encode, moment, uuid7
+from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
+from integrations.event_types import EventType
+from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook, WebhookSecret
+from integrations.outbox import hints
+from integrations.secrets import Secret, make_header_secret, make_signing_secret
+
+SHOWN = 8
+PERIOD = timedelta(days=7)
+CHECK_PATIENCE = timedelta(seconds=40)
+MARKS = {
+    Attempt.Outcome.DELIVERED: "ok",
+    Attempt.Outcome.RETRYING: "bad",
+    Attempt.Outcome.FAILED: "bad",
+    Attempt.Outcome.CANCELLED: "off",
+    Attempt.Outcome.LATE: "warn",
+}
+
+
+class RestWebhookKind(CardKind[RestWebhook]):
+    model = RestWebhook
+    template = "integrations/_rest_webhook_card.html"
+    icon = "arrow-up-right"
+    check_label = "Test webhook"
+    summary = "Sends leads and messages of this source to your own system."
+    regenerate_label = "Regenerate keys…"
+
+    def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> Made:
+        card.secrets.exclude(ends_at=None).delete()
+        current = card.secrets.filter(ends_at=None)
+        if overlap:
+            current.update(ends_at=ends_after(overlap))
+        else:
+            current.delete()
+        header, signing = make_header_secret(), make_signing_secret()
+        WebhookSecret.objects.create(
+            card=card, header_secret=Secret.of(header), signing_secret=Secret.of(signing), created_by=actor.user
+        )
+        return Made({"Secret key": header, "Signing secret": signing})
+
+    def clear_credential(self, card: RestWebhook) -> str:
+        card.secrets.all().delete()
+        host, card.url = card.endpoint_host, ""
+        card.save(update_fields=["url"])
+        return host
+
+    def end_overlap(self, card: RestWebhook) -> None:
+        card.secrets.exclude(ends_at=None).delete()
+
+    def hold(self, card: RestWebhook) -> None:
+        Lane.objects.filter(pk=card.lane_id).update(held_at=Now())
+
+    def release(self, card: RestWebhook) -> None:
+        Lane.objects.filter(pk=card.lane_id).update(
+            held_at=None, stopped_at=None, stopped_because="", failing_since=None, last_error="", next_due_at=Now()
+        )
+        transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
+
+    def cancel(self, card: RestWebhook) -> None:
+        waiting = list(Delivery.objects.select_for_update().filter(lane=card.lane_id).order_by("id"))
+        now = timezone.now()
+        Attempt.objects.bulk_create(
+            Attempt(
+                delivery_id=one.pk,
+                event_id=one.event_id,
+                lane_id=one.lane_id,
+                organization_id=one.organization_id,
+                source_id=one.source_id,
+                event_type=one.event_type,
+                number=one.attempts,
+                started_at=now,
+                outcome=Attempt.Outcome.CANCELLED,
+                next_because="The card was disconnected",
+            )
+            for one in waiting
+        )
+        Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
+
+    def check(self, card: RestWebhook, actor: Actor) -> None:
+        """Queue a test event in a slot of its own: a web thread never waits for a receiver."""
+        if not card.is_set_up:
+            card.keep_check(ok=False, title="Not set up.", detail="There is no URL and key to test yet.")
+            return
+        source = card.source
+        event = Event.objects.create(
+            type=EventType.WEBHOOK_TEST,
+            organization_id=source.organization_id,
+            source_id=source.pk,
+            payload={"source_id": encode("src", source.pk), "sent_by": actor.name, "sent_at": moment(timezone.now())},
+        )
+        delivery = Delivery.objects.create(
+            lane_id=card.lane_id,
+            organization_id=source.organization_id,
+            source_id=source.pk,
+            event_id=event.pk,
+            event_type=EventType.WEBHOOK_TEST,
+            is_test=True,
+        )
+        card.last_check = {"delivery": str(delivery.pk), "at": timezone.now().isoformat()}
+        card.save(update_fields=["last_check"])
+        transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
+
+    def is_checking(self, card: RestWebhook) -> bool:
+        check = card.last_check or {}
+        if "ok" in check or "delivery" not in check:
+            return False
+        return bool(check["at"] > (timezone.now() - CHECK_PATIENCE).isoformat())
+
+    def keys(self, card: RestWebhook) -> list[KeyShown]:
+        rows = sorted(card.secrets.live().select_related("created_by"), key=lambda one: one.ends_at is not None)
+        return [
+            KeyShown(label, "••••••••••••", one.created_at, str(one.created_by or "Leadwire"), one.ends_at)
+            for one in rows
+            for label in ("Secret key", "Signing secret")
+        ]
+
+    def health(self, card: RestWebhook) -> Health:
+        lane = card.lane
+        waiting = Delivery.objects.filter(lane=lane, is_test=False)[:1001].count()
+        wait = f"{_many(waiting)} waiting" if waiting else ""
+        if lane.stopped_at:
+            return Health("stopped", "Stopped", f"{lane.stopped_because}. {wait}".strip(), lane.stopped_at)
+        if lane.failing_since:
+            ahead = Delivery.objects.filter(lane=lane, next_attempt_at__isnull=False, is_test=False)
+            first = ahead.order_by("next_attempt_at").first()
+            detail = ", ".join(filter(None, [lane.last_error, wait]))
+            return Health("failing", "Failing", detail, lane.failing_since, first.next_attempt_at if first else None)
+        if lane.last_ok_at:
+            return Health("ok", "Working", wait, lane.last_ok_at)
+        return Health("none", "No traffic yet", wait)
+
+    def activity(self, card: RestWebhook) -> list[ActivityRow]:
+        rows, seen = [], set()
+        for attempt in Attempt.objects.filter(lane_id=card.lane_id).order_by("-id")[: SHOWN * 4]:
+            if attempt.delivery_id not in seen and len(rows) < SHOWN:
+                seen.add(attempt.delivery_id)
+                rows.append(_row(attempt))
+        for waiting in Delivery.objects.filter(lane=card.lane_id, attempts=0).order_by("-id")[:3]:
+            url = reverse("integrations:delivery", args=[waiting.pk])
+            rows.insert(0, ActivityRow("off", "waiting", waiting.event_type, waiting.created_at, url))
+        return rows[:SHOWN]
+
+    def activity_summary(self, card: RestWebhook) -> str:
+        week = Attempt.objects.filter(lane_id=card.lane_id, id__gte=uuid7(timezone.now() - PERIOD), is_test=False)
+        delivered = week.filter(outcome=Attempt.Outcome.DELIVERED)[:1001].count()
+        waiting = Delivery.objects.filter(lane=card.lane_id, is_test=False)[:1001].count()
+        return f"last 7 days: {_many(delivered)} delivered, {_many(waiting)} waiting"
+
+
+def _row(attempt: Attempt) -> ActivityRow:
+    outcome = str(attempt.status_code or ("cancelled" if attempt.outcome == Attempt.Outcome.CANCELLED else "failed"))
+    url = reverse("integrations:delivery", args=[attempt.delivery_id])
+    return ActivityRow(MARKS[Attempt.Outcome(attempt.outcome)], outcome, attempt.event_type, attempt.started_at, url)
+
+
+def _many(number: int) -> str:
+    return "over 1,000" if number > 1000 else str(number)

@@ -1,0 +1,146 @@
+"""Which addresses we connect to: only public ones, checked on the address that the socket really dials.
+
+A check of the name alone is worthless: it may have another address a moment later. So the resolver refuses a name with
+any forbidden answer, and the socket factory looks again at what is dialled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from django.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+RESOLVE_SECONDS = 3
+RESOLVER_THREADS = 8
+# What IANA's special-purpose registries hold besides what `is_global` knows; IPv6 is an allow-list, because its
+# transition forms (mapped, compatible, NAT64, 6to4, Teredo, SIIT) all carry an IPv4 address that may be private.
+FORBIDDEN_V4 = [
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    )
+]  # fmt: skip
+GLOBAL_V6 = ipaddress.ip_network("2000::/3")
+FORBIDDEN_V6 = [
+    ipaddress.ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+]
+
+
+class AddressForbidden(OSError):
+    """The address is not one that we connect to."""
+
+
+def is_allowed(address: Address) -> bool:
+    """True for public addresses, and for those in LEADWIRE_ALLOW_NETWORKS."""
+    if any(address.version == network.version and address in network for network in settings.LEADWIRE_ALLOW_NETWORKS):
+        return True
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not any(address in network for network in FORBIDDEN_V4)
+    return address.scope_id is None and address in GLOBAL_V6 and not any(address in network for network in FORBIDDEN_V6)
+
+
+def check(text: str) -> None:
+    """Raise AddressForbidden unless `text`, an address as the socket layer writes it, may be dialled."""
+    if not is_allowed(ipaddress.ip_address(text)):
+        raise AddressForbidden(f"{text} is not a public address")
+
+
+def socket_factory(addr_info: tuple[Any, ...]) -> socket.socket:
+    """Make the socket for one address, after the last look at it."""
+    family, kind, protocol, _, sockaddr = addr_info
+    check(sockaddr[0])
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+class GuardedResolver(AbstractResolver):
+    """getaddrinfo in threads of its own, with a deadline; one forbidden answer refuses the whole name."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look_up = asyncio.get_running_loop().run_in_executor(
+            self.threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        )
+        try:
+            answers = await asyncio.wait_for(look_up, RESOLVE_SECONDS)
+        except TimeoutError as error:
+            raise OSError(None, f"looking up {host} took more than {RESOLVE_SECONDS} s") from error
+        for answer in answers:
+            check(str(answer[4][0]))
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(sockaddr[0]),
+                port=port,
+                family=found,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for found, _, protocol, _, sockaddr in answers
+        ]
+
+    async def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
+    """Return the one client session of a process: no redirects, no proxies, no cookies, everything bounded."""
+    connector = aiohttp.TCPConnector(
+        limit=connections,
+        resolver=GuardedResolver(),
+        socket_factory=socket_factory,
+        use_dns_cache=True,
+        ttl_dns_cache=10,
+        happy_eyeballs_delay=None,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        skip_auto_headers=["Accept-Encoding", "Accept", "User-Agent"],
+        max_line_size=8190,
+        max_field_size=8190,
+        read_bufsize=16 * 1024,
+    )
+
+
+def url_error(url: str) -> str:
+    """Return what is wrong with a webhook URL as a person reads it, or "" when it may be saved.
+
+    Names are not looked up here: what they resolve to is checked when they are dialled.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "This is not a URL."
+    if parts.scheme not in ("https", "http") or not host:
+        return "Give a URL that begins with https://."
+    if parts.scheme == "http" and not settings.LEADWIRE_ALLOW_HTTP_WEBHOOKS:
+        return "The URL must begin with https://, so that leads do not travel in the clear."
+    if parts.username or parts.password:
+        return "Leave user name and password out of the URL; the secret key and the signature prove who sends."
+    if not url.isprintable() or " " in url:
+        return "The URL has characters that URLs cannot have."
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        is_local = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+        return "" if not is_local or settings.LEADWIRE_ALLOW_NETWORKS else "This name is only known inside a network."
+    return "" if is_allowed(address) else "This address is not public, so webhooks cannot go there."

@@ -1,0 +1,79 @@
+"""One effect for one Idempotency-Key, however often and however parallel it is sent.
+
+The key's row, the effect and the stored answer commit together. Only a 2xx is pinned: what was refused may pass later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations.callers import Caller
+from integrations.calls import log_call
+from integrations.models import IdempotencyKey
+from integrations.problems import Invalid, Refusal
+from integrations.secrets import Secret
+
+KEPT = timedelta(hours=24)
+KEY_MAX = 255  # characters
+
+
+def answer_once(request: Request, effect: Callable[[], Response]) -> Response:
+    """Run `effect` and log the call in one transaction; with an Idempotency-Key at most once in 24 hours."""
+    caller: Caller = request.user  # type: ignore[assignment]
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable() and " " not in key):
+        raise Invalid.at("Idempotency-Key", f"Give 1 to {KEY_MAX} visible ASCII characters.", "invalid", kind="header")
+    with transaction.atomic():
+        if key is None:
+            response = effect()
+        else:
+            response = _once(request, _digest(caller.principal, request.method, request.path, key), effect)
+        log_call(request, response.status_code)
+    return response
+
+
+def _once(request: Request, digest: bytes, effect: Callable[[], Response]) -> Response:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
+        if not cursor.fetchone()[0]:
+            raise Refusal(409, "idempotency.inFlight", "The first call with this Idempotency-Key is still running.")
+    body = _digest(json.dumps(request.data, sort_keys=True, ensure_ascii=False))
+    first = IdempotencyKey.objects.filter(digest=digest, created_at__gt=timezone.now() - KEPT).first()
+    if first is not None:
+        if bytes(first.body_digest) != body:
+            raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body.")
+        return Response(
+            json.loads(Secret(first.answer).reveal()),
+            status=first.status,
+            headers={**first.headers, "Idempotency-Replayed": "true"},
+        )
+    response = effect()
+    if 200 <= response.status_code < 300:
+        _pin(digest, body, response)
+    return response
+
+
+def _pin(digest: bytes, body: bytes, response: Response) -> None:
+    IdempotencyKey.objects.update_or_create(
+        digest=digest,
+        defaults={
+            "body_digest": body,
+            "status": response.status_code,
+            "answer": Secret.of(json.dumps(response.data, ensure_ascii=False)).token,
+            "headers": {name: response[name] for name in ("Location",) if name in response},
+            "created_at": timezone.now(),
+        },
+    )
+
+
+def _digest(*parts: Any) -> bytes:
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,190 @@
+"""Write down what became of claimed deliveries: many at a time, fenced by the claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from accounts.ids import uuid7
+from integrations.models import Attempt
+from integrations.outbox.claims import ClaimedDelivery
+
+STOPS_AFTER = timedelta(days=5)
+MASK = "••••••"
+Outcome = Attempt.Outcome
+
+
+@dataclass
+class Result:
+    """What one attempt came to. `retry_after` is set when there will be another one."""
+
+    delivery: ClaimedDelivery
+    outcome: Attempt.Outcome
+    started_at: datetime
+    duration_ms: int = 0
+    status_code: int | None = None
+    error: str = ""
+    url: str = ""
+    dialled: str = ""
+    request_headers: dict[str, str] = field(default_factory=dict)
+    request_body: str = ""
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer_body: str = ""
+    retry_after: timedelta | None = None
+    next_because: str = ""
+    counts: bool = True  # False: the receiver asked to wait, which uses up no attempt
+    stops_endpoint: str = ""  # why the endpoint is stopped by this answer
+
+    @property
+    def is_ok(self) -> bool:
+        return self.outcome is Outcome.DELIVERED
+
+
+_RETRY = """
+UPDATE integrations_delivery d SET claim = NULL, next_attempt_at = now() + r.wait, attempts = d.attempts - r.uncounted
+FROM unnest(%s::uuid[], %s::uuid[], %s::interval[], %s::int[]) AS r(id, claim, wait, uncounted)
+WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.next_attempt_at
+"""
+_DONE = """
+DELETE FROM integrations_delivery d USING unnest(%s::uuid[], %s::uuid[]) AS r(id, claim)
+WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.order_key
+"""
+# The row that waited behind a finished one. Rows of one order key come in the order of their ids.
+_NEXT_IN_ORDER = """
+UPDATE integrations_delivery d SET next_attempt_at = now() FROM (
+    SELECT (SELECT w.id FROM integrations_delivery w WHERE w.lane_id = k.lane_id AND w.order_key = k.order_key
+            ORDER BY w.id LIMIT 1) AS id
+    FROM unnest(%s::uuid[], %s::uuid[]) AS k(lane_id, order_key)
+) head WHERE d.id = head.id AND d.next_attempt_at IS NULL RETURNING d.lane_id
+"""
+_ATTEMPTS = """
+COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test, number,
+    started_at, duration_ms, outcome, status_code, error, url, dialled, request_headers, request_body,
+    answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
+"""
+_LANES_OK = """
+UPDATE integrations_lane SET last_ok_at = now(), failing_since = NULL, last_error = ''
+WHERE id = ANY(%s) AND (failing_since IS NOT NULL OR last_ok_at IS NULL OR last_ok_at < now() - interval '5 s')
+"""
+_LANES_FAILED = """
+UPDATE integrations_lane l SET failing_since = coalesce(failing_since, now()), last_error = f.error,
+    stopped_at = CASE WHEN f.stop <> '' OR failing_since < now() - %s THEN coalesce(stopped_at, now()) END,
+    stopped_because = CASE WHEN f.stop <> '' THEN f.stop
+        WHEN failing_since < now() - %s THEN 'Nothing but failures for 5 days' ELSE stopped_because END
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS f(id, error, stop) WHERE l.id = f.id
+"""
+_LANES_DUE = """
+UPDATE integrations_lane l SET next_due_at = least(l.next_due_at, n.due), idle_rounds = 0
+FROM (SELECT lane_id, min(due) AS due FROM unnest(%s::uuid[], %s::timestamptz[]) AS u(lane_id, due)
+      GROUP BY lane_id ORDER BY lane_id) n
+WHERE l.id = n.lane_id AND l.next_due_at > n.due
+"""
+_TESTED = """
+UPDATE integrations_restwebhook SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
+WHERE lane_id = %s AND last_check->>'delivery' = %s
+"""
+
+
+async def record(connection: AsyncConnection[Any], results: list[Result]) -> None:
+    """Write a batch in one transaction. A result whose claim is gone changes nothing, but its attempt is logged."""
+    results = sorted(results, key=lambda result: result.delivery.id)  # one order of locks everywhere
+    again = [result for result in results if result.retry_after is not None]
+    done = [result for result in results if result.retry_after is None]
+    async with connection.transaction(), connection.cursor() as cursor:
+        due: list[tuple[UUID, datetime]] = []
+        held: set[UUID] = set()
+        if done:
+            await cursor.execute(_DONE, _columns(done))
+            ended = await cursor.fetchall()
+            held |= {row[0] for row in ended}
+            keyed = {(lane_id, order_key) for _, lane_id, order_key in ended if order_key}
+            await cursor.execute("SELECT now()")
+            now = (await cursor.fetchall())[0][0]
+            due += [(lane_id, now) for _, lane_id, _ in ended]
+            if keyed:
+                await cursor.execute(_NEXT_IN_ORDER, [[key[0] for key in keyed], [key[1] for key in keyed]])
+        next_at: dict[UUID, datetime] = {}
+        if again:
+            waits = [result.retry_after for result in again]
+            uncounted = [0 if result.counts else 1 for result in again]
+            await cursor.execute(_RETRY, [*_columns(again), waits, uncounted])
+            for delivery_id, lane_id, moment in await cursor.fetchall():
+                held.add(delivery_id)
+                next_at[delivery_id] = moment
+                due.append((lane_id, moment))
+        await _log(cursor, results, held, next_at)
+        await _tell_lanes(cursor, [result for result in results if result.delivery.id in held], due)
+        await _keep_tests(cursor, results)
+
+
+def _columns(results: list[Result]) -> list[list[UUID]]:
+    return [[result.delivery.id for result in results], [result.delivery.claim for result in results]]
+
+
+async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dict[UUID, datetime]) -> None:
+    async with cursor.copy(_ATTEMPTS) as copy:
+        for result in results:
+            delivery = result.delivery
+            is_ours = delivery.id in held
+            await copy.write_row(
+                (
+                    uuid7(), delivery.id, delivery.event_id, delivery.lane_id, delivery.organization_id,
+                    delivery.source_id, delivery.event_type, delivery.is_test, delivery.attempts,
+                    result.started_at, result.duration_ms,
+                    (result.outcome if is_ours else Outcome.LATE).value,
+                    result.status_code, result.error[:300], result.url, result.dialled,
+                    Jsonb(result.request_headers), result.request_body,
+                    Jsonb(result.answer_headers), result.answer_body,
+                    next_at.get(delivery.id), result.next_because[:200] if is_ours else "",
+                )
+            )  # fmt: skip
+
+
+async def _tell_lanes(cursor: Any, results: list[Result], due: list[tuple[UUID, datetime]]) -> None:
+    """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
+    real = [result for result in results if not result.delivery.is_test]
+    failed = {result.delivery.lane_id: result for result in real if not result.is_ok and result.error}
+    working = sorted({result.delivery.lane_id for result in real if result.is_ok} - failed.keys())
+    if working:
+        await cursor.execute(_LANES_OK, [working])
+    if failed:
+        lanes = sorted(failed)
+        errors = [failed[lane].error[:300] for lane in lanes]
+        stops = [failed[lane].stops_endpoint for lane in lanes]
+        await cursor.execute(_LANES_FAILED, [STOPS_AFTER, STOPS_AFTER, lanes, errors, stops])
+    if due:
+        await cursor.execute(_LANES_DUE, [[lane for lane, _ in due], [moment for _, moment in due]])
+
+
+async def _keep_tests(cursor: Any, results: list[Result]) -> None:
+    """Keep a test's result on its card, unless the card has changed since the test was asked for."""
+    for result in results:
+        if result.delivery.is_test:
+            title, detail = describe_test(result)
+            check = {
+                "ok": result.is_ok,
+                "title": title,
+                "detail": detail,
+                "at": result.started_at.isoformat(),
+                "delivery": str(result.delivery.id),
+            }
+            values = [Jsonb(check), result.is_ok, result.delivery.lane_id, str(result.delivery.id)]
+            await cursor.execute(_TESTED, values)
+
+
+def describe_test(result: Result) -> tuple[str, str]:
+    """Say what a test came to, and what to do about it."""
+    if result.is_ok:
+        return f"Test webhook: {result.status_code} in {result.duration_ms} ms.", "Your server took the test event."
+    if result.status_code:
+        said = f" It said “{result.answer_body[:120].strip()}”." if result.answer_body.strip() else ""
+        return (
+            f"Test webhook: {result.status_code} in {result.duration_ms} ms.",
+            f"Your server was reached and refused the test event.{said} Look at its log, then test again.",
+        )
+    return "Test webhook: no answer.", f"{result.error}. Check the URL and that your server is up, then test again."

@@ -1,0 +1,1 @@
+"""One action each, with its audit line."""

@@ -1,0 +1,201 @@
+"""What a person does with a card: set up, switch, inherit, regenerate, disconnect. Each locks, acts, and is audited.
+
+Locks are taken from the parent down, so that two people at parent and location never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actors import Actor
+from integrations.cards import CARDS, CardKind, Made
+from integrations.models import Card
+from integrations.problems import Refusal
+
+C = TypeVar("C", bound=Card)
+
+OVERLAPS = {"": None, "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+OPTIONS = ("needs_contact", "only_new_leads", "includes_source_name")
+
+
+def kind_of(card: Card) -> CardKind[Any]:
+    return CARDS[card.slug]
+
+
+def locked(card: C) -> C:
+    """Return the card anew, locked; the parent's card first when this one uses or may use it."""
+    rows = type(card)._default_manager.select_for_update(of=("self",)).select_related("source__parent")
+    if card.source.parent_id:
+        list(rows.filter(source=card.source.parent_id))
+    return rows.get(pk=card.pk)
+
+
+@transaction.atomic
+def set_up(*, card: Card, actor: Actor, **settings: Any) -> Made:
+    """Make the first key, and keep what else the card's first step takes (the webhook's URL)."""
+    card = locked(card)
+    if card.has_credential:
+        raise Refusal(409, "card.isSetUp", "This card is set up already.")
+    _change(card, settings)
+    made = kind_of(card).make_credential(card, actor, None)
+    _lapse(card)
+    _audit(card, actor, "set-up", after=_plain(settings))
+    return made
+
+
+@transaction.atomic
+def switch(*, card: Card, on: bool, actor: Actor) -> None:
+    """Turn a card on or off. Raise Refusal `card.notSetUp` when it has no credential."""
+    card = locked(card)
+    if on == card.is_enabled and not (on and getattr(card, "is_stopped", False)):
+        return
+    if on:
+        if not card.is_set_up:
+            raise not_set_up(card)
+        card.switch_on(by=actor.user)
+        kind_of(card).release(card)
+    else:
+        _off(card, actor)
+    _audit(card, actor, "on" if on else "off")
+
+
+def not_set_up(card: Card) -> Refusal:
+    owner = card.owner
+    if owner.pk != card.pk:
+        return Refusal(409, "card.notSetUp", f"{owner.source} has no key yet, so there is nothing to inherit.")
+    return Refusal(409, "card.notSetUp", "There is no key yet. Set the card up first.")
+
+
+def _off(card: Card, actor: Actor, because: str = "") -> None:
+    card.switch_off(by=actor.user, because=because)
+    kind_of(card).hold(card)
+
+
+@transaction.atomic
+def set_inherits(*, card: Card, inherits: bool, actor: Actor) -> None:
+    """Use the parent's credential, or the card's own again. Without one of them the card goes off."""
+    card = locked(card)
+    if not card.source.parent_id:
+        raise Refusal(409, "card.noParent", "A business has no parent to inherit from.")
+    if inherits == card.inherits:
+        return
+    card.inherits_at = timezone.now() if inherits else None
+    card.save(update_fields=["inherits_at"])
+    card.__dict__.pop("_owner", None)
+    card.lapse()
+    if card.is_enabled and not card.is_set_up:
+        who = card.owner.source if inherits else "This location"
+        _off(card, actor, f"{who} has no key of its own" if not inherits else f"{who} has no key yet")
+    _audit(card, actor, "inherit" if inherits else "inherit-end")
+
+
+@transaction.atomic
+def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) -> Made:
+    """Make new keys on the card that owns the credential. The caller has checked the right to configure that one."""
+    owner = locked(locked(card).owner)
+    if not owner.has_credential:
+        raise not_set_up(owner)
+    made = kind_of(owner).make_credential(owner, actor, overlap)
+    _lapse(owner)
+    hours = f"{overlap.total_seconds() / 3600:g} h" if overlap else "none"
+    _audit(owner, actor, "regenerate", after={"overlap": hours})
+    return made
+
+
+@transaction.atomic
+def end_overlap(*, card: Card, actor: Actor) -> None:
+    """The old key stops working now."""
+    owner = locked(locked(card).owner)
+    kind_of(owner).end_overlap(owner)
+    _audit(owner, actor, "overlap-end")
+
+
+@transaction.atomic
+def disconnect(*, card: Card, actor: Actor) -> list[Card]:
+    """Clear the credential and turn the card off; return the locations that went off with it.
+
+    On an inheriting location this ends the inheritance and does not touch the parent. Options and history stay.
+    """
+    card = locked(card)
+    masked = kind_of(card).clear_credential(card)
+    card.inherits_at = None
+    card.save(update_fields=["inherits_at"])
+    card.__dict__.pop("_owner", None)
+    card.lapse()
+    kind_of(card).cancel(card)
+    _off(card, actor, "Disconnected")
+    _audit(card, actor, "disconnect", before={"credential": masked})
+    return _turn_off_heirs(card, actor)
+
+
+def _turn_off_heirs(card: Card, actor: Actor) -> list[Card]:
+    turned_off = []
+    for heir in heirs(card).select_for_update(of=("self",)).order_by("id"):
+        heir.lapse()
+        if heir.is_enabled:
+            _off(heir, actor, f"{card.source} was disconnected")
+            _audit(heir, actor, "off", after={"because": f"{card.source} was disconnected"})
+            turned_off.append(heir)
+    return turned_off
+
+
+def heirs(card: C) -> Any:
+    """The cards of locations that use this card's credential."""
+    return type(card)._default_manager.inheriting_from(card.source).select_related("source")
+
+
+@transaction.atomic
+def configure(*, card: Card, actor: Actor, **settings: Any) -> None:
+    """Change options, the event filter or the URL. A change of what is connected to makes *Verified* lapse."""
+    card = locked(card)
+    before = {name: getattr(card, name) for name in settings}
+    if before == settings:
+        return
+    _change(card, settings)
+    if "url" in settings and before["url"] != settings["url"]:
+        _lapse(card)
+    _audit(card, actor, "configure", before=_plain(before), after=_plain(settings))
+
+
+@transaction.atomic
+def check(*, card: Card, actor: Actor) -> None:
+    """Validate or test the connection; never turns the card on."""
+    card = locked(card)
+    kind_of(card).check(card, actor)
+    _audit(card, actor, "check")
+
+
+def _lapse(card: Card) -> None:
+    """*Verified* lapses here and at the locations that use this card's credential."""
+    card.lapse()
+    for heir in heirs(card).select_for_update(of=("self",)).order_by("id"):
+        heir.lapse()
+
+
+def _change(card: Card, settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        setattr(card, name, value)
+    if settings:
+        card.save(update_fields=list(settings))
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings for the audit log: of a URL only the host, since paths may hold tokens."""
+    shown = dict(settings)
+    if shown.get("url"):
+        shown["url"] = "/".join(str(shown["url"]).split("/")[:3]) + "/…"
+    return shown
+
+
+def _audit(card: Card, actor: Actor, action: str, **states: dict[str, Any]) -> None:
+    actor.record(
+        f"{card.slug}.{action}",
+        organization=card.source.organization_id,
+        target=card,
+        source_id=card.source_id,
+        **states,
+    )

@@ -1,0 +1,178 @@
+"""Find the lead that somebody is, or make one; keep what they consent to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.ids import encode
+from integrations.models import ChannelConnection, Source
+from integrations.problems import Refusal
+from leads.contact import normalize_email, normalize_phone
+from leads.models import Lead, OptOut
+
+FILLABLE = ("first_name", "last_name", "email", "phone", "address", "unique_id", "origin", "source_url")
+
+
+@dataclass
+class Details:
+    """What an arrival says about the lead. Empty means: not said."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    phone: str = ""
+    address: str = ""
+    unique_id: str = ""
+    status: str = ""
+    origin: str = ""
+    source_url: str = ""
+    tags: list[str] = field(default_factory=list)
+    custom_fields: dict[str, Any] = field(default_factory=dict)
+    opt_in: bool = False
+    opt_in_transactional_sms: bool = False
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The lead, locked, and what this arrival changed about it."""
+
+    lead: Lead
+    is_created: bool = False
+    has_captured_contact: bool = False
+
+
+def lock_identities(source: Source, *addresses: str) -> None:
+    """Let one transaction at a time decide who an address is: before find-or-create there is no row to lock."""
+    keys = sorted({f"{source.pk}:{address.lower()}" for address in addresses if address})
+    with connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def identify_by(identifier: str, *, source: Source, details: Details) -> Identified:
+    """Find a lead by the identifier that the caller declares ("email" or "unique_id"), else create it.
+
+    Never falls back to another identifier. Raise Refusal `lead.identifierConflict` when filling or creating would
+    take what belongs to another lead; then nothing is written.
+    """
+    lock_identities(source, normalize_email(details.email), details.unique_id)
+    email, unique_id = _holders(source, details)
+    found = email if identifier == "email" else unique_id
+    other = unique_id if identifier == "email" else email
+    taken = "unique_id" if identifier == "email" else "email"
+    if other and other != found and not (found and getattr(found, taken)):
+        raise Refusal(
+            409,
+            "lead.identifierConflict",
+            f"Another lead of this source has this {taken}.",
+            extra={"lead_id": encode("lead", other.pk)},
+        )
+    return _fill(found, details) if found else _create(source, details)
+
+
+def identify_by_channel(*, source: Source, details: Details) -> Identified:
+    """Find the lead last active with the sender's address on this source, else create it."""
+    phone = normalize_phone(details.phone) if details.phone else ""
+    lock_identities(source, normalize_email(details.email), phone)
+    found = None
+    if details.email:
+        found = _locked(source).annotate(lower=Lower("email")).filter(lower=normalize_email(details.email)).first()
+    elif phone:
+        found = _locked(source).filter(phone_e164=phone).order_by("-last_message_at").first()
+    return _fill(found, details) if found else _create(source, details)
+
+
+def _locked(source: Source):  # type: ignore[no-untyped-def]
+    return Lead.objects.filter(source=source).select_for_update(no_key=True)
+
+
+def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None]:
+    email, unique_id = normalize_email(details.email), details.unique_id
+    leads = _locked(source).annotate(lower=Lower("email")).order_by("id")
+    by_email = leads.filter(lower=email).first() if email else None
+    by_unique_id = leads.filter(unique_id=unique_id).first() if unique_id else None
+    return by_email, by_unique_id
+
+
+def _create(source: Source, details: Details) -> Identified:
+    lead = Lead(
+        organization_id=source.organization_id,
+        source=source,
+        status=details.status or "Lead",
+        tags=details.tags,
+        custom_fields=details.custom_fields,
+        opt_in=details.opt_in,
+        opt_in_transactional_sms=details.opt_in_transactional_sms,
+    )
+    for name in FILLABLE:
+        setattr(lead, name, getattr(details, name))
+    lead.set_phone(details.phone)
+    if lead.has_contact:
+        lead.contact_captured_at = timezone.now()
+    lead.save(force_insert=True)
+    return Identified(lead, is_created=True)
+
+
+def _fill(lead: Lead, details: Details) -> Identified:
+    """Fill what was empty. Identity is never overwritten; custom fields are."""
+    had_contact = lead.has_contact
+    changed = []
+    for name in FILLABLE:
+        if getattr(details, name) and not getattr(lead, name):
+            setattr(lead, name, getattr(details, name))
+            changed.append(name)
+    if "phone" in changed:
+        lead.set_phone(details.phone)
+        changed.append("phone_e164")
+    for tag in details.tags:
+        if tag not in lead.tags:
+            lead.tags.append(tag)
+            changed.append("tags")
+    if details.custom_fields:
+        lead.custom_fields |= details.custom_fields
+        changed.append("custom_fields")
+    for name in ("opt_in", "opt_in_transactional_sms"):
+        if getattr(details, name) and not getattr(lead, name):
+            setattr(lead, name, True)
+            changed.append(name)
+    has_captured = lead.has_contact and not had_contact
+    if has_captured:
+        lead.contact_captured_at = timezone.now()
+        changed.append("contact_captured_at")
+    if changed:
+        lead.updated_at = timezone.now()
+        lead.save(update_fields=[*set(changed), "updated_at"])
+    return Identified(lead, has_captured_contact=has_captured)
+
+
+def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | None = None) -> OptOut | None:
+    """Block a channel for the lead's address in the whole organization. None when there is no such address."""
+    address = normalize_email(lead.email) if channel == ChannelConnection.Kind.EMAIL else lead.phone_e164
+    if not address:
+        return None
+    made, is_new = OptOut.objects.get_or_create(
+        organization_id=lead.organization_id,
+        address=address,
+        channel=channel,
+        lifted_at=None,
+        defaults={"reason": reason, "created_by": actor.user if actor else None},
+    )
+    if is_new and actor:
+        actor.record("lead.block", organization=lead.organization_id, target=made, source_id=lead.source_id)
+    return made
+
+
+def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: OptOut.Reason | None = None) -> None:
+    """Allow a channel again. With `only`, just an opt-out of that reason: START lifts a STOP and nothing else."""
+    rows = OptOut.objects.of(lead).filter(channel=channel)
+    if only:
+        rows = rows.filter(reason=only)
+    lifted = rows.update(lifted_at=timezone.now())
+    if lifted and actor:
+        actor.record("lead.unblock", organization=lead.organization_id, target=lead.name, source_id=lead.source_id)
