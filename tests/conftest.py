@@ -1,0 +1,291 @@
+"""The cast, and the real parts that tests talk to."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.test import Client
+
+from accounts.actors import Actor
+from accounts.models import Membership, Organization, User
+from config.supervisor.ports import choose
+from conversations.services.sending import send_claimed
+from conversations.webhook_bodies import render_bodies
+from integrations.models import ApiToken, Source, SourceAccess
+from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
+from integrations.services import cards
+from integrations.services.sources import create_source
+from integrations.services.tokens import make_token
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def northside(db) -> Organization:
+    return Organization.objects.create(name="Northside")
+
+
+@pytest.fixture
+def harbor(db) -> Organization:
+    """The other organization: nothing of it may ever be seen, and it may see nothing."""
+    return Organization.objects.create(name="Harbor Dental")
+
+
+def person(name: str, organization: Organization, role: str, *sources: Source) -> User:
+    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.title())
+    membership = Membership.objects.create(organization=organization, user=user, role=role)
+    if sources:
+        from django.utils import timezone
+
+        membership.limited_at = timezone.now()
+        membership.save()
+        for source in sources:
+            SourceAccess.objects.create(membership=membership, source=source)
+    return user
+
+
+@pytest.fixture
+def dana(northside) -> User:
+    """Owner of Northside."""
+    return person("dana", northside, "owner")
+
+
+@pytest.fixture
+def eve(harbor) -> User:
+    """Owner of the other organization."""
+    return person("eve", harbor, "owner")
+
+
+@pytest.fixture
+def actor(dana) -> Actor:
+    return Actor("Dana", dana)
+
+
+@pytest.fixture
+def plumbing(northside, actor) -> Source:
+    """A business."""
+    return create_source(organization=northside, actor=actor, name="Northside Plumbing", external_id="north")
+
+
+@pytest.fixture
+def eastgate(northside, plumbing, actor) -> Source:
+    """A location of the business."""
+    return create_source(organization=northside, actor=actor, name="Eastgate", parent=plumbing)
+
+
+@pytest.fixture
+def westgate(northside, plumbing, actor) -> Source:
+    return create_source(organization=northside, actor=actor, name="Westgate", parent=plumbing)
+
+
+@pytest.fixture
+def dental(harbor, eve) -> Source:
+    """A business of the other organization."""
+    return create_source(organization=harbor, actor=Actor("Eve", eve), name="Harbor Dental")
+
+
+def log_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def dana_client(dana) -> Client:
+    return log_in(dana)
+
+
+@pytest.fixture
+def token(northside, dana) -> str:
+    membership = Membership.objects.get(user=dana)
+    scopes = [ApiToken.Scope.LEADS_WRITE.value]
+    return make_token(maker=membership, actor=Actor("Dana", dana), name="CRM", scopes=scopes)[1]
+
+
+@dataclass
+class Api:
+    """The API as callers use it."""
+
+    client: Client = field(default_factory=Client)
+
+    def call(self, method: str, path: str, key: str | None = None, body: Any = None, **headers: str) -> Any:
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        data = body if isinstance(body, bytes | str) else json.dumps(body) if body is not None else ""
+        content_type = headers.pop("Content_Type", "application/json")
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.generic(method, f"/v1/{path}", data, content_type=content_type, headers=named)
+
+    def get(self, path: str, key: str | None = None, **headers: str) -> Any:
+        return self.call("GET", path, key, **headers)
+
+    def post(self, path: str, key: str | None = None, body: Any = None, **headers: str) -> Any:
+        return self.call("POST", path, key, body, **headers)
+
+    def reply(self, key: str | None, lead: Any, content: str = "We can come today.", **more: Any) -> Any:
+        headers = more.pop("headers", {})
+        return self.post(f"leads/{lead.public_id}/conversations/reply", key, {"content": content, **more}, **headers)
+
+    def create_lead(self, token: str, **fields: Any) -> Any:
+        headers = fields.pop("headers", {})
+        body = {"first_name": "Ava", "request_title": "Leaking tap", "identifier_type": "email", "email": "ava@example.net"}
+        return self.post("leads", token, {**body, **fields}, **headers)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def key_of(actor) -> Callable[[Source], str]:
+    """Set a source's Lead Reply API up, turn it on, and return its key."""
+
+    def make(source: Source, *, on: bool = True) -> str:
+        key = cards.set_up(card=source.leadreplyapi, actor=actor).secrets["Secret key"]
+        if on:
+            cards.switch(card=source.leadreplyapi, on=True, actor=actor)
+        return key
+
+    return make
+
+
+@pytest.fixture
+def lead_at() -> Callable[..., Any]:
+    """Make a lead with an open conversation by the website form."""
+    from conversations.services.forms import Submission, take_submission
+    from leads.models import Lead
+    from leads.services import Details
+
+    def make(source: Source, email: str = "ava@example.net", message: str = "My tap leaks.", **details: str) -> Lead:
+        details = {"first_name": "Ava", "last_name": "Brooks", "email": email, **details}
+        take_submission(source=source, submission=Submission(Details(**details), message))
+        return Lead.objects.filter(source=source).latest("id")
+
+    return make
+
+
+@dataclass
+class Receiver:
+    """A real HTTP receiver of webhooks. `answers` are used up one by one, then 200."""
+
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(request["body"]) for request in self.requests]
+
+    def wait(self, count: int, seconds: float = 10) -> list[dict[str, Any]]:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.requests) >= count, seconds), self.requests
+        return self.requests
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    seen = Receiver()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            with seen.arrived:
+                answer = seen.answers.pop(0) if seen.answers else 200
+                seen.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
+                seen.arrived.notify_all()
+            if callable(answer):
+                answer(self)
+                return
+            self.send_response(answer)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    seen.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield seen
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class MailServer:
+    """A real SMTP server. `refusals` are answered one by one to recipients, then every mail is taken."""
+
+    mails: list[Any] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if self.refusals:
+            return self.refusals.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        from email import message_from_bytes, policy
+
+        with self.arrived:
+            mail = message_from_bytes(envelope.content, policy=policy.default)
+            self.mails.append(mail)
+            self.arrived.notify_all()
+        return "250 OK"
+
+    def wait(self, count: int, seconds: float = 10) -> list[Any]:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.mails) >= count, seconds), self.mails
+        return self.mails
+
+
+@pytest.fixture
+def mail_server(settings) -> Iterator[MailServer]:
+    seen = MailServer()
+    controller = Controller(seen, hostname="127.0.0.1", port=choose())
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
+    yield seen
+    controller.stop()
+
+
+@pytest.fixture
+def worker(transactional_db) -> Iterator[None]:
+    """Both streams, as the Celery worker runs them. Needs a database that other connections see."""
+    threads = [
+        StreamThread(lambda: Deliveries(20, render_bodies)),
+        StreamThread(lambda: Dispatches(4, send_claimed)),
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.stop()
+
+
+@pytest.fixture
+def webhook_at(actor) -> Callable[..., dict[str, str]]:
+    """Set a source's REST Webhook up with a URL, turn it on, and return its secrets."""
+
+    def make(source: Source, url: str, *, on: bool = True, **settings: Any) -> dict[str, str]:
+        made = cards.set_up(card=source.restwebhook, actor=actor, url=url, **settings)
+        if on:
+            source.restwebhook.refresh_from_db()
+            cards.switch(card=source.restwebhook, on=True, actor=actor)
+        return made.secrets
+
+    return make
