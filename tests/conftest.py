@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.db import connection
 from django.test import Client
 
 from accounts.actors import Actor
@@ -36,6 +37,17 @@ def northside(db) -> Organization:
 def harbor(db) -> Organization:
     """The other organization: nothing of it may ever be seen, and it may see nothing."""
     return Organization.objects.create(name="Harbor Dental")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hang_up_at_the_end(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Threads of the listener and the streams keep connections; the test database could not be dropped."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def person(name: str, organization: Organization, role: str, *sources: Source) -> User:

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+
+import pytest
+
+from conversations.mail.incoming import keep, read_mail
+from conversations.mail.listener import make_controller
+from conversations.models import Conversation, InboundMail, Message
+from conversations.services.states import close
+from integrations.models import Event
+from leads.models import Lead, OptOut
+from tests.test_deliveries import wait_for
+
+
+@pytest.fixture
+def address_of():
+    return lambda source: source.connections.get(kind="email")
+
+
+def mail(text: str = "Hello, my tap leaks.", sender: str = "Ava Brooks <ava@example.net>", **headers: str) -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = sender, headers.pop("Subject", "Leaking tap")
+    message["Message-ID"] = headers.pop("Message_ID", "<first@example.net>")
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()
+
+
+@pytest.fixture
+def receive(db):
+    """Keep and read one mail, as the listener and the job do."""
+
+    def take(connection, raw: bytes, to: str = "") -> InboundMail:
+        kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
+        read_mail(kept.pk)
+        kept.refresh_from_db()
+        return kept
+
+    return take
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reply_is_mailed_in_its_thread(worker, mail_server, api, key_of, eastgate, receive, address_of):
+    receive(address_of(eastgate), mail())
+    lead = Lead.objects.get()
+    answer = api.reply(key_of(eastgate), lead, "We come at 4.\nBring coffee.")
+    [sent] = mail_server.wait(1)
+    assert sent["To"] == "ava@example.net"
+    assert sent["Subject"] == "Re: Leaking tap"
+    assert sent["In-Reply-To"] == "<first@example.net>"
+    assert sent["Reply-To"] == Conversation.objects.get().reply_address
+    assert sent["From"].endswith(f"<{address_of(eastgate).address}>")
+    assert sent.get_body(("plain",)).get_content().split("\r\n")[:2] == ["We come at 4.", "Bring coffee."]
+    assert "We come at 4.<br>Bring coffee." in sent.get_body(("html",)).get_content()
+    message_id = answer.json()["data"]["message"]["id"]
+    wait_for(lambda: Message.objects.get(direction="outbound").status == "sent")
+    assert sent["Message-ID"].startswith(f"<{message_id}@")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_permanent_refusal_fails_the_message_with_its_reason(worker, mail_server, api, key_of, eastgate, lead_at):
+    mail_server.refusals = ["550 5.1.1 no such user"]
+    api.reply(key_of(eastgate), lead_at(eastgate))
+    message = wait_for(lambda: Message.objects.filter(direction="outbound", status="failed").first())
+    assert message.error_code == "channel.refused"
+    assert "550 5.1.1 no such user" in message.error_detail
+    assert Event.objects.filter(type="message.failed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, eastgate, lead_at):
+    from integrations.models import Dispatch, Lane
+
+    mail_server.refusals = ["451 4.3.0 try later"]
+    api.reply(key_of(eastgate), lead_at(eastgate))
+    dispatch = wait_for(lambda: Dispatch.objects.filter(claim=None, attempts=1).first())
+    message = Message.objects.get(direction="outbound")
+    assert (message.status, "451" in message.error_detail) == ("queued", True)
+    Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at="2020-01-01T00:00Z")
+    Lane.objects.update(next_due_at="2020-01-01T00:00Z")
+    mail_server.wait(1)
+    wait_for(lambda: Message.objects.get(direction="outbound").status == "sent")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_listener_keeps_a_mail_before_it_says_yes(eastgate, address_of):
+    from config.supervisor.ports import choose
+
+    controller = make_controller("127.0.0.1", choose())
+    controller.start()
+    try:
+        with smtplib.SMTP("127.0.0.1", controller.port) as smtp:
+            smtp.sendmail("ava@example.net", address_of(eastgate).address, mail())
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
+                smtp.sendmail("ava@example.net", "nobody@mail.localhost", mail())
+    finally:
+        controller.stop()
+    assert InboundMail.objects.get().outcome == "waiting"
+
+
+def test_a_mail_becomes_a_lead_with_a_message(receive, eastgate, address_of):
+    kept = receive(address_of(eastgate), mail("My tap leaks.\n\nOn Monday Bob <bob@x.example> wrote:\n> hi\n"))
+    assert kept.outcome == "message"
+    lead = Lead.objects.get()
+    assert (lead.first_name, lead.last_name, lead.email) == ("Ava", "Brooks", "ava@example.net")
+    message = Message.objects.get()
+    assert message.content == "My tap leaks."
+    assert message.folded.startswith("On Monday")
+
+
+def test_the_same_mail_twice_is_one_message(receive, eastgate, address_of):
+    receive(address_of(eastgate), mail())
+    assert receive(address_of(eastgate), mail()).outcome == "repeated"
+    assert Message.objects.count() == 1
+
+
+def test_a_mail_to_the_reply_address_goes_into_its_conversation(receive, eastgate, address_of, lead_at):
+    lead_at(eastgate)
+    conversation = Conversation.objects.get()
+    receive(address_of(eastgate), mail("Thanks!"), to=conversation.reply_address)
+    assert [one.content for one in conversation.messages.order_by("id")] == ["My tap leaks.", "Thanks!"]
+
+
+def test_a_reply_token_with_another_sender_is_shown_as_from_that_address(receive, eastgate, address_of, lead_at):
+    lead_at(eastgate)
+    conversation = Conversation.objects.get()
+    raw = mail("I am her husband.", sender="Tom <tom@example.net>")
+    kept = receive(address_of(eastgate), raw, to=conversation.reply_address)
+    assert kept.message.author_name == "tom@example.net"
+    assert kept.message.conversation == conversation
+    assert Lead.objects.count() == 1
+
+
+def test_in_reply_to_counts_only_from_the_leads_own_address(receive, eastgate, address_of):
+    receive(address_of(eastgate), mail())
+    stranger = mail("Mine!", sender="Tom <tom@example.net>", In_Reply_To="<first@example.net>", Message_ID="<b@x.y>")
+    receive(address_of(eastgate), stranger)
+    assert Lead.objects.count() == 2
+    own = mail("More.", In_Reply_To="<first@example.net>", Message_ID="<c@x.y>")
+    kept = receive(address_of(eastgate), own)
+    assert kept.message.lead.email == "ava@example.net"
+
+
+def test_a_message_reopens_a_conversation_closed_less_than_14_days_ago(receive, eastgate, address_of, lead_at, dana):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    lead_at(eastgate)
+    conversation = Conversation.objects.get()
+    close(conversation_id=conversation.pk, by=dana)
+    receive(address_of(eastgate), mail("One more thing."))
+    conversation.refresh_from_db()
+    assert conversation.is_open
+    Conversation.objects.update(closed_at=timezone.now() - timedelta(days=15))
+    receive(address_of(eastgate), mail("Hello again.", Message_ID="<d@x.y>"))
+    assert Conversation.objects.count() == 2
+
+
+def test_an_automatic_answer_never_reopens_marks_unread_or_becomes_an_event(
+    receive, eastgate, address_of, lead_at, dana
+):
+    lead_at(eastgate)
+    conversation = Conversation.objects.get()
+    close(conversation_id=conversation.pk, by=dana)
+    events = Event.objects.count()
+    raw = mail("I am on holiday.", Auto_Submitted="auto-replied")
+    kept = receive(address_of(eastgate), raw, to=conversation.reply_address)
+    conversation.refresh_from_db()
+    assert kept.outcome == "automatic"
+    assert kept.message.is_automatic
+    assert not conversation.is_open
+    assert not conversation.is_unread
+    assert Event.objects.count() == events
+
+
+def test_a_stop_word_blocks_mail_in_the_whole_organization(receive, api, key_of, eastgate, westgate, address_of, lead_at):
+    receive(address_of(eastgate), mail("STOP"))
+    assert OptOut.objects.get().reason == "stop"
+    other = lead_at(westgate)
+    answer = api.reply(key_of(westgate), other)
+    assert (answer.status_code, answer.json()["code"]) == (409, "lead.optedOut")
+    receive(address_of(eastgate), mail("start", Message_ID="<s@x.y>"))
+    assert not OptOut.objects.in_force().exists()
+
+
+def test_a_bounce_fails_the_message_that_came_back(receive, eastgate, address_of, lead_at, api, key_of):
+    lead_at(eastgate)
+    answer = api.reply(key_of(eastgate), Lead.objects.get())
+    Message.objects.filter(direction="outbound").update(status="sent")
+    public_id = answer.json()["data"]["message"]["id"]
+    text = f"Diagnostic-Code: smtp; 550 user unknown\n\nMessage-ID: <{public_id}@mail.localhost>\n"
+    raw = mail(text, sender="MAILER-DAEMON@mx.example.net", Message_ID="<bounce@mx>")
+    assert receive(address_of(eastgate), raw).outcome == "automatic"
+    message = Message.objects.get(direction="outbound")
+    assert (message.status, message.error_code) == ("failed", "channel.bounced")
+    assert message.error_detail == "550 user unknown"
+    assert Event.objects.filter(type="message.bounced").count() == 1
