@@ -179,6 +179,8 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": [],
 }
 
+MESSAGE_TAGS = {20: "off", 25: "ok", 30: "warn", 40: "bad"}  # our classes for Django's levels
+
 # --- words, times, files ---
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

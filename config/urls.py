@@ -1,5 +1,6 @@
 """Every address of the product."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
@@ -18,9 +19,15 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("v1/", include((api, "api"))),
     path("", include("conversations.urls")),
+    path("", include("integrations.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
+if settings.DEMO_MAIL_DIR:
+    from config.demo.views import mails
+
+    urlpatterns.append(path("demo/mail/", mails, name="demo-mails"))
+
 handler400 = errors.bad_request
 handler403 = errors.forbidden
 handler404 = errors.not_found

@@ -2,11 +2,22 @@
 
 from django.urls import path
 
-from conversations.views import forms
+from conversations.views import forms, inbox, leads, sources
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
 urlpatterns = [
+    path("", sources.home, name="home"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<conv:conversation_id>/", inbox.conversation, name="conversation"),
+    path("inbox/<conv:conversation_id>/reply/", inbox.reply_create, name="reply-create"),
+    path("inbox/<conv:conversation_id>/close/", inbox.conversation_close, name="conversation-close"),
+    path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
+    path("leads/", leads.leads, name="leads"),
+    path("leads/<lead:lead_id>/", leads.lead, name="lead"),
+    path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/<src:source_id>/", sources.source, name="source"),
     path("forms/<src:source_id>", forms.form, name="form"),
     path("forms/<src:source_id>/thanks", forms.form_thanks, name="form-thanks"),
 ]

@@ -17,11 +17,12 @@ from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.replies import Addressee, Author, Reply, send_reply
 from conversations.services.states import retry
-from integrations.api.base import Api, PageQuery, caller_of, id_of, listed, page, read_body, read_query
+from integrations.api.base import Api, PageQuery, caller_of, id_of, listed, read_body, read_query
 from integrations.callers import Caller, disabled
 from integrations.calls import about
 from integrations.idempotency import answer_once
 from integrations.models import LeadReplyApi
+from integrations.pages import page
 from integrations.problems import Invalid, NotFound, Refusal
 
 MESSAGES_SHOWN = 50  # of each conversation in a list

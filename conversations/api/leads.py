@@ -14,11 +14,12 @@ from accounts.ids import decode, encode
 from conversations.api.access import leads_listed_for, load_lead, shown_lead
 from conversations.api.schema import LeadShown, enveloped
 from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead
-from integrations.api.base import Api, PageQuery, caller_of, listed, page, read_body, read_query
+from integrations.api.base import Api, PageQuery, caller_of, listed, read_body, read_query
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.idempotency import answer_once
 from integrations.models import Source
+from integrations.pages import page
 from integrations.problems import Invalid, NotFound, Refusal
 from leads.contact import is_email, normalize_email, normalize_phone
 from leads.models import Lead, OptOut

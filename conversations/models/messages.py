@@ -86,7 +86,10 @@ class Message(models.Model):
                 name="message_once",
             )
         ]
-        indexes = [models.Index(fields=["conversation", "-id"], name="message_newest")]
+        indexes = [
+            models.Index(fields=["conversation", "-id"], name="message_newest"),
+            models.Index(fields=["source", "-id"], name="message_newest_of_source"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

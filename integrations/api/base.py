@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,8 +18,6 @@ from integrations.callers import Caller
 from integrations.calls import log_call
 from integrations.parsers import pointer_part, text_problem
 from integrations.problems import Invalid, NotFound
-
-M = TypeVar("M", bound=models.Model)
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
 
@@ -119,26 +116,6 @@ class PageQuery(serializers.Serializer[Any]):
 
     limit = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=PAGE_DEFAULT)
     cursor = serializers.CharField(required=False, max_length=200)
-
-
-def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str | None]:
-    """Return one page, newest first by id, and the cursor of the next one. Keyset, never offset."""
-    if "cursor" in query:
-        rows = rows.filter(pk__lt=_read_cursor(query["cursor"]))
-    found = list(rows.order_by("-pk")[: query["limit"] + 1])
-    more = found[: query["limit"]]
-    return more, _cursor(more[-1].pk) if len(found) > len(more) else None
-
-
-def _cursor(pk: UUID) -> str:
-    return base64.urlsafe_b64encode(pk.bytes).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> UUID:
-    try:
-        return UUID(bytes=base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError as error:
-        raise Invalid.at("cursor", "This cursor is not one of ours.", kind="parameter") from error
 
 
 def listed(plural: str, rows: Sequence[dict[str, Any]], next_cursor: str | None) -> Response:

@@ -19,6 +19,7 @@ class Made:
     """Fresh secrets, shown to a person this one time: label and value."""
 
     secrets: dict[str, str] = field(default_factory=dict)
+    replaces: bool = False  # older ones stopped working
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,14 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
     def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> Made:
         card.keys.exclude(ends_at=None).delete()
         current = card.keys.filter(ends_at=None)
+        replaces = current.exists()
         if overlap:
             current.update(ends_at=ends_after(overlap))
         else:
             current.delete()
         key = make_key("lwr_")
         ReplyKey(card=card, created_by=actor.user).take(key).save(force_insert=True)
-        return Made({"Secret key": key})
+        return Made({"Secret key": key}, replaces)
 
     def clear_credential(self, card: LeadReplyApi) -> str:
         masked = ", ".join(map(str, card.keys.all()))

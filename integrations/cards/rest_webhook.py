@@ -40,6 +40,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
     def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> Made:
         card.secrets.exclude(ends_at=None).delete()
         current = card.secrets.filter(ends_at=None)
+        replaces = current.exists()
         if overlap:
             current.update(ends_at=ends_after(overlap))
         else:
@@ -48,7 +49,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         WebhookSecret.objects.create(
             card=card, header_secret=Secret.of(header), signing_secret=Secret.of(signing), created_by=actor.user
         )
-        return Made({"Secret key": header, "Signing secret": signing})
+        return Made({"Secret key": header, "Signing secret": signing}, replaces)
 
     def clear_credential(self, card: RestWebhook) -> str:
         card.secrets.all().delete()

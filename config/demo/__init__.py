@@ -1,0 +1,1 @@
+"""What only the demo of `make run` has: its data, its mail sink and the page that shows the mails."""

@@ -1,0 +1,28 @@
+from django.contrib import admin
+
+from conversations.models import Conversation, InboundMail, Message
+from integrations.admin import ReadOnly
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ReadOnly):
+    list_display = ["title", "lead", "source", "last_message_at", "closed_at"]
+    list_filter = ["organization", ("closed_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["lead", "source"]
+    search_fields = ["title"]
+    exclude = ["reply_token"]
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly):
+    list_display = ["created_at", "direction", "author", "status", "error_code"]
+    list_filter = ["direction", "status"]
+    search_fields = ["external_id"]
+
+
+@admin.register(InboundMail)
+class InboundMailAdmin(ReadOnly):
+    list_display = ["received_at", "envelope_to", "outcome", "header_id"]
+    list_filter = ["outcome"]
+    search_fields = ["header_id", "envelope_to"]
+    exclude = ["raw"]

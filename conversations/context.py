@@ -1,0 +1,52 @@
+"""What every page's frame shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import Right
+from conversations.models import Conversation
+
+WAITING_MAX = 99
+
+
+@dataclass(frozen=True)
+class NavigationItem:
+    label: str
+    url: str
+    is_current: bool
+    count: str = ""
+    count_title: str = "waiting for an answer"
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """The main navigation of a member, with how many conversations wait for an answer."""
+    membership = getattr(request, "membership", None)
+    if not membership:
+        return {}
+    waiting = (
+        Conversation.objects.visible_to(request.user)
+        .filter(organization=membership.organization_id)
+        .waiting()[: WAITING_MAX + 1]
+        .count()
+    )
+    count = f"{WAITING_MAX}+" if waiting > WAITING_MAX else str(waiting or "")
+    places = [
+        ("Inbox", reverse("conversations:inbox"), count),
+        ("Leads", reverse("conversations:leads"), ""),
+        ("Sources", reverse("conversations:sources"), ""),
+        ("Activity", reverse("integrations:activity"), ""),
+        ("Settings", _settings_url(membership), ""),
+    ]
+    prefix = f"/{request.path.split('/')[1]}/"
+    return {"navigation": [NavigationItem(label, url, url.startswith(prefix), n) for label, url, n in places]}
+
+
+def _settings_url(membership: Any) -> str:
+    if membership.may(Right.OWN):
+        return reverse("integrations:members")
+    return reverse("integrations:tokens") if membership.may(Right.CONFIGURE) else reverse("integrations:account")

@@ -1,0 +1,185 @@
+"""The inbox and the conversation: read and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.ids import decode
+from accounts.models import Right
+from conversations.api.connections import connection_json
+from conversations.models import Conversation, Message
+from conversations.services import states
+from conversations.services.replies import Author, Reply, send_reply
+from integrations.access import load, reach_of
+from integrations.models import ChannelConnection, Source
+from integrations.pages import page_by_moment
+from integrations.problems import Invalid, Refusal
+from leads.models import OptOut
+
+PAGE_SIZE = 30
+TIMELINE_SHOWN = 200
+REPLY_MAX = 10_000  # characters
+REASONS = {
+    "no_email": "the lead has no email address",
+    "opted_out": "the lead wants no messages here",
+    "not_connected": "not connected",
+    "receives_only": "only receives",
+}
+
+
+class ReplyForm(forms.Form):
+    """What the team answers. `last` is the newest message that the page showed."""
+
+    content = forms.CharField(
+        label="Your answer",
+        max_length=REPLY_MAX,
+        strip=False,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 4, "placeholder": "Write an answer…"}),
+    )
+    connection = forms.IntegerField(required=False)
+    last = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+@login_required
+@require_safe
+def inbox(request: HttpRequest) -> HttpResponse:
+    """Conversations, the newest first, by keyset pages."""
+    membership = request.membership  # type: ignore[attr-defined]
+    state = request.GET.get("state", "open")
+    rows = Conversation.objects.visible_to(request.user).select_related("lead", "source", "connection")
+    rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
+    if state in ("open", "waiting", "closed"):
+        rows = getattr(rows, state)()
+    source = decode("src", request.GET.get("source", ""))
+    if source:
+        rows = rows.filter(source=source)
+    try:
+        found, cursor = page_by_moment(rows, "last_message_at", request.GET.get("cursor", ""), PAGE_SIZE)
+    except Invalid:
+        return redirect("conversations:inbox")
+    sources = Source.objects.visible_to(request.user).live()
+    if membership:
+        sources = sources.filter(organization=membership.organization_id)
+    values = {
+        "rows": found,
+        "cursor": cursor,
+        "state": state,
+        "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
+        "sources": sources.only("id", "name")[:500],
+        "source_id": source,
+    }
+    return render(request, "conversations/inbox_page.html", values)
+
+
+@login_required
+@require_safe
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    found = _load(request, conversation_id)
+    if reach_of(request.user, Right.ANSWER).includes(found.source):  # type: ignore[arg-type]
+        states.mark_read(found)
+    return _show(request, found)
+
+
+@login_required
+@require_POST
+def reply_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Answer, or (button "close") answer and close. Refused when somebody answered since the page was drawn."""
+    found = _load(request, conversation_id, Right.ANSWER)
+    form = ReplyForm(request.POST)
+    if form.is_valid():
+        reply = Reply(
+            content=form.cleaned_data["content"],
+            conversation_id=found.pk,
+            connection_id=form.cleaned_data["connection"],
+            if_last_message_id=decode("msg", form.cleaned_data["last"]),
+            reopens=True,
+        )
+        try:
+            send_reply(lead_id=found.lead_id, reply=reply, author=_author(request))
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            if "close" in request.POST:
+                states.close(conversation_id=found.pk, by=request.user)  # type: ignore[arg-type]
+            return _done(request, conversation_id)
+    return _show(request, _load(request, conversation_id), form)
+
+
+@login_required
+@require_POST
+def conversation_close(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Close, or (button "reopen") open again."""
+    _load(request, conversation_id, Right.ANSWER)
+    if "reopen" in request.POST:
+        states.reopen(conversation_id=conversation_id)
+    else:
+        states.close(conversation_id=conversation_id, by=request.user)  # type: ignore[arg-type]
+    return _done(request, conversation_id)
+
+
+@login_required
+@require_POST
+def message_retry(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Send a failed message again, as a new one."""
+    failed = load(Message.objects.select_related("conversation"), request, message_id, Right.ANSWER)
+    try:
+        states.retry(message=failed, author=_author(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return _done(request, failed.conversation_id)
+
+
+def _author(request: HttpRequest) -> Author:
+    return Author(Message.Author.STAFF, str(request.user), request.user.pk)
+
+
+def _load(request: HttpRequest, conversation_id: UUID, right: Right = Right.READ) -> Conversation:
+    rows = Conversation.objects.select_related("lead", "source__parent", "connection", "closed_by")
+    return load(rows, request, conversation_id, right)
+
+
+def _done(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        return _show(request, _load(request, conversation_id))
+    return redirect("conversations:conversation", conversation_id)
+
+
+def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = None) -> HttpResponse:
+    newest = list(Message.objects.filter(conversation=found).order_by("-id")[: TIMELINE_SHOWN + 1])
+    values: dict[str, Any] = {
+        "conversation": found,
+        "lead": found.lead,
+        "messages_shown": newest[:TIMELINE_SHOWN][::-1],
+        "has_older": len(newest) > TIMELINE_SHOWN,
+        "ways": _ways(found),
+        "connections": {one.pk: one.get_kind_display() for one in ChannelConnection.objects.filter(source=found.source)},
+        "opt_outs": OptOut.objects.of(found.lead),
+        "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),  # type: ignore[arg-type]
+        "form": form or ReplyForm(),
+        "last": next((one.public_id for one in newest if not one.is_note and not one.is_automatic), ""),
+    }
+    template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"  # type: ignore[attr-defined]
+    return render(request, template, values)
+
+
+def _ways(found: Conversation) -> list[dict[str, Any]]:
+    """The channels of the composer; blocked ones say why."""
+    blocked = {one.channel for one in OptOut.objects.of(found.lead)}
+    ways = []
+    for connection in ChannelConnection.objects.filter(source=found.source):
+        shown = connection_json(connection, found.lead, blocked)
+        shown["words"] = REASONS.get(shown["reason"] or "", "")
+        shown["label"] = f"{connection.get_kind_display()} to {found.lead.email}" if shown["available"] else connection.get_kind_display()
+        ways.append(shown)
+    return sorted(ways, key=lambda way: not way["available"])
+
+

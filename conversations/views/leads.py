@@ -1,0 +1,76 @@
+"""Leads: the list, and one with its conversations and consent."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.actors import Actor
+from accounts.models import Right
+from conversations.models import Conversation
+from conversations.services.arrivals import publish_for
+from integrations.access import load, reach_of
+from integrations.event_types import EventType
+from integrations.pages import page
+from integrations.problems import Invalid
+from leads.models import Lead, OptOut
+from leads.services import lift_opt_out, opt_out
+
+PAGE_SIZE = 30
+
+
+@login_required
+@require_safe
+def leads(request: HttpRequest) -> HttpResponse:
+    membership = request.membership  # type: ignore[attr-defined]
+    rows = Lead.objects.visible_to(request.user).select_related("source")
+    rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
+    search = request.GET.get("q", "").replace("\x00", "")[:100]
+    for word in search.split()[:5]:
+        rows = rows.filter(
+            Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(email__icontains=word)
+            | Q(phone__contains=word)
+        )
+    query = {"limit": PAGE_SIZE} | ({"cursor": request.GET["cursor"]} if request.GET.get("cursor") else {})
+    try:
+        found, cursor = page(rows, query)
+    except Invalid:
+        return redirect("conversations:leads")
+    return render(request, "conversations/leads_page.html", {"rows": found, "cursor": cursor, "search": search})
+
+
+@login_required
+@require_safe
+def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    found = load(Lead.objects.select_related("source__parent"), request, lead_id)
+    values = {
+        "lead": found,
+        "opt_outs": OptOut.objects.of(found),
+        "conversations": Conversation.objects.filter(lead=found).select_related("connection").newest_first()[:50],
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),  # type: ignore[arg-type]
+    }
+    return render(request, "conversations/lead_page.html", values)
+
+
+@login_required
+@require_POST
+@transaction.atomic
+def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+    """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
+    found = load(Lead.objects.all(), request, lead_id, Right.ANSWER)
+    actor = Actor.of(request)
+    if "allow" in request.POST:
+        lift_opt_out(lead=found, channel="email", actor=actor)
+    elif opt_out(lead=found, channel="email", reason=OptOut.Reason.PERSON, actor=actor):
+        newest = Conversation.objects.filter(lead=found).newest_first().first()
+        if newest:
+            publish_for(EventType.LEAD_OPTED_OUT, newest)
+    return redirect("conversations:lead", lead_id)

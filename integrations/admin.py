@@ -1,0 +1,172 @@
+"""The admin for operators: everything can be looked at, secrets never, history is not changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations import models
+from integrations.services.sources import furnish
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that the product writes itself."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(models.Source)
+class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["name", "kind", "parent", "organization", "archived_at", "integrations_tab"]
+    list_filter = ["kind", "organization"]
+    search_fields = ["name", "external_id"]
+    autocomplete_fields = ["organization", "parent"]
+    readonly_fields = ["integrations_tab", "archived_at", "archived_by"]
+
+    @admin.display(description="Integrations tab")
+    def integrations_tab(self, source: models.Source) -> SafeString | str:
+        if source._state.adding:
+            return ""
+        return format_html('<a href="{}">Open</a>', reverse("integrations:integrations", args=[source.pk]))
+
+    def save_model(self, request: HttpRequest, obj: models.Source, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            furnish(obj)
+
+
+@admin.register(models.SourceAccess)
+class SourceAccessAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["membership", "source"]
+    search_fields = ["membership__user__email", "source__name"]
+    autocomplete_fields = ["membership", "source"]
+
+
+@admin.register(models.RestWebhook)
+class RestWebhookAdmin(ReadOnly):
+    list_display = ["source", "enabled_at", "inherits_at", "verified_at", "failing_since"]
+    list_filter = [("enabled_at", admin.EmptyFieldListFilter), ("inherits_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["source", "lane"]
+    search_fields = ["source__name", "url"]
+
+    @admin.display(description="failing since")
+    def failing_since(self, card: models.RestWebhook) -> object:
+        return card.lane.failing_since
+
+
+@admin.register(models.LeadReplyApi)
+class LeadReplyApiAdmin(ReadOnly):
+    list_display = ["source", "enabled_at", "inherits_at", "verified_at"]
+    list_filter = [("enabled_at", admin.EmptyFieldListFilter), ("inherits_at", admin.EmptyFieldListFilter)]
+    search_fields = ["source__name"]
+
+
+@admin.register(models.ReplyKey)
+class ReplyKeyAdmin(ReadOnly):
+    list_display = ["__str__", "card", "created_at", "ends_at", "last_used_at"]
+    search_fields = ["card__source__name", "last_four"]
+    exclude = ["digest"]
+
+
+@admin.register(models.WebhookSecret)
+class WebhookSecretAdmin(ReadOnly):
+    list_display = ["card", "created_at", "ends_at"]
+    search_fields = ["card__source__name"]
+    exclude = ["header_secret", "signing_secret"]
+
+
+@admin.register(models.ApiToken)
+class ApiTokenAdmin(ReadOnly):
+    list_display = ["name", "__str__", "kind", "organization", "created_at", "last_used_at", "revoked_at"]
+    list_filter = ["kind", "organization"]
+    search_fields = ["name", "last_four"]
+    exclude = ["digest"]
+
+
+@admin.register(models.ChannelConnection)
+class ChannelConnectionAdmin(ReadOnly):
+    list_display = ["id", "kind", "name", "source", "local_part", "disconnected_at"]
+    list_filter = ["kind", "organization"]
+    search_fields = ["name", "local_part", "source__name"]
+
+
+@admin.register(models.Lane)
+class LaneAdmin(ReadOnly):
+    list_display = ["id", "kind", "next_due_at", "held_at", "stopped_at", "failing_since", "last_error"]
+    list_filter = ["kind", ("failing_since", admin.EmptyFieldListFilter)]
+    search_fields = ["last_error"]
+
+
+@admin.register(models.Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_display = ["id", "event_type", "attempts", "next_attempt_at", "is_test"]
+    list_filter = ["event_type"]
+    search_fields = ["id", "event_id"]
+
+
+@admin.register(models.Dispatch)
+class DispatchAdmin(ReadOnly):
+    list_display = ["id", "attempts", "next_attempt_at"]
+    search_fields = ["id"]
+
+
+@admin.register(models.Job)
+class JobAdmin(ReadOnly):
+    list_display = ["category", "status", "attempts", "next_attempt_at", "error"]
+    list_filter = ["category", "status"]
+    search_fields = ["subject_id"]
+
+
+@admin.register(models.Event)
+class EventAdmin(ReadOnly):
+    list_display = ["id", "type", "sequence", "happened_at"]
+    list_filter = ["type"]
+    search_fields = ["id", "lead_id"]
+
+
+@admin.register(models.Attempt)
+class AttemptAdmin(ReadOnly):
+    list_display = ["started_at", "event_type", "number", "outcome", "status_code", "error"]
+    list_filter = ["outcome"]
+    search_fields = ["delivery_id", "event_id"]
+
+
+@admin.register(models.ApiCall)
+class ApiCallAdmin(ReadOnly):
+    list_display = ["id", "method", "path", "status", "code", "ms", "request_id"]
+    list_filter = ["status"]
+    search_fields = ["request_id"]
+
+
+@admin.register(models.IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnly):
+    list_display = ["created_at", "status"]
+    list_filter = ["status"]
+    exclude = ["answer", "digest", "body_digest"]
+
+
+@admin.register(models.OnceUsed)
+class OnceUsedAdmin(ReadOnly):
+    list_display = ["expires_at"]
+    exclude = ["digest"]
+
+
+@admin.register(models.RateWindow)
+class RateWindowAdmin(ReadOnly):
+    list_display = ["key", "started_at", "count"]
+    search_fields = ["key"]

@@ -1,0 +1,90 @@
+"""What people fill in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django import forms
+
+from accounts.models import User
+from integrations.access import reach_of
+from integrations.dialling import url_error
+from integrations.event_types import CHOOSABLE
+from integrations.models import ApiToken, Source
+
+
+class WebhookUrlForm(forms.Form):
+    url = forms.CharField(
+        label="Webhook URL",
+        max_length=2000,
+        widget=forms.URLInput(attrs={"class": "form-control", "placeholder": "https://crm.example.com/leadwire"}),
+    )
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        if error := url_error(url):
+            raise forms.ValidationError(error)
+        return url
+
+
+class EventTypesForm(forms.Form):
+    event_types = forms.MultipleChoiceField(
+        label="Events", choices=[(one.value, one.value) for one in CHOOSABLE], widget=forms.CheckboxSelectMultiple
+    )
+
+
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A business, or a location of one."""
+
+    parent = forms.ModelChoiceField(
+        label="Kind",
+        queryset=Source.objects.none(),
+        required=False,
+        empty_label="A business",
+        help_text="A location belongs to a business and may inherit its integrations.",
+    )
+    form_origins = forms.CharField(
+        label="Websites that may post the form",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "https://www.example.com"}),
+        help_text="One in each line. Empty: any website.",
+    )
+
+    class Meta:
+        model = Source
+        fields = ["name", "external_id", "time_zone", "form_origins"]
+
+    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.order_fields(["name", "parent", "external_id", "time_zone", "form_origins"])
+        if self.instance.pk and not self.instance._state.adding:
+            del self.fields["parent"]
+            self.initial["form_origins"] = "\n".join(self.instance.form_origins)
+        else:
+            from accounts.models import Right
+
+            businesses = Source.objects.businesses().live().visible_to(user, Right.CONFIGURE)
+            self.fields["parent"].queryset = businesses  # type: ignore[attr-defined]
+            self.fields["parent"].label_from_instance = lambda one: f"A location of {one.name}"  # type: ignore[attr-defined]
+            if not reach_of(user, Right.CONFIGURE).organization_ids:
+                self.fields["parent"].required = True
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+
+    def clean_form_origins(self) -> list[str]:
+        origins = []
+        for line in self.cleaned_data["form_origins"].split():
+            parts = urlsplit(line)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise forms.ValidationError(f"“{line}” is not a website. Write it as https://www.example.com.")
+            origins.append(f"{parts.scheme}://{parts.netloc}")
+        return origins
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"}))
+    scopes = forms.MultipleChoiceField(
+        choices=ApiToken.Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[ApiToken.Scope.LEADS_WRITE],
+    )

@@ -1,0 +1,68 @@
+"""Pages of long lists: keyset over an index made for it, never offset."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from integrations.problems import Invalid
+
+M = TypeVar("M", bound=models.Model)
+
+
+def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str | None]:
+    """Return one page, newest first by id, and the cursor of the next one. Raise Invalid for a bad cursor."""
+    if "cursor" in query:
+        rows = rows.filter(pk__lt=_read_id(query["cursor"]))
+    found = list(rows.order_by("-pk")[: query["limit"] + 1])
+    shown = found[: query["limit"]]
+    return shown, _write(shown[-1].pk.hex) if len(found) > len(shown) else None
+
+
+def page_by_moment(
+    rows: models.QuerySet[M], moment: str, cursor: str, limit: int
+) -> tuple[list[M], str | None]:
+    """Return one page, newest first by a column of times and then by id, and the cursor of the next one."""
+    if cursor:
+        at, pk = _read_moment(cursor)
+        rows = rows.filter(
+            models.Q(**{f"{moment}__lt": at}) | models.Q(**{moment: at, "pk__lt": pk}), **{f"{moment}__lte": at}
+        )
+    found = list(rows.order_by(f"-{moment}", "-pk")[: limit + 1])
+    shown = found[:limit]
+    if len(found) <= len(shown):
+        return shown, None
+    last = shown[-1]
+    return shown, _write([getattr(last, moment).isoformat(), last.pk.hex])
+
+
+def _write(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+
+
+def _read_id(cursor: str) -> UUID:
+    try:
+        return UUID(_read(cursor))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _bad() from error
+
+
+def _read_moment(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        at, pk = _read(cursor)
+        return datetime.fromisoformat(at), UUID(pk)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _bad() from error
+
+
+def _bad() -> Invalid:
+    return Invalid.at("cursor", "This cursor is not one of ours.", kind="parameter")

@@ -1,0 +1,144 @@
+"""What the card of one page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.models import Right, User
+from integrations.access import reach_of
+from integrations.cards import CARDS, CardKind
+from integrations.cards.base import ActivityRow, Health, KeyShown
+from integrations.models import Card, RestWebhook, Source
+from integrations.services.cards import OPTIONS, heirs
+
+
+@dataclass(frozen=True)
+class Option:
+    name: str
+    label: str
+    help: str
+    is_on: bool
+
+
+@dataclass(frozen=True)
+class CardView:
+    """One card, as one person sees it."""
+
+    card: Any
+    kind: CardKind[Any]
+    owner: Any
+    may_configure: bool
+    may_configure_owner: bool
+    may_configure_parent: bool
+    is_set_up: bool
+    health: Health
+    keys: list[KeyShown]
+    options: list[Option]
+    activity: list[ActivityRow]
+    activity_summary: str
+    heirs: list[Any]
+    siblings: int  # other locations that inherit the same credential
+    is_checking: bool
+
+    @property
+    def dom_id(self) -> str:
+        return f"card-{self.card.slug}"
+
+    @property
+    def setup_words(self) -> tuple[str, str]:
+        """The first axis of the state: mark and words."""
+        if not self.is_set_up:
+            return "off", "Not set up"
+        return ("ok", "Verified") if self.card.is_verified else ("warn", "Set up, not tested")
+
+    @property
+    def can_disconnect(self) -> bool:
+        """True while there is something to disconnect: an own credential, or an inheritance."""
+        return bool(self.card.inherits or self.card.has_credential)
+
+    @property
+    def may_turn_inherit_on(self) -> bool:
+        return self.may_configure and self.may_configure_parent
+
+    @property
+    def inherit_help(self) -> str:
+        parent = self.card.source.parent
+        if not self.may_configure_parent:
+            return f"Needs the right to configure {parent}."
+        others = f", as {self.siblings} other locations do" if self.siblings > 1 else ""
+        stops = " The key above would stop." if self.is_set_up else ""
+        return f"Would use the credential of {parent}{others}.{stops}"
+
+    @property
+    def overlap_ends_at(self) -> datetime | None:
+        return next((key.ends_at for key in self.keys if key.ends_at), None)
+
+    @property
+    def checked_at(self) -> datetime | None:
+        check = self.card.last_check or {}
+        return datetime.fromisoformat(check["at"]) if "at" in check else None
+
+    @property
+    def reveals(self) -> bool:
+        """True where secrets can be seen again; of a Lead Reply API key only the hash is kept."""
+        return isinstance(self.card, RestWebhook)
+
+    @property
+    def key_label(self) -> str:
+        return "Secret key and signing secret" if self.reveals else "Secret key"
+
+    @property
+    def regenerate_dialog(self) -> str:
+        return f"{self.card.slug}-regenerate"
+
+    @property
+    def disconnect_dialog(self) -> str:
+        return f"{self.card.slug}-disconnect"
+
+    @property
+    def health_mark(self) -> str:
+        return {"none": "off", "ok": "ok", "failing": "bad", "stopped": "bad"}[self.health.state]
+
+    @property
+    def has_overlap(self) -> bool:
+        return any(key.ends_at for key in self.keys)
+
+
+def view_card(card: Card, user: User) -> CardView:
+    """Collect what a card shows. The owner's details stay with those who may configure the owner."""
+    kind, owner = CARDS[card.slug], card.owner
+    mine, full = reach_of(user, Right.CONFIGURE), owner.pk == card.pk
+    may_owner = mine.includes(owner.source)
+    inheriting = list(heirs(owner)) if owner.source.kind == Source.Kind.BUSINESS else []
+    return CardView(
+        card=card,
+        kind=kind,
+        owner=owner,
+        may_configure=mine.includes(card.source),
+        may_configure_owner=may_owner,
+        may_configure_parent=bool(card.source.parent and mine.includes(card.source.parent)),
+        is_set_up=card.is_set_up,
+        health=kind.health(card),
+        keys=kind.keys(owner) if full or may_owner else [],
+        options=[_option(card, name) for name in OPTIONS],
+        activity=kind.activity(card),
+        activity_summary=kind.activity_summary(card),
+        heirs=inheriting if full else [],
+        siblings=_siblings(card),
+        is_checking=kind.is_checking(card),
+    )
+
+
+def _option(card: Card, name: str) -> Option:
+    column = card._meta.get_field(name)
+    return Option(name, str(column.verbose_name), str(column.help_text), getattr(card, name))
+
+
+def _siblings(card: Card) -> int:
+    """How many other locations use the parent's credential."""
+    parent = card.source.parent
+    if parent is None:
+        return 0
+    return type(card)._default_manager.inheriting_from(parent).exclude(pk=card.pk).count()

@@ -1,0 +1,75 @@
+"""Ready code for the Lead Reply API card, with the real base URL and source, and the real key while it is visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from integrations.cards.base import KeyShown
+from integrations.models import Source
+
+_CURL = """curl {base}/v1/leads/LEAD_ID/conversations/reply \\
+  -H "Authorization: Bearer {key}" \\
+  -H "Content-Type: application/json" \\
+  -d '{{"content": "Thanks! We can come by today at 4."}}'"""
+_PYTHON = """# Answers the newest lead of {source}. Python 3, no packages needed.
+import json, urllib.request
+
+def call(path, body=None):
+    request = urllib.request.Request("{base}/v1" + path,
+        data=json.dumps(body).encode() if body else None,
+        headers={{"Authorization": "Bearer {key}",
+                 "Content-Type": "application/json"}})
+    return json.load(urllib.request.urlopen(request))
+
+lead = call("/leads?source_id={source_id}&limit=1")["data"]["leads"][0]
+print(call(f"/leads/{{lead['id']}}/conversations/reply",
+           {{"content": "Thanks! We can come by today at 4."}}))"""
+_JAVASCRIPT = """// Answers the newest lead of {source}. Node 18 or newer.
+const call = async (path, body) => {{
+  const answer = await fetch("{base}/v1" + path, {{
+    method: body ? "POST" : "GET", body: body && JSON.stringify(body),
+    headers: {{ Authorization: "Bearer {key}", "Content-Type": "application/json" }},
+  }});
+  return answer.json();
+}};
+const {{ data }} = await call("/leads?source_id={source_id}&limit=1");
+console.log(await call(`/leads/${{data.leads[0].id}}/conversations/reply`,
+  {{ content: "Thanks! We can come by today at 4." }}));"""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    slug: str
+    label: str
+    code: str
+
+
+def snippets(source: Source, key: str | None, keys: list[KeyShown]) -> list[Snippet]:
+    """Return the snippets; without a visible key they show its first and last characters."""
+    shown = key or (keys[0].masked if keys else "YOUR_SECRET_KEY")
+    name = " ".join(source.name.split()).replace("*/", "")
+    values = {"base": settings.BASE_URL, "key": shown, "source": name, "source_id": source.public_id}
+    languages = (("curl", "curl", _CURL), ("python", "Python", _PYTHON), ("javascript", "JavaScript", _JAVASCRIPT))
+    return [Snippet(slug, label, code.format(**values)) for slug, label, code in languages]
+
+
+_FORM = """<form method="post" action="{base}/forms/{source_id}">
+  <label>Name <input name="name" autocomplete="name" required></label>
+  <label>Email <input name="email" type="email" autocomplete="email" required></label>
+  <label>Phone <input name="phone" type="tel" autocomplete="tel"></label>
+  <label>Message <textarea name="message" required></textarea></label>
+  <!-- Leave these two as they are: they keep robots and double clicks out. -->
+  <input name="_website" tabindex="-1" autocomplete="off" hidden>
+  <input name="_nonce" type="hidden">
+  <button>Send</button>
+</form>
+<script>
+  document.currentScript.previousElementSibling.elements._nonce.value = crypto.randomUUID();
+</script>"""
+
+
+def form_snippet(source: Source) -> str:
+    """The HTML of the website form."""
+    return _FORM.format(base=settings.BASE_URL, source_id=source.public_id)

@@ -1,0 +1,42 @@
+"""Settings of sources, the Integrations tab, deliveries, and settings of the organization."""
+
+from django.urls import path
+
+from integrations import converters  # noqa: F401  makes <src:...> and its like known
+from integrations.views import cards, deliveries, settings, sources
+
+app_name = "integrations"
+TAB = "sources/<src:source_id>/messaging/integrations/"
+urlpatterns = [
+    path("sources/new/", sources.source_create, name="source-create"),
+    path("sources/<src:source_id>/edit/", sources.source_edit, name="source-edit"),
+    path("sources/<src:source_id>/archive/", sources.source_archive, name="source-archive"),
+    path("sources/<src:source_id>/messaging/channels/", sources.channels, name="channels"),
+    path(
+        "sources/<src:source_id>/messaging/channels/<int:connection_id>/",
+        sources.channel_connect,
+        name="channel-connect",
+    ),
+    path(TAB, cards.integrations, name="integrations"),
+    path(f"{TAB}<slug:slug>/", cards.card, name="card"),
+    path(f"{TAB}<slug:slug>/set-up/", cards.card_set_up, name="card-set-up"),
+    path(f"{TAB}<slug:slug>/enabled/", cards.card_switch, name="card-switch"),
+    path(f"{TAB}<slug:slug>/inherits/", cards.card_inherits, name="card-inherits"),
+    path(f"{TAB}<slug:slug>/options/", cards.card_options, name="card-options"),
+    path(f"{TAB}<slug:slug>/settings/", cards.card_settings, name="card-settings"),
+    path(f"{TAB}<slug:slug>/check/", cards.card_check, name="card-check"),
+    path(f"{TAB}<slug:slug>/regenerate/", cards.card_regenerate, name="card-regenerate"),
+    path(f"{TAB}<slug:slug>/overlap/", cards.card_end_overlap, name="card-end-overlap"),
+    path(f"{TAB}<slug:slug>/disconnect/", cards.card_disconnect, name="card-disconnect"),
+    path(f"{TAB}<slug:slug>/secrets/", cards.card_secrets, name="card-secrets"),
+    path("deliveries/<dlv:delivery_id>/", deliveries.delivery, name="delivery"),
+    path("deliveries/<dlv:delivery_id>/retry/", deliveries.delivery_retry, name="delivery-retry"),
+    path("activity/", deliveries.activity, name="activity"),
+    path("settings/members/", settings.members_page, name="members"),
+    path("settings/members/<mem:member_id>/", settings.member, name="member"),
+    path("settings/tokens/", settings.tokens_page, name="tokens"),
+    path("settings/tokens/<tok:token_id>/revoke/", settings.token_revoke, name="token-revoke"),
+    path("settings/account/", settings.account, name="account"),
+    path("settings/audit/", settings.audit, name="audit"),
+    path("settings/organization/", settings.switch_organization, name="switch-organization"),
+]

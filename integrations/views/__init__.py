@@ -1,0 +1,1 @@
+"""The pages of sources' settings, cards and deliveries."""

@@ -1,0 +1,107 @@
+"""Deliveries: one with all its attempts, and the organization's last ones."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.actors import Actor
+from accounts.models import Right
+from integrations.access import load, reach_of
+from integrations.models import Attempt, Delivery, Event, Lane, Source
+from integrations.outbox import hints
+
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One attempt with what people copy of it."""
+
+    attempt: Attempt
+    mark: str
+    body: str
+    curl: str
+
+
+MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "off", "late": "warn"}
+
+
+@login_required
+@require_safe
+def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
+    rows = Attempt.objects.visible_to(request.user).filter(delivery_id=delivery_id)
+    attempts = list(rows.order_by("-id")[:SHOWN])
+    waiting = Delivery.objects.visible_to(request.user).filter(pk=delivery_id).first()
+    if not attempts and waiting is None:
+        raise Http404
+    one = waiting or attempts[0]
+    event = Event.objects.visible_to(request.user).filter(pk=one.event_id).first()
+    source = load(Source.objects.select_related("parent"), request, one.source_id)
+    body = next((attempt.request_body for attempt in reversed(attempts) if attempt.request_body), "")
+    values = {
+        "delivery_id": delivery_id,
+        "event": event,
+        "event_type": one.event_type,
+        "source": source,
+        "waiting": waiting,
+        "lane": Lane.objects.filter(pk=one.lane_id).first(),
+        "attempts": [_view(attempt, body) for attempt in attempts],
+        "body": _pretty(body),
+        "may_retry": waiting is not None and reach_of(request.user, Right.CONFIGURE).includes(source),  # type: ignore[arg-type]
+    }
+    return render(request, "integrations/delivery_page.html", values)
+
+
+@login_required
+@require_POST
+def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    """Let an open delivery's next attempt be now."""
+    found = load(Delivery.objects.all(), request, delivery_id, Right.CONFIGURE)
+    Delivery.objects.filter(pk=found.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
+    Lane.objects.filter(pk=found.lane_id).update(next_due_at=Now())
+    hints.send(Lane.Kind.WEBHOOK)
+    Actor.of(request).record(
+        "delivery.retry", organization=found.organization_id, target=found.event_type, source_id=found.source_id
+    )
+    return redirect("integrations:delivery", delivery_id)
+
+
+@login_required
+@require_safe
+def activity(request: HttpRequest) -> HttpResponse:
+    """The organization's last attempts."""
+    membership = request.membership  # type: ignore[attr-defined]
+    rows = Attempt.objects.visible_to(request.user)
+    rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
+    outcome = request.GET.get("outcome", "")
+    if outcome in Attempt.Outcome.values:
+        rows = rows.filter(outcome=outcome)
+    attempts = list(rows.order_by("-id")[:SHOWN])
+    names = dict(Source.objects.filter(pk__in={one.source_id for one in attempts}).values_list("pk", "name"))
+    shown = [(attempt, MARKS[attempt.outcome], names.get(attempt.source_id, "")) for attempt in attempts]
+    values = {"attempts": shown, "outcomes": Attempt.Outcome.choices, "outcome": outcome}
+    return render(request, "integrations/activity_page.html", values)
+
+
+def _view(attempt: Attempt, body: str) -> AttemptView:
+    headers = " \\\n  ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items())
+    curl = f"curl {shlex.quote(attempt.url)} \\\n  {headers} \\\n  --data-binary {shlex.quote(body)}"
+    return AttemptView(attempt, MARKS[attempt.outcome], _pretty(attempt.answer_body), curl if attempt.url else "")
+
+
+def _pretty(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+

@@ -1,0 +1,160 @@
+"""Settings of an organization: members, API tokens, the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from allauth.account.forms import ResetPasswordForm
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.actors import Actor
+from accounts.middleware import SESSION_KEY, memberships
+from accounts.models import AuditEntry, Membership, Right
+from integrations.access import reach_of
+from integrations.forms import TokenForm
+from integrations.models import ApiToken, Source
+from integrations.problems import Refusal
+from integrations.services import members, tokens
+
+AUDIT_SHOWN = 100
+
+
+class MemberForm(forms.Form):
+    """A member's role, and the sources they are limited to."""
+
+    name = forms.CharField(max_length=200, required=False)
+    email = forms.EmailField()
+    role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.AGENT)
+    sources = forms.ModelMultipleChoiceField(
+        queryset=Source.objects.none(),
+        required=False,
+        help_text="None: all sources. A business includes its locations.",
+    )
+
+    def __init__(self, *args: Any, membership: Membership, changes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sources"].queryset = Source.objects.filter(organization=membership.organization)  # type: ignore[attr-defined]
+        if changes:
+            del self.fields["name"], self.fields["email"]
+        for field in self.fields.values():
+            is_choice = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
+
+
+def _mine(request: HttpRequest, right: Right) -> Membership:
+    """The person's current membership, if it has this right."""
+    membership: Membership | None = request.membership or None  # type: ignore[attr-defined]
+    if membership is None or not membership.may(right):
+        raise PermissionDenied(f"Your role does not include: {right.label.lower()}.")
+    return membership
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def members_page(request: HttpRequest) -> HttpResponse:
+    """Owners see and invite members."""
+    mine = _mine(request, Right.OWN)
+    form = MemberForm(request.POST or None, membership=mine)
+    if request.method == "POST" and form.is_valid():
+        try:
+            invited = members.invite(organization=mine.organization, actor=Actor.of(request), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error("email", str(refusal))
+        else:
+            _mail_invitation(request, invited)
+            messages.success(request, f"Invited {invited.user.email}. They choose a password by the mail.")
+            return redirect("integrations:members")
+    rows = Membership.objects.current().filter(organization=mine.organization).select_related("user")
+    values = {"form": form, "rows": rows.prefetch_related("source_accesses__source").order_by("created_at")}
+    return render(request, "integrations/members_page.html", values)
+
+
+def _mail_invitation(request: HttpRequest, membership: Membership) -> None:
+    """The link of a password reset proves the address and lets a new person choose a password."""
+    reset = ResetPasswordForm({"email": membership.user.email})
+    if reset.is_valid():
+        reset.save(request)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
+    """Change or (button "remove") remove a member."""
+    mine = _mine(request, Right.OWN)
+    rows = Membership.objects.current().filter(organization=mine.organization)
+    one = get_object_or_404(rows, pk=member_id)
+    initial = {"role": one.role, "sources": [access.source_id for access in one.source_accesses.all()]}
+    form = MemberForm(request.POST or None, membership=mine, changes=True, initial=initial)
+    if request.method == "POST":
+        try:
+            if "remove" in request.POST:
+                members.remove(membership=one, actor=Actor.of(request))
+                return redirect("integrations:members")
+            if form.is_valid():
+                members.change(membership=one, actor=Actor.of(request), **form.cleaned_data)
+                messages.success(request, "Saved.")
+                return redirect("integrations:members")
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+    return render(request, "integrations/member_page.html", {"form": form, "member": one})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def tokens_page(request: HttpRequest) -> HttpResponse:
+    """API tokens: made here, shown in full once. Owners see all, managers their own."""
+    mine = _mine(request, Right.CONFIGURE)
+    form, made = TokenForm(request.POST or None), ""
+    if request.method == "POST" and form.is_valid():
+        _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.cleaned_data)
+        form = TokenForm()
+    rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)  # type: ignore[arg-type]
+    values = {"form": form, "made": made, "rows": rows.select_related("maker__user").order_by("-id")[:100]}
+    return render(request, "integrations/tokens_page.html", values)
+
+
+@login_required
+@require_POST
+def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    tokens.revoke_token(token=token, actor=Actor.of(request))
+    messages.success(request, f"Revoked {token.name}. Callers with it get 401 from now on.")
+    return redirect("integrations:tokens")
+
+
+@login_required
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """Who changed what. Managers who are limited to sources see the lines of those."""
+    mine = _mine(request, Right.CONFIGURE)
+    reach = reach_of(request.user, Right.CONFIGURE)  # type: ignore[arg-type]
+    rows = AuditEntry.objects.filter(organization=mine.organization).filter(
+        Q(organization__in=reach.organization_ids) | Q(source_id__in=reach.source_ids)
+    )
+    return render(request, "integrations/audit_page.html", {"rows": rows.order_by("-id")[:AUDIT_SHOWN]})
+
+
+@login_required
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """The person's own password, factors and organizations."""
+    return render(request, "integrations/account_page.html", {"organizations": memberships(request.user)})  # type: ignore[arg-type]
+
+
+@login_required
+@require_POST
+def switch_organization(request: HttpRequest) -> HttpResponse:
+    """Show another organization's lists from now on, if the person is a member of it."""
+    wanted = Membership.objects.of(request.user).filter(organization=request.POST.get("organization") or None)  # type: ignore[arg-type]
+    request.session[SESSION_KEY] = str(get_object_or_404(wanted).organization_id)
+    return redirect("/")
