@@ -1,0 +1,33 @@
+# Two commands: `make run` and `make test`. Both do all their own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lock clean
+
+run: $(VENV)/run.installed
+	@exec $(BIN)/python -m config.supervisor run
+
+test: $(VENV)/dev.installed
+	@exec $(BIN)/python -m config.supervisor exec -- $(BIN)/python -m pytest $(ARGS)
+
+# The stamp is written last: an install that was cut off is done again.
+$(VENV)/run.installed: requirements/run.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Leadwire needs Python 3.11 or newer.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing (once)…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev.installed: requirements/dev.txt $(VENV)/run.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Locks name versions and hashes, and no index.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
+lock: $(VENV)/dev.installed
+	$(BIN)/$(LOCK) -o requirements/run.txt
+	$(BIN)/$(LOCK) --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .data

@@ -1,0 +1,38 @@
+import json
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from accounts.models import Organization
+from config.demo.seed import move_crm, seed
+
+
+class Command(BaseCommand):
+    help = "Migrate, collect the static files, and fill an empty database with the demo. `make run` calls it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--crm-url", required=True)
+        parser.add_argument("--secrets", type=Path, required=True, help="where the demo CRM's secrets are kept")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        path: Path = options["secrets"]
+        if not Organization.objects.exists():
+            made = seed(options["crm_url"])
+            self._keep(path, {"url": options["crm_url"], "key": made.key, "signing_secret": made.signing_secret})
+        elif path.exists():
+            kept = json.loads(path.read_text())
+            if kept["url"] != options["crm_url"]:
+                move_crm(kept["url"], options["crm_url"])
+                self._keep(path, {**kept, "url": options["crm_url"]})
+
+    def _keep(self, path: Path, secrets: dict[str, str]) -> None:
+        aside = path.with_suffix(".tmp")
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(secrets, file)
+        aside.rename(path)

@@ -1,0 +1,188 @@
+"""All processes of one machine, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from config.supervisor import ports
+from config.supervisor.children import Child, tail
+from config.supervisor.postgres import Postgres
+from config.supervisor.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
+WEB_WORKERS, WEB_THREADS = 2, 8
+FIRST_PAGE_SECONDS = 60
+
+
+class Servers(AbstractContextManager["Servers"]):
+    """PostgreSQL and a broker: the environment's, else embedded ones under `folder`."""
+
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        self.folder = folder
+        self.durable = durable
+        self.running: list[Postgres | Valkey] = []
+        self.env: dict[str, str] = {}
+
+    def __enter__(self) -> Servers:
+        try:
+            for name, server in (
+                ("DATABASE_URL", Postgres(self.folder, durable=self.durable)),
+                ("BROKER_URL", Valkey(self.folder)),
+            ):
+                if name in os.environ or f"{name}_FILE" in os.environ:
+                    continue
+                self.running.append(server)
+                self.env[name] = server.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self.running:
+            self.running.pop().stop()
+
+
+def only_one(folder: Path) -> IO[str]:
+    """Hold the folder for this process. Raise SystemExit when another one has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit("Leadwire is already running from this folder. Stop that one first (Ctrl-C).") from None
+    os.set_inheritable(lock.fileno(), False)
+    return lock
+
+
+def own_secrets(folder: Path) -> dict[str, str]:
+    """The installation's keys, made once."""
+    path = folder / "secrets.json"
+    if not path.exists():
+        aside = path.with_suffix(".tmp")
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            json.dump({"SECRET_KEY": secrets.token_urlsafe(50), "LEADWIRE_ENCRYPTION_KEYS": fernet_key}, file)
+        aside.rename(path)
+    kept: dict[str, str] = json.loads(path.read_text())
+    return {name: value for name, value in kept.items() if name not in os.environ}
+
+
+class Stack:
+    """The product with its demo: web, workers, beat, mail in, mail out, and the other side."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.children: list[Child] = []
+        self.port = ports.choose(int(os.environ.get("PORT", WEB_PORT)))
+        self.mail_port = ports.choose(int(os.environ.get("MAIL_PORT", MAIL_PORT)))
+        self.sink_port = ports.choose(SINK_PORT if self.mail_port != SINK_PORT else SINK_PORT + 1)
+        self.crm_port = ports.choose(CRM_PORT if self.port != CRM_PORT else CRM_PORT + 1)
+        self.base_url = os.environ.get("BASE_URL", f"http://localhost:{self.port}")
+        self.env = {
+            **os.environ,
+            **env,
+            **own_secrets(folder),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "BASE_URL": self.base_url,
+            "STATIC_ROOT": str(folder / "static"),
+            "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
+            "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",
+            "EMAIL_URL": os.environ.get("EMAIL_URL", f"smtp://127.0.0.1:{self.sink_port}"),
+            "DEMO_MAIL_DIR": str(folder / "demo-mail"),
+        }
+
+    def prepare(self) -> None:
+        """Migrate and seed, before anybody listens."""
+        command = [sys.executable, "manage.py", "demo", "--crm-url", f"http://127.0.0.1:{self.crm_port}"]
+        command += ["--secrets", str(self._crm_secrets)]
+        made = subprocess.run(command, cwd=ROOT, env={**self.env, "LEADWIRE_NO_TIMEOUTS": "1"})
+        if made.returncode:
+            raise SystemExit(made.returncode)
+
+    def start(self) -> None:
+        python = sys.executable
+        bin_folder = Path(python).parent
+        sink = [python, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)]
+        self._run("mail-sink", sink)
+        celery = [bin_folder / "celery", "-A", "config", "worker", "--loglevel=warning", "--without-mingle"]
+        celery += ["--without-gossip"]
+        self._run("worker", [*celery, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
+        self._run("jobs", [*celery, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
+        beat = [bin_folder / "celery", "-A", "config", "beat", "--loglevel=warning"]
+        self._run("beat", [*beat, "-s", self.folder / "beat-schedule", "--pidfile="])
+        self._run("receive-mail", [python, "manage.py", "receive_mail", "--port", str(self.mail_port)])
+        granian = [bin_folder / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS), "--no-ws"]
+        granian += ["--log-level", "warning", "config.wsgi:application"]
+        self._run("web", granian, LEADWIRE_DB_POOL=str(WEB_THREADS + 2))
+        self._start_crm()
+        self._wait_for_first_page()
+
+    def _start_crm(self) -> None:
+        if not self._crm_secrets.exists():
+            return
+        kept = json.loads(self._crm_secrets.read_text())
+        more = {"LEADWIRE_URL": f"http://127.0.0.1:{self.port}", "LEADWIRE_KEY": kept["key"]}
+        more["LEADWIRE_SIGNING_SECRET"] = kept["signing_secret"]
+        self._run("crm", [sys.executable, "examples/crm/crm.py", str(self.crm_port)], **more)
+
+    def stop(self) -> None:
+        """Stop in the reverse order, so that nobody loses what it needs."""
+        for child in reversed(self.children):
+            child.process.send_signal(signal.SIGTERM) if child.is_running else None
+        for child in reversed(self.children):
+            child.stop()
+
+    def watch(self) -> None:
+        """Return the moment a child ends by itself; that is never right."""
+        while True:
+            for child in self.children:
+                if not child.is_running:
+                    log = self.logs / f"{child.name}.log"
+                    raise SystemExit(f"{child.name} ended with code {child.process.returncode}:\n{tail(log)}")
+            time.sleep(0.5)
+
+    @property
+    def _crm_secrets(self) -> Path:
+        return self.folder / "demo-crm.json"
+
+    def _run(self, name: str, command: list[str | Path], **more: str) -> None:
+        log_path = self.logs / f"{name}.log"
+        os.chdir(ROOT)
+        with log_path.open("ab") as log:
+            self.children.append(Child(name, command, env={**self.env, **more}, log=log))
+
+    def _wait_for_first_page(self) -> None:
+        web = self.children[-1]
+        deadline = time.monotonic() + FIRST_PAGE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:  # noqa: S310
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                if not web.is_running:
+                    break
+                time.sleep(0.1)
+        raise SystemExit(f"The web server did not start:\n{tail(self.logs / 'web.log')}")
