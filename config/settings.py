@@ -81,7 +81,6 @@ TEMPLATES = [
         },
     }
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 APPEND_SLASH = False
 
 # --- the database: the queue of record, never waited for without a bound ---
@@ -192,6 +191,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if not env.bool("LEADWIRE_COMPRESS_STATIC", default=True):  # the demo: compressing takes longer than all the rest
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
 if DEBUG or env.bool("LEADWIRE_PLAIN_STATIC", default=False):  # tests run without collectstatic
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     WHITENOISE_USE_FINDERS = True

@@ -82,7 +82,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"}))
+    name = forms.CharField(
+        max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"})
+    )
     scopes = forms.MultipleChoiceField(
         choices=ApiToken.Scope.choices,
         widget=forms.CheckboxSelectMultiple,

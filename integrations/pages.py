@@ -24,9 +24,7 @@ def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str 
     return shown, _write(shown[-1].pk.hex) if len(found) > len(shown) else None
 
 
-def page_by_moment(
-    rows: models.QuerySet[M], moment: str, cursor: str, limit: int
-) -> tuple[list[M], str | None]:
+def page_by_moment(rows: models.QuerySet[M], moment: str, cursor: str, limit: int) -> tuple[list[M], str | None]:
     """Return one page, newest first by a column of times and then by id, and the cursor of the next one."""
     if cursor:
         at, pk = _read_moment(cursor)

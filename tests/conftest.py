@@ -147,7 +147,12 @@ class Api:
 
     def create_lead(self, token: str, **fields: Any) -> Any:
         headers = fields.pop("headers", {})
-        body = {"first_name": "Ava", "request_title": "Leaking tap", "identifier_type": "email", "email": "ava@example.net"}
+        body = {
+            "first_name": "Ava",
+            "request_title": "Leaking tap",
+            "identifier_type": "email",
+            "email": "ava@example.net",
+        }
         return self.post("leads", token, {**body, **fields}, **headers)
 
 

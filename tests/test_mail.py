@@ -177,7 +177,9 @@ def test_an_automatic_answer_never_reopens_marks_unread_or_becomes_an_event(
     assert Event.objects.count() == events
 
 
-def test_a_stop_word_blocks_mail_in_the_whole_organization(receive, api, key_of, eastgate, westgate, address_of, lead_at):
+def test_a_stop_word_blocks_mail_in_the_whole_organization(
+    receive, api, key_of, eastgate, westgate, address_of, lead_at
+):
     receive(address_of(eastgate), mail("STOP"))
     assert OptOut.objects.get().reason == "stop"
     other = lead_at(westgate)

@@ -23,7 +23,6 @@ from integrations.services.sources import create_source
 from leads.models import Lead
 from leads.services import opt_out
 
-
 MINUTES_BETWEEN = 17
 
 
@@ -104,9 +103,12 @@ def _tell(story: Story, source: Source, staff: User) -> None:
         created_at=start,
     )
     step = timedelta(minutes=min(MINUTES_BETWEEN, story.hours_ago * 50 / len(story.said)))
+    by_lead = False
     for index, words in enumerate(story.said):
-        by_lead = index == 0 or (index % 2 == 0 and not _speaker(words))
-        _say(conversation, lead, staff, words, by_lead, start + step * index, connections, story)
+        speaker = _speaker(words)
+        if speaker != "note":
+            by_lead = not by_lead and not speaker
+        _say(conversation, lead, staff, words, by_lead and not speaker, start + step * index, connections, story)
     if story.state == "closed":
         conversation.closed_at, conversation.closed_by = conversation.last_message_at + step, staff
         conversation.unread_at = conversation.waiting_since = None
@@ -117,7 +119,7 @@ def _tell(story: Story, source: Source, staff: User) -> None:
 
 def _speaker(words: str) -> str:
     head, colon, _ = words.partition(":")
-    return head if colon and head in ("api", "auto", "note") else ""
+    return head if colon and head in ("api", "auto", "us", "note") else ""
 
 
 def _say(
@@ -132,7 +134,9 @@ def _say(
 ) -> None:
     speaker = _speaker(words)
     content = words.removeprefix(f"{speaker}:") if speaker else words
-    author = {"api": "api", "auto": "automation", "note": "staff"}.get(speaker, "lead" if by_lead else "staff")
+    author = {"api": "api", "auto": "automation", "note": "staff", "us": "staff"}.get(
+        speaker, "lead" if by_lead else "staff"
+    )
     names = {"lead": lead.name, "staff": staff.name, "api": "Lead Reply API", "automation": "Automatic thank-you"}
     is_out = not by_lead and speaker != "note"
     is_last = content == story.said[-1]

@@ -106,6 +106,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "BASE_URL": self.base_url,
             "STATIC_ROOT": str(folder / "static"),
+            "LEADWIRE_COMPRESS_STATIC": "0",
             "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
             "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",
             "EMAIL_URL": os.environ.get("EMAIL_URL", f"smtp://127.0.0.1:{self.sink_port}"),
@@ -178,7 +179,7 @@ class Stack:
         deadline = time.monotonic() + FIRST_PAGE_SECONDS
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:  # noqa: S310
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                     if answer.status == 200:
                         return
             except (urllib.error.URLError, OSError):

@@ -160,7 +160,9 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],
         "has_older": len(newest) > TIMELINE_SHOWN,
         "ways": _ways(found),
-        "connections": {one.pk: one.get_kind_display() for one in ChannelConnection.objects.filter(source=found.source)},
+        "connections": {
+            one.pk: one.get_kind_display() for one in ChannelConnection.objects.filter(source=found.source)
+        },
         "opt_outs": OptOut.objects.of(found.lead),
         "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
         "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),  # type: ignore[arg-type]
@@ -178,8 +180,10 @@ def _ways(found: Conversation) -> list[dict[str, Any]]:
     for connection in ChannelConnection.objects.filter(source=found.source):
         shown = connection_json(connection, found.lead, blocked)
         shown["words"] = REASONS.get(shown["reason"] or "", "")
-        shown["label"] = f"{connection.get_kind_display()} to {found.lead.email}" if shown["available"] else connection.get_kind_display()
+        shown["label"] = (
+            f"{connection.get_kind_display()} to {found.lead.email}"
+            if shown["available"]
+            else connection.get_kind_display()
+        )
         ways.append(shown)
     return sorted(ways, key=lambda way: not way["available"])
-
-

@@ -64,8 +64,10 @@ def limit(membership: Membership, sources: Iterable[Source]) -> None:
 
 
 def _keep_an_owner(membership: Membership) -> None:
-    owners = Membership.objects.current().select_for_update().filter(
-        organization=membership.organization, role=Membership.Role.OWNER, limited_at=None
+    owners = (
+        Membership.objects.current()
+        .select_for_update()
+        .filter(organization=membership.organization, role=Membership.Role.OWNER, limited_at=None)
     )
     if not [one for one in owners if one.pk != membership.pk]:
         raise Refusal(409, "member.lastOwner", "An organization needs an owner. Make somebody else one first.")

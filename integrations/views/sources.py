@@ -106,5 +106,3 @@ def channel_connect(request: HttpRequest, source_id: UUID, connection_id: int) -
         source_id=source.pk,
     )
     return redirect("integrations:channels", source.pk)
-
-
