@@ -17,7 +17,7 @@ def encryption_keys(app_configs: Sequence[AppConfig] | None, **kwargs: object) -
         return [
             Error(
                 "LEADWIRE_ENCRYPTION_KEYS has a key that is not a Fernet key.",
-                hint="Make one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
+                hint="A key is 32 random bytes in URL-safe base64: Fernet.generate_key() makes one.",
                 id="leadwire.E001",
             )
         ]

@@ -28,6 +28,12 @@ from integrations.services.tokens import make_token
 PASSWORD = "correct horse battery"
 
 
+def pytest_configure() -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # hundreds of people log in here
+
+
 @pytest.fixture
 def northside(db) -> Organization:
     return Organization.objects.create(name="Northside")

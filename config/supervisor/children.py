@@ -1,5 +1,6 @@
 """Child processes that never outlive us."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -71,10 +72,8 @@ class Child:
             except subprocess.TimeoutExpired:
                 print(f"{self.name} did not stop in {STOP_SECONDS} s, killing it", file=sys.stderr)
         # Pool children share the group; nobody of it may hold a port when we are gone.
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self.process.wait()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import threading
 from email.utils import format_datetime
@@ -98,10 +99,8 @@ def _transport() -> Any:
 def _hang_up() -> None:
     transport = _local.__dict__.pop("transport", None)
     if transport is not None:
-        try:
+        with contextlib.suppress(smtplib.SMTPException, OSError):
             transport.close()
-        except (smtplib.SMTPException, OSError):
-            pass
 
 
 def as_not_sent(error: Exception) -> NotSent:

@@ -95,7 +95,8 @@ INSERT INTO conversations_message (id, organization_id, source_id, lead_id, conv
     direction, author, author_name, author_user_id, content, folded, status, error_code, error_detail, retry_of_id,
     external_id, is_automatic, created_at)
 VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(connection)s, 'message',
-    'outbound', %(author)s, %(author_name)s, %(user)s, %(content)s, '', 'queued', '', '', %(retry_of)s, '', false, %(now)s)
+    'outbound', %(author)s, %(author_name)s, %(user)s, %(content)s, '', 'queued', '', '', %(retry_of)s,
+    '', false, %(now)s)
 """
 
 

@@ -136,16 +136,21 @@ def card_disconnect(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
 
 
 @login_required
-@never_cache
-@reauthentication_required
 @require_safe
 def card_secrets(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
-    """The webhook's secrets in full, after the person proved themselves again by any of their factors."""
+    """The webhook's secrets in full, for who may configure the card that owns them."""
     card = _load(request, source_id, slug)
     if not isinstance(card, RestWebhook):
         raise Http404  # of a Lead Reply API key only the hash is kept
+    _require_configure(request, card.owner.source)
+    return _reveal(request, card)
+
+
+@never_cache
+@reauthentication_required
+def _reveal(request: HttpRequest, card: RestWebhook) -> HttpResponse:
+    """Show the secrets after the person proved themselves again, by any of their factors."""
     owner = card.owner
-    _require_configure(request, owner.source)
     Actor.of(request).record(
         "rest-webhook.reveal",
         organization=owner.source.organization_id,
