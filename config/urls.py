@@ -2,13 +2,13 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from config import errors, health
 from integrations.api.whoami import WhoamiApi
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("whoami", WhoamiApi.as_view(), name="whoami"),
     path("", include("conversations.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),

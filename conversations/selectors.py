@@ -66,8 +66,8 @@ def _count(rows: dict[UUID, SourceRow]) -> None:
     for line in week.values("source").annotate(n=Count("id")):
         rows[line["source"]].leads = line["n"]
     last = Conversation.objects.filter(source__in=rows).values("source").annotate(at=Max("last_message_at"))
-    for line in last:
-        rows[line["source"]].last_at = line["at"]
+    for newest in last:
+        rows[newest["source"]].last_at = newest["at"]
 
 
 def _card_states(source_ids: list[UUID]) -> dict[UUID, list[tuple[str, str]]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest
@@ -46,8 +47,10 @@ class Caller(Protocol):
     def reach(self) -> Reach: ...
 
 
-def reach_of(viewer: User | Caller, right: Right = Right.READ) -> Reach:
+def reach_of(viewer: User | AnonymousUser | Caller, right: Right = Right.READ) -> Reach:
     """Return where `viewer` has `right`. For a person: two queries, once for each request."""
+    if isinstance(viewer, AnonymousUser):
+        return Reach()
     if not isinstance(viewer, User):
         return viewer.reach
     known: dict[Right, Reach] = viewer.__dict__.setdefault("_reach", {})
@@ -77,7 +80,7 @@ class ReachQuerySet(models.QuerySet[M]):
     organization_column: ClassVar[str] = "organization_id"
     source_column: ClassVar[str] = "source_id"
 
-    def visible_to(self, viewer: User | Caller | Any, right: Right = Right.READ) -> Self:
+    def visible_to(self, viewer: User | AnonymousUser | Caller, right: Right = Right.READ) -> Self:
         """Only what `viewer` may see (or, with another right, act on)."""
         reach = reach_of(viewer, right)
         return self.filter(reach.where(organization=self.organization_column, source=self.source_column))

@@ -40,7 +40,7 @@ class KeyAuthentication(BaseAuthentication):
 def _extension() -> Any:
     from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-    class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+    class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
         """Tells drf-spectacular how callers show their key."""
 
         target_class = KeyAuthentication

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -31,7 +32,8 @@ Handlers = Mapping[str, Callable[[UUID], None]]
 def run_due(handlers: Handlers) -> int:
     """Run what is due; return how many were run."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE, AT_ONCE])
+        values: list[Any] = [LEASE, AT_ONCE]
+        cursor.execute(_CLAIM, values)
         rows = cursor.fetchall()
     for job_id, category, subject_id, attempts in rows:
         _run(handlers, job_id, category, subject_id, attempts)

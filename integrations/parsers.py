@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any, Protocol
 
 from rest_framework.parsers import BaseParser
 
@@ -15,7 +15,11 @@ DEPTH_MAX = 20
 MEMBERS_MAX = 5_000  # values in one body, all levels together
 
 
-def read_body(stream: IO[bytes], length: int | None) -> bytes:
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_body(stream: Readable, length: int | None) -> bytes:
     """Read a body of at most BODY_MAX_BYTES. Raise Refusal 413 before reading more."""
     if length is not None and length > BODY_MAX_BYTES:
         raise _too_large()

@@ -7,10 +7,10 @@ a row in one would later keep its month's partition from being made.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, migrations, transaction
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
 
@@ -23,7 +23,7 @@ class CreatePartitionedModel(migrations.CreateModel):
     """CreateModel for a table that is partitioned by ranges of its primary key."""
 
     def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         model = to_state.apps.get_model(app_label, self.name)
         sql, params = schema_editor.table_sql(model)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models
 
 if TYPE_CHECKING:
-    TextField = models.TextField[Any, Any]
+    TextField = models.TextField["Secret", "Secret"]
 else:
     TextField = models.TextField
 

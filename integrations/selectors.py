@@ -11,7 +11,7 @@ from integrations.access import reach_of
 from integrations.cards import CARDS, CardKind
 from integrations.cards.base import ActivityRow, Health, KeyShown
 from integrations.models import Card, RestWebhook, Source
-from integrations.services.cards import OPTIONS, heirs
+from integrations.services.cards import OPTIONS, heirs, rows_of
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def view_card(card: Card, user: User) -> CardView:
 
 
 def _option(card: Card, name: str) -> Option:
-    column = card._meta.get_field(name)
+    column: Any = card._meta.get_field(name)
     return Option(name, str(column.verbose_name), str(column.help_text), getattr(card, name))
 
 
@@ -141,4 +141,4 @@ def _siblings(card: Card) -> int:
     parent = card.source.parent
     if parent is None:
         return 0
-    return type(card)._default_manager.inheriting_from(parent).exclude(pk=card.pk).count()
+    return rows_of(card).inheriting_from(parent).exclude(pk=card.pk).count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -17,15 +18,18 @@ WHERE w.started_at <= now() - %(window)s OR w.count < %(limit)s
 RETURNING 1
 """
 
+_WAIT = "SELECT extract(epoch FROM started_at + %(window)s - now()) FROM integrations_ratewindow WHERE key = %(key)s"
+
 
 def count(key: str, *, limit: int, window: timedelta) -> None:
     """Count one call; a refused call counts nothing. Raise Refusal 429 with Retry-After."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"key": key, "limit": limit, "window": window})
+        values: dict[str, Any] = {"key": key, "limit": limit, "window": window}
+        cursor.execute(_COUNT, values)
         if cursor.fetchone() is None:
             cursor.execute(
-                "SELECT extract(epoch FROM started_at + %s - now()) FROM integrations_ratewindow WHERE key = %s",
-                [window, key],
+                _WAIT,
+                values,
             )
             wait = max(1, round(float(cursor.fetchone()[0])))
             raise Refusal(

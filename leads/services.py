@@ -14,7 +14,7 @@ from accounts.ids import encode
 from integrations.models import ChannelConnection, Source
 from integrations.problems import Refusal
 from leads.contact import normalize_email, normalize_phone
-from leads.models import Lead, OptOut
+from leads.models import Lead, LeadQuerySet, OptOut
 
 FILLABLE = ("first_name", "last_name", "email", "phone", "address", "unique_id", "origin", "source_url")
 
@@ -88,7 +88,7 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
     return _fill(found, details) if found else _create(source, details)
 
 
-def _locked(source: Source):  # type: ignore[no-untyped-def]
+def _locked(source: Source) -> LeadQuerySet:
     return Lead.objects.filter(source=source).select_for_update(no_key=True)
 
 

@@ -188,8 +188,8 @@ def lead_at() -> Callable[..., Any]:
     from leads.services import Details
 
     def make(source: Source, email: str = "ava@example.net", message: str = "My tap leaks.", **details: str) -> Lead:
-        details = {"first_name": "Ava", "last_name": "Brooks", "email": email, **details}
-        take_submission(source=source, submission=Submission(Details(**details), message))
+        told: dict[str, Any] = {"first_name": "Ava", "last_name": "Brooks", "email": email, **details}
+        take_submission(source=source, submission=Submission(Details(**told), message))
         return Lead.objects.filter(source=source).latest("id")
 
     return make

@@ -1,4 +1,4 @@
-"""Every URL of the product x every role x every organization, made from the URLconf so that a new page cannot escape."""
+"""Every URL of the product x role x organization, made from the URLconf so that a new page cannot escape."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ def told(webhook_at, plumbing):
     """What the source's endpoint hears of, in order: (type, message)."""
 
     def types(source=plumbing) -> list[str]:
-        return list(Delivery.objects.filter(lane=source.restwebhook.lane_id).order_by("id").values_list("event_type", flat=True))
+        return list(
+            Delivery.objects.filter(lane=source.restwebhook.lane_id).order_by("id").values_list("event_type", flat=True)
+        )
 
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     return types
@@ -363,7 +365,9 @@ def post_form(client, plumbing):
 
     def post(source=plumbing, headers=None, **fields):
         path = f"/forms/{source.public_id}"
-        return client.post(path, urlencode(fields), content_type="application/x-www-form-urlencoded", headers=headers or {})
+        return client.post(
+            path, urlencode(fields), content_type="application/x-www-form-urlencoded", headers=headers or {}
+        )
 
     return post
 

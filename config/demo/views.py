@@ -23,7 +23,7 @@ def mails(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(path: Path) -> dict[str, object]:
-    mail: EmailMessage = message_from_bytes(path.read_bytes(), policy=policy.default)  # type: ignore[assignment]
+    mail: EmailMessage = message_from_bytes(path.read_bytes(), policy=policy.default)
     body = mail.get_body(preferencelist=("plain",))
     headers = [(name, str(mail[name])) for name in HEADERS if mail[name]]
     return {"headers": headers, "text": body.get_content() if body else "", "subject": str(mail["Subject"])}

@@ -124,16 +124,31 @@ class Stack:
     def start(self) -> None:
         python = sys.executable
         bin_folder = Path(python).parent
-        sink = [python, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)]
+        sink: list[str | Path] = [python, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)]
         self._run("mail-sink", sink)
-        celery = [bin_folder / "celery", "-A", "config", "worker", "--loglevel=warning", "--without-mingle"]
+        celery: list[str | Path] = [
+            bin_folder / "celery",
+            "-A",
+            "config",
+            "worker",
+            "--loglevel=warning",
+            "--without-mingle",
+        ]
         celery += ["--without-gossip"]
         self._run("worker", [*celery, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
         self._run("jobs", [*celery, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
-        beat = [bin_folder / "celery", "-A", "config", "beat", "--loglevel=warning"]
+        beat: list[str | Path] = [bin_folder / "celery", "-A", "config", "beat", "--loglevel=warning"]
         self._run("beat", [*beat, "-s", self.folder / "beat-schedule", "--pidfile="])
         self._run("receive-mail", [python, "manage.py", "receive_mail", "--port", str(self.mail_port)])
-        granian = [bin_folder / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        granian: list[str | Path] = [
+            bin_folder / "granian",
+            "--interface",
+            "wsgi",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
         granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS), "--no-ws"]
         granian += ["--log-level", "warning", "config.wsgi:application"]
         self._run("web", granian, LEADWIRE_DB_POOL=str(WEB_THREADS + 2))

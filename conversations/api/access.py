@@ -36,15 +36,19 @@ def leads_listed_for(caller: Caller) -> LeadQuerySet:
 
 def load_lead(request: Request, text: str) -> Lead:
     """Return one lead by its id. The same 404 for what is not there and what is somebody else's; 403 where off."""
-    return _load(request, Lead.objects.all(), id_of("lead", text, "lead"), "lead")
+    lead: Lead = _load(request, Lead.objects.all(), id_of("lead", text, "lead"), "lead")
+    return lead
 
 
 def load_conversation(request: Request, text: str) -> Conversation:
-    return _load(request, Conversation.objects.all(), id_of("conv", text, "conversation"), "conversation")
+    rows = Conversation.objects.all()
+    conversation: Conversation = _load(request, rows, id_of("conv", text, "conversation"), "conversation")
+    return conversation
 
 
 def load_message(request: Request, text: str) -> Message:
-    return _load(request, Message.objects.all(), id_of("msg", text, "message"), "message")
+    message: Message = _load(request, Message.objects.all(), id_of("msg", text, "message"), "message")
+    return message
 
 
 def _load(request: Request, rows: ReachQuerySet[Any], pk: UUID, what: str) -> Any:

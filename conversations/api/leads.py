@@ -67,7 +67,7 @@ class LeadsApi(Api):
         unique_id = serializers.CharField(max_length=200, required=False, allow_blank=True)
         status = serializers.CharField(max_length=100, required=False)
         tags = SplitList(child=serializers.CharField(max_length=100), required=False, max_length=100)
-        source = serializers.CharField(max_length=200, required=False, allow_blank=True)
+        source = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
         source_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
         system_message = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
         message_data = serializers.DictField(required=False)

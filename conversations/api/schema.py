@@ -30,7 +30,7 @@ class LeadShown(serializers.Serializer[Any]):
     status = serializers.CharField()
     tags = serializers.ListField(child=serializers.CharField())
     custom_fields = serializers.DictField()
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     source_url = serializers.CharField(allow_null=True)
     opt_in = serializers.BooleanField()
     opt_in_transactional_sms = serializers.BooleanField()

@@ -45,6 +45,8 @@ class Email(Channel):
 def build(message: Message) -> EmailMultiAlternatives:
     """Return the mail: plain text, a simple HTML part, and the headers that keep it in its thread."""
     conversation, connection = message.conversation, message.connection
+    if connection is None:
+        raise NotSent("channel.failed", "The message has no channel.", is_permanent=True)
     parents = _mail_ids_before(message)
     subject = " ".join(conversation.title.split())
     headers = {
@@ -115,10 +117,11 @@ def as_not_sent(error: Exception) -> NotSent:
 
 
 def _reply(error: Exception) -> tuple[int, str]:
+    said: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code, text = next(iter(error.recipients.values()))
+        code, said = next(iter(error.recipients.values()))
     elif isinstance(error, smtplib.SMTPResponseException):
-        code, text = error.smtp_code, error.smtp_error
+        code, said = error.smtp_code, error.smtp_error
     else:
         return 0, str(error)
-    return int(code), text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return int(code), said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

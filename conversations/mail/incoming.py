@@ -165,7 +165,7 @@ def _show_automatic(kept: InboundMail, mail: Mail) -> Message | None:
 def _take_bounce(kept: InboundMail, mail: Mail) -> None:
     """A mail of ours came back: its message failed after all."""
     for public_id in mail.bounced_messages:
-        rows = Message.objects.filter(pk=decode("msg", public_id), source=kept.connection.source_id)
+        rows = Message.objects.filter(pk__in=[decode("msg", public_id)], source=kept.connection.source_id)
         message = rows.select_related("conversation__source").first()
         if message is None:
             continue

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.header import decode_header, make_header
+from email.message import EmailMessage, Message
 from email.utils import getaddresses
 
 from bs4 import BeautifulSoup
 
 from leads.contact import is_email, normalize_email
+
+Header = Callable[[str], str]
 
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
 CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
@@ -80,9 +84,7 @@ def clean(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
 
 
-def _headers(parsed):  # type: ignore[no-untyped-def]
-    from email.header import decode_header, make_header
-
+def _headers(parsed: Message) -> Header:
     def header(name: str) -> str:
         value = parsed.get(name)
         if value is None:
@@ -150,7 +152,7 @@ def split_reply(text: str) -> tuple[str, str]:
     return written, folded
 
 
-def _is_bounce(parsed, header, sender: str) -> bool:  # type: ignore[no-untyped-def]
+def _is_bounce(parsed: Message, header: Header, sender: str) -> bool:
     """A delivery report (RFC 3464), or what servers write that know no reports."""
     if parsed.get_content_type() == "multipart/report":
         return True
@@ -161,7 +163,7 @@ def _is_bounce(parsed, header, sender: str) -> bool:  # type: ignore[no-untyped-
     return is_machine or header("Return-Path") == "<>" or bool(header("X-Failed-Recipients"))
 
 
-def _is_automatic(header) -> bool:  # type: ignore[no-untyped-def]
+def _is_automatic(header: Header) -> bool:
     """RFC 3834, and the headers that older auto-responders and lists use."""
     submitted = header("Auto-Submitted").lower()
     return (

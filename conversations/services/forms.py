@@ -53,7 +53,8 @@ def take_submission(*, source: Source, submission: Submission) -> bool:
     identity, kept = submission.identity
     digest = hashlib.sha256(source.pk.bytes + identity).digest()
     with connection.cursor() as cursor:
-        cursor.execute(_ONCE, {"digest": digest, "kept": kept})
+        values: dict[str, Any] = {"digest": digest, "kept": kept}
+        cursor.execute(_ONCE, values)
         if cursor.fetchone() is None:
             return False
     who = identify_by_channel(source=source, details=submission.details)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -236,7 +236,7 @@ def _write(message: Message, way: Way) -> None:
         )
 
 
-def _all(shape: type[T], query: str, values: object) -> list[T]:
+def _all(shape: type[T], query: str, values: Any) -> list[T]:
     """Run a query on Django's cursor, whose errors and log are Django's, and return its rows as `shape`."""
     with connection.cursor() as cursor:
         cursor.execute(query, values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.db import close_old_connections, transaction
 from django.db.models import DurationField, ExpressionWrapper, Value
@@ -49,7 +50,7 @@ def send_claimed(claimed: Claimed) -> None:
 
 
 def _send(claimed: Claimed) -> None:
-    message = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
+    message: Any = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
     started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
     if not started.update(status=Message.Status.SENDING):
         Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()
@@ -65,7 +66,7 @@ def _send(claimed: Claimed) -> None:
         _record_sent(claimed, message)
 
 
-def _refuse_unless_wanted(message: Message) -> None:
+def _refuse_unless_wanted(message: Any) -> None:
     """Who opted out, or whose channel was cut, while the message waited gets nothing."""
     if OptOut.objects.of(message.lead).filter(channel=message.connection.kind).exists():
         raise NotSent("lead.optedOut", "The lead does not want messages on this channel.", is_permanent=True)

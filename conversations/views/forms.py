@@ -124,7 +124,7 @@ def _urlencoded(body: bytes) -> dict[str, Any]:
 
 def _submission(fields: dict[str, Any], address: str) -> Submission:
     errors = []
-    known: dict[str, str] = {}
+    known: dict[str, Any] = {}
     if "name" in fields and "first_name" not in fields:
         fields["first_name"], _, last = str(fields.pop("name")).strip().partition(" ")
         fields.setdefault("last_name", last)

@@ -83,7 +83,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @require_safe
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     found = _load(request, conversation_id)
-    if reach_of(request.user, Right.ANSWER).includes(found.source):  # type: ignore[arg-type]
+    if reach_of(request.user, Right.ANSWER).includes(found.source):
         states.mark_read(found)
     return _show(request, found)
 
@@ -165,7 +165,7 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         },
         "opt_outs": OptOut.objects.of(found.lead),
         "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
-        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),  # type: ignore[arg-type]
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
         "form": form or ReplyForm(),
         "last": next((one.public_id for one in newest if not one.is_note and not one.is_automatic), ""),
     }

@@ -55,7 +55,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
         "lead": found,
         "opt_outs": OptOut.objects.of(found),
         "conversations": Conversation.objects.filter(lead=found).select_related("connection").newest_first()[:50],
-        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),  # type: ignore[arg-type]
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
     }
     return render(request, "conversations/lead_page.html", values)
 

@@ -51,6 +51,6 @@ def source(request: HttpRequest, source_id: UUID) -> HttpResponse:
         "connections": found.connections.all(),
         "form_snippet": form_snippet(found),
         "bars": selectors.daily_chart(found),
-        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(found),  # type: ignore[arg-type]
+        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(found),
     }
     return render(request, "conversations/source_page.html", values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.utils import timezone
 
@@ -58,7 +58,7 @@ class ActivityRow:
 class CardKind(Generic[C]):
     """The particulars of one kind of card."""
 
-    model: type[C]
+    model: Any  # the card's model class; its manager is a CardQuerySet
     template: ClassVar[str]
     icon: ClassVar[str]
     check_label: ClassVar[str]

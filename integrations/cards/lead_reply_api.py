@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from django.db import models
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -67,7 +68,7 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
             for key in sorted(rows, key=lambda key: key.ends_at is not None)
         ]
 
-    def _calls(self, card: LeadReplyApi):  # type: ignore[no-untyped-def]
+    def _calls(self, card: LeadReplyApi) -> models.QuerySet[ApiCall]:
         return ApiCall.objects.filter(source_id=card.source_id).order_by("-id")
 
     def health(self, card: LeadReplyApi) -> Health:
@@ -98,10 +99,8 @@ def _many(number: int) -> str:
     return "over 1,000" if number > 1000 else str(number)
 
 
-def _at(call: ApiCall):  # type: ignore[no-untyped-def]
+def _at(call: ApiCall) -> datetime:
     """When a call was made: its id says it."""
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp((call.pk.int >> 80) / 1000, UTC)
 
 

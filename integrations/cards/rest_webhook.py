@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -143,7 +144,8 @@ class RestWebhookKind(CardKind[RestWebhook]):
         return Health("none", "No traffic yet", wait)
 
     def activity(self, card: RestWebhook) -> list[ActivityRow]:
-        rows, seen = [], set()
+        rows: list[ActivityRow] = []
+        seen: set[UUID] = set()
         for attempt in Attempt.objects.filter(lane_id=card.lane_id).order_by("-id")[: SHOWN * 4]:
             if attempt.delivery_id not in seen and len(rows) < SHOWN:
                 seen.add(attempt.delivery_id)

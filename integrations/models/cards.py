@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from datetime import datetime
+from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,9 +16,6 @@ from integrations.access import ReachQuerySet
 from integrations.event_types import DEFAULT_TYPES, EventType
 from integrations.models.outbox import Lane
 from integrations.models.sources import Source
-
-if TYPE_CHECKING:
-    from integrations.models.keys import ReplyKey, WebhookSecret
 
 C = TypeVar("C", bound="Card")
 
@@ -84,7 +82,7 @@ class Card(models.Model):
             return self
         if not hasattr(self, "_owner"):
             self._owner = type(self)._default_manager.select_related("source").get(source=self.source.parent_id)
-        return self._owner  # type: ignore[return-value]
+        return self._owner
 
     @property
     def has_credential(self) -> bool:
@@ -100,7 +98,7 @@ class Card(models.Model):
     def switch_off(self, *, by: User | None, because: str = "") -> None:
         self._switch(None, by, because)
 
-    def _switch(self, enabled_at: object, by: User | None, because: str) -> None:
+    def _switch(self, enabled_at: datetime | None, by: User | None, because: str) -> None:
         self.enabled_at, self.switched_at, self.switched_by = enabled_at, timezone.now(), by
         self.switched_because = because[:300]
         self.save(update_fields=["enabled_at", "switched_at", "switched_by", "switched_because"])
@@ -133,7 +131,6 @@ class RestWebhook(Card):
     )
 
     objects = CardQuerySet["RestWebhook"].as_manager()
-    secrets: models.Manager[WebhookSecret]
 
     class Meta:
         verbose_name = "REST Webhook"
@@ -159,7 +156,6 @@ class LeadReplyApi(Card):
     slug, label = "lead-reply-api", "Lead Reply API"
 
     objects = CardQuerySet["LeadReplyApi"].as_manager()
-    keys: models.Manager[ReplyKey]
 
     class Meta:
         verbose_name = "Lead Reply API"

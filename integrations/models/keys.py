@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -38,7 +38,10 @@ class HashedKey(models.Model):
         return self
 
 
-class EndingQuerySet(models.QuerySet[models.Model]):
+K = TypeVar("K", bound=models.Model)
+
+
+class EndingQuerySet(models.QuerySet[K]):
     def live(self) -> Self:
         return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=timezone.now()))
 
@@ -49,7 +52,7 @@ class ReplyKey(HashedKey):
     card = models.ForeignKey(LeadReplyApi, on_delete=models.CASCADE, related_name="keys")
     ends_at = models.DateTimeField(null=True, blank=True)
 
-    objects = EndingQuerySet.as_manager()
+    objects = EndingQuerySet["ReplyKey"].as_manager()
 
     class Meta:
         constraints = [
@@ -72,7 +75,7 @@ class WebhookSecret(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     header_ended_at = models.DateTimeField(null=True, blank=True)  # "switch now" was pressed in the overlap
 
-    objects = EndingQuerySet.as_manager()
+    objects = EndingQuerySet["WebhookSecret"].as_manager()
 
     class Meta:
         constraints = [

@@ -144,7 +144,7 @@ class Deliveries(Stream):
         self.session: aiohttp.ClientSession
 
     @contextlib.asynccontextmanager
-    async def equipment(self) -> Any:  # type: ignore[override]
+    async def equipment(self) -> Any:
         self.session = make_session(connections=self.slots + TEST_SLOTS, seconds=DEADLINE_SECONDS)
         recorder = asyncio.create_task(self._record_until_done())
         try:

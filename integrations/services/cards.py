@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.actors import Actor
 from integrations.cards import CARDS, CardKind, Made
 from integrations.models import Card
+from integrations.models.cards import CardQuerySet
 from integrations.problems import Refusal
 
 C = TypeVar("C", bound=Card)
@@ -26,12 +27,19 @@ def kind_of(card: Card) -> CardKind[Any]:
     return CARDS[card.slug]
 
 
+def rows_of(card: Card) -> CardQuerySet[Any]:
+    """All cards of this kind."""
+    rows: CardQuerySet[Any] = CARDS[card.slug].model.objects.all()
+    return rows
+
+
 def locked(card: C) -> C:
     """Return the card anew, locked; the parent's card first when this one uses or may use it."""
-    rows = type(card)._default_manager.select_for_update(of=("self",)).select_related("source__parent")
+    rows = rows_of(card).select_for_update(of=("self",)).select_related("source__parent")
     if card.source.parent_id:
         list(rows.filter(source=card.source.parent_id))
-    return rows.get(pk=card.pk)
+    found: C = rows.get(pk=card.pk)
+    return found
 
 
 @transaction.atomic
@@ -145,7 +153,7 @@ def _turn_off_heirs(card: Card, actor: Actor) -> list[Card]:
 
 def heirs(card: C) -> Any:
     """The cards of locations that use this card's credential."""
-    return type(card)._default_manager.inheriting_from(card.source).select_related("source")
+    return rows_of(card).inheriting_from(card.source).select_related("source")
 
 
 @transaction.atomic

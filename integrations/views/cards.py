@@ -143,7 +143,8 @@ def card_secrets(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespon
     if not isinstance(card, RestWebhook):
         raise Http404  # of a Lead Reply API key only the hash is kept
     _require_configure(request, card.owner.source)
-    return _reveal(request, card)
+    response: HttpResponse = _reveal(request, card)
+    return response
 
 
 @never_cache
@@ -167,7 +168,8 @@ def _load(request: HttpRequest, source_id: UUID, slug: str, right: Right = Right
     source = load(Source.objects.select_related("parent"), request, source_id, right)
     if source.is_archived and right is not Right.READ:
         raise PermissionDenied("This source is archived. Restore it first.")
-    return CARDS[slug].model._default_manager.with_owner().get(source=source)
+    card: Card = CARDS[slug].model.objects.with_owner().get(source=source)
+    return card
 
 
 def _require_configure(request: HttpRequest, source: Source) -> None:
@@ -185,7 +187,7 @@ def _do(request: HttpRequest, card: Card, action: Any) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
-    fresh = type(card)._default_manager.with_owner().get(pk=card.pk)
+    fresh = cards.rows_of(card).with_owner().get(pk=card.pk)
     if not request.htmx:  # type: ignore[attr-defined]
         return _page(request, fresh.source, {fresh.slug: more})
     response = render(request, CARDS[fresh.slug].template, _values(request, fresh, **more))
@@ -195,7 +197,7 @@ def _answer(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
 
 def _page(request: HttpRequest, source: Source, more: dict[str, dict[str, Any]] | None = None) -> HttpResponse:
     shown = [
-        _values(request, kind.model._default_manager.with_owner().get(source=source), **(more or {}).get(slug, {}))
+        _values(request, kind.model.objects.with_owner().get(source=source), **(more or {}).get(slug, {}))
         for slug, kind in CARDS.items()
     ]
     response = render(request, "integrations/integrations_page.html", {"source": source, "cards": shown})

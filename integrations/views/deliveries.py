@@ -57,7 +57,7 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "lane": Lane.objects.filter(pk=one.lane_id).first(),
         "attempts": [_view(attempt, body) for attempt in attempts],
         "body": _pretty(body),
-        "may_retry": waiting is not None and reach_of(request.user, Right.CONFIGURE).includes(source),  # type: ignore[arg-type]
+        "may_retry": waiting is not None and reach_of(request.user, Right.CONFIGURE).includes(source),
     }
     return render(request, "integrations/delivery_page.html", values)
 

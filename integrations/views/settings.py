@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -137,7 +137,7 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
 def audit(request: HttpRequest) -> HttpResponse:
     """Who changed what. Managers who are limited to sources see the lines of those."""
     mine = _mine(request, Right.CONFIGURE)
-    reach = reach_of(request.user, Right.CONFIGURE)  # type: ignore[arg-type]
+    reach = reach_of(request.user, Right.CONFIGURE)
     rows = AuditEntry.objects.filter(organization=mine.organization).filter(
         Q(organization__in=reach.organization_ids) | Q(source_id__in=reach.source_ids)
     )
@@ -155,6 +155,13 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch_organization(request: HttpRequest) -> HttpResponse:
     """Show another organization's lists from now on, if the person is a member of it."""
-    wanted = Membership.objects.of(request.user).filter(organization=request.POST.get("organization") or None)  # type: ignore[arg-type]
+    wanted = Membership.objects.of(request.user).filter(organization=_uuid(request.POST.get("organization", "")))  # type: ignore[arg-type]
     request.session[SESSION_KEY] = str(get_object_or_404(wanted).organization_id)
     return redirect("/")
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None

@@ -34,7 +34,7 @@ def source_create(request: HttpRequest) -> HttpResponse:
         values = dict(form.cleaned_data)
         parent = values.pop("parent")
         organization: Organization = parent.organization if parent else membership.organization
-        if parent is None and organization.pk not in reach_of(request.user, Right.CONFIGURE).organization_ids:  # type: ignore[arg-type]
+        if parent is None and organization.pk not in reach_of(request.user, Right.CONFIGURE).organization_ids:
             raise PermissionDenied("You may add locations to your businesses only.")
         form.instance.organization = organization
         source = sources.create_source(organization=organization, parent=parent, actor=Actor.of(request), **values)
@@ -85,7 +85,7 @@ def channels(request: HttpRequest, source_id: UUID) -> HttpResponse:
         "source": source,
         "connections": source.connections.all(),
         "form_snippet": form_snippet(source),
-        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(source),  # type: ignore[arg-type]
+        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(source),
     }
     return render(request, "integrations/channels_page.html", values)
 
