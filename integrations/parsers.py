@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -76,6 +77,8 @@ def _inspect(value: Any, place: str, depth: int, budget: list[int], errors: list
                 )
                 continue
             _inspect(member, f"{place}/{pointer_part(name)}", depth + 1, budget, errors)
+    elif isinstance(value, float) and not math.isfinite(value):
+        errors.append({"pointer": place, "detail": "This number is too large.", "code": "tooLarge"})
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
         errors.append({"pointer": place, "detail": "This number is too large.", "code": "tooLarge"})
 
