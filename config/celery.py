@@ -83,6 +83,8 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         thread.start()
 
     def stop(self, worker: Any) -> None:
+        for thread in self.threads:  # all of them first: none may take new work while another one finishes
+            thread.ask_to_stop()
         for thread in self.threads:
             thread.stop()
 

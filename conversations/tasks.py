@@ -16,4 +16,4 @@ HANDLERS: jobs.Handlers = {"read-mail": read_mail, "notify-team": send_notificat
 def run_due_jobs() -> None:
     close_old_connections()
     while jobs.run_due(HANDLERS):
-        pass
+        close_old_connections()

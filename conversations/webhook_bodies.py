@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,11 @@ from psycopg.rows import dict_row
 from accounts.ids import encode, moment
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
+from integrations.outbox.streams import Bodies
 
 HISTORY_MESSAGES = 50
 HISTORY_BYTES = 64 * 1024
+SURELY_FIRST = timedelta(seconds=1)  # a row claimed sooner after it was written had no earlier attempt
 
 _EVENTS = "SELECT id, sequence, happened_at, payload, conversation_id FROM integrations_event WHERE id = ANY(%s)"
 _FROZEN = """
@@ -40,14 +43,14 @@ LEFT JOIN LATERAL (
 
 async def render_bodies(
     connection: AsyncConnection[Any], claimed: list[ClaimedDelivery], endpoints: dict[UUID, Endpoint]
-) -> dict[UUID, bytes]:
-    """Return the body of each claimed delivery; one whose event is no longer kept has none."""
-    retries = [delivery.id for delivery in claimed if delivery.attempts > 1]
-    bodies: dict[UUID, bytes] = {}
+) -> Bodies:
+    """Return the body of each claimed delivery and whether it was rendered now; without its event it has none."""
+    retries = [one.id for one in claimed if one.attempts > 1 or one.claimed_at - one.created_at > SURELY_FIRST]
+    bodies: Bodies = {}
     async with connection.cursor(row_factory=dict_row) as cursor:
         if retries:
             await cursor.execute(_FROZEN, [retries])
-            bodies = {row["delivery_id"]: row["request_body"].encode() for row in await cursor.fetchall()}
+            bodies = {row["delivery_id"]: (row["request_body"].encode(), False) for row in await cursor.fetchall()}
         fresh = [delivery for delivery in claimed if delivery.id not in bodies]
         if not fresh:
             return bodies
@@ -61,7 +64,8 @@ async def render_bodies(
     for delivery in fresh:
         event, endpoint = events.get(delivery.event_id), endpoints.get(delivery.lane_id)
         if event:
-            bodies[delivery.id] = render(delivery, event, histories, bool(endpoint and endpoint.includes_source_name))
+            with_source_name = bool(endpoint and endpoint.includes_source_name)
+            bodies[delivery.id] = (render(delivery, event, histories, with_source_name), True)
     return bodies
 
 
@@ -72,6 +76,8 @@ def render(
     data = dict(event["payload"])
     if isinstance(data.get("lead"), dict) and not with_source_name:
         data["lead"] = {name: value for name, value in data["lead"].items() if name != "source_name"}
+    if delivery.is_announcement:  # held back until now, so it is new to this receiver
+        data["lead"] = {**data["lead"], "is_new": True}
     data.pop("conversation_id", None)
     if event["conversation_id"] in histories:
         data["conversation"] = histories[event["conversation_id"]]

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
+from django.db.models import DateTimeField, ExpressionWrapper, Value
+from django.db.models.functions import Now
 
 from integrations.models import Job
 
@@ -17,40 +18,41 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 GAPS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120, 600, 1800, 7200, 21600))
-AT_ONCE = 20
 
 _CLAIM = """
 UPDATE integrations_job SET next_attempt_at = now() + %s, attempts = attempts + 1 WHERE id IN (
     SELECT id FROM integrations_job WHERE next_attempt_at <= now() ORDER BY next_attempt_at
-    LIMIT %s FOR UPDATE SKIP LOCKED)
+    LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, category, subject_id, attempts
 """
 
 Handlers = Mapping[str, Callable[[UUID], None]]
 
 
-def run_due(handlers: Handlers) -> int:
-    """Run what is due; return how many were run."""
+def run_due(handlers: Handlers) -> bool:
+    """Run the job that has been due longest. False when there is none."""
     with connection.cursor() as cursor:
-        values: list[Any] = [LEASE, AT_ONCE]
-        cursor.execute(_CLAIM, values)
-        rows = cursor.fetchall()
-    for job_id, category, subject_id, attempts in rows:
-        _run(handlers, job_id, category, subject_id, attempts)
-    return len(rows)
+        lease: list[Any] = [LEASE]
+        cursor.execute(_CLAIM, lease)
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    _run(handlers, *row)
+    return True
 
 
 def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, attempts: int) -> None:
-    row = Job.objects.filter(pk=job_id)
+    mine = Job.objects.filter(pk=job_id, attempts=attempts)  # not if somebody else has it by now
     try:
+        if attempts > len(GAPS):
+            raise RuntimeError("Every attempt ended with the process that made it.")
         handlers[category](subject_id)
     except Exception as error:
         logger.exception("job %s (%s) failed", job_id, category)
         if attempts < len(GAPS):
-            row.update(next_attempt_at=timezone.now() + GAPS[attempts], error=repr(error)[:500])
+            again = ExpressionWrapper(Now() + Value(GAPS[attempts]), output_field=DateTimeField())
+            mine.update(next_attempt_at=again, error=repr(error)[:500])
         else:
-            row.update(
-                next_attempt_at=None, status=Job.Status.FAILED, finished_at=timezone.now(), error=repr(error)[:500]
-            )
+            mine.update(next_attempt_at=None, status=Job.Status.FAILED, finished_at=Now(), error=repr(error)[:500])
     else:
-        row.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=timezone.now(), error="")
+        mine.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=Now(), error="")

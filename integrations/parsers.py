@@ -77,9 +77,9 @@ def _inspect(value: Any, place: str, depth: int, budget: list[int], errors: list
                 )
                 continue
             _inspect(member, f"{place}/{pointer_part(name)}", depth + 1, budget, errors)
-    elif isinstance(value, float) and not math.isfinite(value):
-        errors.append({"pointer": place, "detail": "This number is too large.", "code": "tooLarge"})
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
+    elif (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63
+    ):
         errors.append({"pointer": place, "detail": "This number is too large.", "code": "tooLarge"})
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -93,10 +94,16 @@ def _locked(source: Source) -> LeadQuerySet:
 
 
 def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None]:
+    """Who has the email and who has the unique id, both locked in one order."""
     email, unique_id = normalize_email(details.email), details.unique_id
-    leads = _locked(source).annotate(lower=Lower("email")).order_by("id")
-    by_email = leads.filter(lower=email).first() if email else None
-    by_unique_id = leads.filter(unique_id=unique_id).first() if unique_id else None
+    either = Q(pk__in=[])
+    if email:
+        either |= Q(lower=email)
+    if unique_id:
+        either |= Q(unique_id=unique_id)
+    found = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
+    by_email = next((lead for lead in found if email and normalize_email(lead.email) == email), None)
+    by_unique_id = next((lead for lead in found if unique_id and lead.unique_id == unique_id), None)
     return by_email, by_unique_id
 
 
@@ -152,7 +159,10 @@ def _fill(lead: Lead, details: Details) -> Identified:
 
 
 def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | None = None) -> OptOut | None:
-    """Block a channel for the lead's address in the whole organization. None when there is no such address."""
+    """Block a channel for the lead's address in the whole organization.
+
+    Return the opt-out, or None when there is no such address or it is blocked already.
+    """
     address = normalize_email(lead.email) if channel == ChannelConnection.Kind.EMAIL else lead.phone_e164
     if not address:
         return None
@@ -165,7 +175,7 @@ def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | N
     )
     if is_new and actor:
         actor.record("lead.block", organization=lead.organization_id, target=made, source_id=lead.source_id)
-    return made
+    return made if is_new else None
 
 
 def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: OptOut.Reason | None = None) -> None:

@@ -78,7 +78,7 @@ def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, ea
     api.reply(key_of(eastgate), lead_at(eastgate))
     dispatch = wait_for(lambda: Dispatch.objects.filter(claim=None, attempts=1).first())
     message = Message.objects.get(direction="outbound")
-    assert (message.status, "451" in message.error_detail) == ("queued", True)
+    assert (message.status, "451" in message.error_detail) == ("sending", True)
     Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at="2020-01-01T00:00Z")
     Lane.objects.update(next_due_at="2020-01-01T00:00Z")
     mail_server.wait(1)
@@ -194,10 +194,67 @@ def test_a_bounce_fails_the_message_that_came_back(receive, eastgate, address_of
     answer = api.reply(key_of(eastgate), Lead.objects.get())
     Message.objects.filter(direction="outbound").update(status="sent")
     public_id = answer.json()["data"]["message"]["id"]
-    text = f"Diagnostic-Code: smtp; 550 user unknown\n\nMessage-ID: <{public_id}@mail.localhost>\n"
-    raw = mail(text, sender="MAILER-DAEMON@mx.example.net", Message_ID="<bounce@mx>")
-    assert receive(address_of(eastgate), raw).outcome == "automatic"
+    assert receive(address_of(eastgate), report(public_id, "failed")).outcome == "automatic"
     message = Message.objects.get(direction="outbound")
     assert (message.status, message.error_code) == ("failed", "channel.bounced")
     assert message.error_detail == "550 user unknown"
     assert Event.objects.filter(type="message.bounced").count() == 1
+
+
+def report(public_id: str, action: str, earlier: str = "msg_" + "0" * 26) -> bytes:
+    """A delivery report (RFC 3464) on a mail that answered an earlier one of ours."""
+    return f"""From: MAILER-DAEMON@mx.example.net
+Message-ID: <{action}@mx.example.net>
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+Your mail to ava@example.net: {action}.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; ava@example.net
+Action: {action}
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 user unknown
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <{public_id}@mail.localhost>
+References: <{earlier}@mail.localhost>
+--b--
+""".replace("\n", "\r\n").encode()
+
+
+def test_a_report_of_a_delay_or_of_another_message_fails_nothing(receive, eastgate, address_of, lead_at, api, key_of):
+    lead_at(eastgate)
+    key, lead = key_of(eastgate), Lead.objects.get()
+    first, second = (api.reply(key, lead).json()["data"]["message"]["id"] for _ in range(2))
+    Message.objects.filter(direction="outbound").update(status="sent")
+    receive(address_of(eastgate), report(second, "delayed"))
+    assert not Message.objects.filter(status="failed").exists()
+    receive(address_of(eastgate), report(second, "failed", earlier=first))
+    assert [one.public_id for one in Message.objects.filter(status="failed")] == [second]
+
+
+SLOW = {
+    "nested blocks": "Content-Type: text/html\n\n" + "<div>" * 200_000,
+    "open tags": "Content-Type: text/html\n\n" + "<a " * 200_000,
+    "parameters": "Content-Type: text/plain" + "; a=b" * 16_000 + "\n\nhi",
+    "parts": "Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\n" * 300_000,
+    "comments": "From: " + "(" * 1_900 + "\n\nhi",
+    "diagnostic": "Content-Type: multipart/report\n\nDiagnostic-Code:" + "\n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("raw", SLOW.values(), ids=SLOW)
+def test_a_mail_that_is_made_to_be_slow_or_deep_is_read_or_put_aside(receive, eastgate, address_of, raw):
+    import time
+
+    started = time.process_time()
+    kept = receive(address_of(eastgate), b"Message-ID: <slow@x.y>\n" + raw.encode())
+    assert kept.outcome in ("message", "automatic", "unreadable")
+    assert time.process_time() - started < 5

@@ -169,6 +169,8 @@ def _say(
     conversation.last_message_at, conversation.last_message_id = at, message.pk
     conversation.last_words, conversation.last_direction = last_words(content), message.direction
     conversation.connection = message.connection
+    if by_lead:
+        conversation.lead_connection = message.connection
     conversation.waiting_since = at if by_lead else None
     conversation.unread_at = at if by_lead else None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
-STOP_SECONDS = 20
+STOP_SECONDS = 45  # more than a stream may take to finish what is in flight
 
 
 def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:

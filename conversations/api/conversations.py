@@ -171,7 +171,10 @@ def _optional_id(prefix: str, data: dict[str, Any], name: str) -> Any:
 
 def refuse_while_off(caller: Caller, source_id: Any) -> None:
     """Enable off refuses replies for that source from every programmatic caller."""
-    if not caller.is_source_key and not LeadReplyApi.objects.filter(source=source_id).exclude(enabled_at=None).exists():
+    if caller.is_source_key:
+        return
+    cards = LeadReplyApi.objects.filter(source=source_id, source__archived_at=None)
+    if not cards.exclude(enabled_at=None).exists():
         raise disabled()
 
 

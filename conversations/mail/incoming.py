@@ -19,6 +19,7 @@ from leads.models import Lead, OptOut
 from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
 
 # One-word mails. Providers do the same for SMS; what reads like them in longer mails is another issue's.
+ADDRESS_MAX = 320  # characters: RFC 3696, errata 1690
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out"})
 START_WORDS = frozenset({"start", "unstop"})
 
@@ -27,9 +28,15 @@ class UnknownAddress(Exception):
     """Nobody here has this address."""
 
 
+class StillSending(Exception):
+    """A bounce came before the record of what it bounces: the job tries again."""
+
+
 def find_connection(address: str) -> ChannelConnection:
     """Return the connection that a recipient's address belongs to. Raise UnknownAddress."""
     local_part, _, domain = address.lower().rpartition("@")
+    if not address.isascii() or not address.isprintable() or len(address) > ADDRESS_MAX:
+        raise UnknownAddress(address)
     if domain != settings.MAIL_DOMAIN.lower():
         raise UnknownAddress(address)
     if conversation := _conversation_by_token(local_part):
@@ -48,6 +55,14 @@ def _conversation_by_token(local_part: str) -> Conversation | None:
 
 
 @transaction.atomic
+def keep_all(*, envelope_from: str, recipients: list[str], raw: bytes) -> None:
+    """Keep one mail once for each connection it is for, or nothing. Raise UnknownAddress."""
+    found = {find_connection(address): address for address in recipients}
+    for connection, address in found.items():
+        keep(connection=connection, envelope_from=envelope_from, envelope_to=address, raw=raw)
+
+
+@transaction.atomic
 def keep(*, connection: ChannelConnection, envelope_from: str, envelope_to: str, raw: bytes) -> InboundMail:
     """Keep a mail whole, with the job that reads it. When this returns, the mail may be acknowledged."""
     mail = InboundMail.objects.create(
@@ -60,26 +75,33 @@ def keep(*, connection: ChannelConnection, envelope_from: str, envelope_to: str,
 
 def read_mail(mail_id: UUID) -> None:
     """Make a message of a kept mail. Done twice, it changes nothing the second time."""
+    waiting = InboundMail.objects.filter(pk=mail_id, outcome=InboundMail.Outcome.WAITING).first()
+    if waiting is None:
+        return
+    mail = read(bytes(waiting.raw))  # outside the transaction: reading takes as long as a stranger wants
     with transaction.atomic():
         kept = InboundMail.objects.select_for_update().select_related("connection__source").get(pk=mail_id)
         if kept.outcome != InboundMail.Outcome.WAITING:
             return
-        mail = read(bytes(kept.raw))
-        kept.header_id = mail.header_id
-        if Message.objects.filter(connection=kept.connection, external_id=mail.header_id, direction="inbound").exists():
-            kept.outcome = InboundMail.Outcome.REPEATED
-        elif mail.is_bounce:
-            _take_bounce(kept, mail)
-            kept.outcome = InboundMail.Outcome.AUTOMATIC
-        elif mail.is_automatic or _is_ours(mail.sender):
-            kept.message = _show_automatic(kept, mail)
-            kept.outcome = InboundMail.Outcome.AUTOMATIC
-        elif not mail.sender:
-            kept.outcome = InboundMail.Outcome.UNREADABLE
-        else:
-            kept.message = _take_words(kept, mail)
-            kept.outcome = InboundMail.Outcome.MESSAGE
+        kept.header_id = mail.header_id if mail else ""
+        kept.outcome, kept.message = _take(kept, mail)
         kept.save(update_fields=["header_id", "outcome", "message"])
+
+
+def _take(kept: InboundMail, mail: Mail | None) -> tuple[InboundMail.Outcome, Message | None]:
+    """Say what a mail is, and do what follows from it."""
+    outcomes = InboundMail.Outcome
+    if mail is None:
+        return outcomes.UNREADABLE, None
+    before = Message.objects.filter(connection=kept.connection, external_id=mail.header_id, direction="inbound")
+    if before.exists():
+        return outcomes.REPEATED, None
+    if mail.is_bounce:
+        _take_bounce(kept, mail)
+        return outcomes.AUTOMATIC, None
+    if mail.is_automatic or _is_ours(mail.sender):
+        return outcomes.AUTOMATIC, _show_automatic(kept, mail)
+    return (outcomes.MESSAGE, _take_words(kept, mail)) if mail.sender else (outcomes.UNREADABLE, None)
 
 
 def _is_ours(sender: str) -> bool:
@@ -163,17 +185,20 @@ def _show_automatic(kept: InboundMail, mail: Mail) -> Message | None:
 
 
 def _take_bounce(kept: InboundMail, mail: Mail) -> None:
-    """A mail of ours came back: its message failed after all."""
-    for public_id in mail.bounced_messages:
-        rows = Message.objects.filter(pk__in=[decode("msg", public_id)], source=kept.connection.source_id)
-        message = rows.select_related("conversation__source").first()
-        if message is None:
-            continue
-        conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
-        sent = [Message.Status.SENT, Message.Status.DELIVERED]
-        changed = Message.objects.filter(pk=message.pk, status__in=sent).update(
-            status=Message.Status.FAILED, error_code="channel.bounced", error_detail=mail.bounce_reason[:500]
-        )
-        if changed:
-            message.refresh_from_db()
-            publish_for(EventType.MESSAGE_BOUNCED, conversation, message)
+    """A mail of ours came back: its message failed after all. Raise StillSending when that is not yet recorded."""
+    own = decode("msg", mail.bounced_message)
+    rows = Message.objects.filter(pk__in=[own] if own else [], source=kept.connection.source_id)
+    message = rows.select_related("conversation__source").first()
+    if message is None:
+        return
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
+    message.refresh_from_db(fields=["status"])
+    if message.status == Message.Status.SENDING:
+        raise StillSending(message.public_id)
+    sent = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]
+    changed = Message.objects.filter(pk=message.pk, status__in=sent).update(
+        status=Message.Status.FAILED, error_code="channel.bounced", error_detail=mail.bounce_reason[:500]
+    )
+    if changed:
+        message.refresh_from_db()
+        publish_for(EventType.MESSAGE_BOUNCED, conversation, message)

@@ -11,7 +11,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from conversations.mail.incoming import UnknownAddress, find_connection, keep
+from conversations.mail.incoming import UnknownAddress, find_connection, keep_all
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         try:
-            await asyncio.to_thread(_in_thread, _keep_all, envelope)
+            await asyncio.to_thread(_in_thread, _keep, envelope)
         except UnknownAddress:
             return "550 5.1.1 There is no such address here"
         except (OperationalError, InterfaceError):
@@ -56,12 +56,10 @@ def _in_thread(work: Any, *arguments: Any) -> Any:
         close_old_connections()
 
 
-def _keep_all(envelope: Envelope) -> None:
+def _keep(envelope: Envelope) -> None:
     content = envelope.content or b""
     raw = content.encode() if isinstance(content, str) else content
-    for address in envelope.rcpt_tos:
-        connection = find_connection(address)
-        keep(connection=connection, envelope_from=envelope.mail_from or "", envelope_to=address, raw=raw)
+    keep_all(envelope_from=envelope.mail_from or "", recipients=envelope.rcpt_tos, raw=raw)
 
 
 class _LMTPController(Controller):

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.header import decode_header, make_header
-from email.message import EmailMessage, Message
+from email.message import Message
 from email.utils import getaddresses
-
-from bs4 import BeautifulSoup
+from html.parser import HTMLParser
 
 from leads.contact import is_email, normalize_email
+
+logger = logging.getLogger(__name__)
 
 Header = Callable[[str], str]
 
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
 CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
+READ_MAX = 1_000_000  # bytes of one mail that are read: words come before attachments
+HEADERS_MAX, HEADER_MAX, HEADER_SHOWN = 64 * 1024, 16 * 1024, 2_000  # bytes of all, bytes of one, characters
+PARTS_MAX = 200
+HTML_MAX = 100_000  # characters
 OWN_MESSAGE = re.compile(r"msg_[0-9a-hjkmnp-tv-z]{26}")
+OWN_MESSAGE_LINE = re.compile(r"^[> \t]*Message-ID:[ \t]*<(msg_[0-9a-hjkmnp-tv-z]{26})@", re.IGNORECASE | re.MULTILINE)
 
 QUOTE_HEADS = re.compile(
     r"^(?:"
@@ -49,20 +56,37 @@ class Mail:
     parents: list[str] = field(default_factory=list)  # Message-IDs of In-Reply-To and References
     is_bounce: bool = False
     is_automatic: bool = False
-    bounced_messages: list[str] = field(default_factory=list)  # our own message ids that a bounce names
+    bounced_message: str = ""  # our own id of the message that came back
     bounce_reason: str = ""
 
 
-def read(raw: bytes) -> Mail:
-    """Read a raw mail. Never raises: what cannot be read is left empty."""
-    parsed = message_from_bytes(raw, policy=policy.compat32.clone(raise_on_defect=False))
-    modern = message_from_bytes(raw, policy=policy.default)
+def read(raw: bytes) -> Mail | None:
+    """Read a raw mail. None when it cannot be read: too long headers, too many parts, or nonsense.
+
+    Strangers write mails, and Python's parsers take quadratic time on some: what they see is bounded first.
+    """
+    if not _is_readable(raw):
+        return None
+    try:
+        return _read(raw)
+    except Exception:  # the parsers raise whatever they like, RecursionError among it
+        logger.info("a mail could not be read", exc_info=True)
+        return None
+
+
+def _is_readable(raw: bytes) -> bool:
+    head = raw[: HEADERS_MAX + 1].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    longest = max((len(line) for line in re.sub(rb"\n[ \t]", b" ", head).split(b"\n")), default=0)
+    return len(head) <= HEADERS_MAX and longest <= HEADER_MAX and raw[:READ_MAX].count(b"\n--") <= PARTS_MAX
+
+
+def _read(raw: bytes) -> Mail:
+    parsed = message_from_bytes(raw[:READ_MAX])
     header = _headers(parsed)
     sender_name, sender = _sender(header("From") or header("Sender"))
-    written, folded = split_reply(_text(modern))
-    is_bounce = _is_bounce(parsed, header, sender)
-    own = sorted(set(OWN_MESSAGE.findall(raw.decode("ascii", "ignore")))) if is_bounce else []
+    written, folded = split_reply(_text(parsed))
     own_id = MESSAGE_ID.search(header("Message-ID"))
+    bounced, reason = _bounced(parsed, header, sender)
     return Mail(
         header_id=own_id[0] if own_id else f"<sha256.{hashlib.sha256(raw).hexdigest()}@unnamed>",
         sender=sender,
@@ -71,10 +95,10 @@ def read(raw: bytes) -> Mail:
         written=written,
         folded=folded,
         parents=MESSAGE_ID.findall(f"{header('In-Reply-To')} {header('References')}")[:50],
-        is_bounce=is_bounce,
-        is_automatic=is_bounce or _is_automatic(header),
-        bounced_messages=own,
-        bounce_reason=_bounce_reason(raw) if is_bounce else "",
+        is_bounce=bounced is not None,
+        is_automatic=bounced is not None or _is_automatic(parsed, header, sender),
+        bounced_message=bounced or "",
+        bounce_reason=reason,
     )
 
 
@@ -93,7 +117,7 @@ def _headers(parsed: Message) -> Header:
             text = str(make_header(decode_header(str(value))))
         except (ValueError, LookupError, UnicodeError, AssertionError):
             text = str(value)
-        return " ".join(clean(text).split())[:2_000]
+        return " ".join(clean(text).split())[:HEADER_SHOWN]
 
     return header
 
@@ -106,35 +130,63 @@ def _sender(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _text(mail: EmailMessage) -> str:
-    """The plain text of a mail; of an HTML mail its words."""
-    try:
-        part = mail.get_body(preferencelist=("plain", "html"))
-    except (KeyError, ValueError, AttributeError, LookupError):
-        part = None
-    if part is None:
-        return ""
-    try:
-        content = part.get_content()
-    except (KeyError, LookupError, ValueError, UnicodeError, AttributeError):
-        payload = part.get_payload(decode=True)
-        content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-    if not isinstance(content, str):
-        return ""
-    if part.get_content_type() == "text/html":
-        content = _words_of_html(content)
-    return clean(content.replace("\r\n", "\n"))[:CONTENT_MAX]
+def _text(mail: Message) -> str:
+    """The plain text of a mail; of one that is only HTML its words."""
+    html = ""
+    for part in mail.walk():
+        if part.is_multipart() or part.get_content_disposition() == "attachment":
+            continue
+        if part.get_content_type() == "text/plain":
+            return clean(_decoded(part).replace("\r\n", "\n"))[:CONTENT_MAX]
+        if part.get_content_type() == "text/html" and not html:
+            html = _decoded(part)
+    return clean(words_of_html(html))[:CONTENT_MAX] if html else ""
 
 
-def _words_of_html(html: str) -> str:
-    soup = BeautifulSoup(html, "html.parser")
-    for hidden in soup(["script", "style", "head", "title"]):
-        hidden.decompose()
-    for quoted in soup.select("blockquote, .gmail_quote, #divRplyFwdMsg"):
-        quoted.insert_before(soup.new_string("\n> \n"))
-    for line_break in soup(["br", "p", "div", "li", "tr"]):
-        line_break.append("\n")
-    return re.sub(r"\n\s*\n\s*\n+", "\n\n", soup.get_text())
+def _decoded(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
+    try:
+        return payload.decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
+
+
+class _Words(HTMLParser):
+    """One pass over HTML that keeps its words; blocks become lines, quotes get a mark."""
+
+    HIDDEN = frozenset({"script", "style", "head", "title"})
+    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "blockquote"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag in self.HIDDEN
+        if tag in self.BLOCKS:
+            self.words.append("\n")
+        if tag == "blockquote" or "gmail_quote" in (dict(attrs).get("class") or ""):
+            self.words.append("> \n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in self.HIDDEN and self.hidden > 0
+        if tag in self.BLOCKS:
+            self.words.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.words.append(re.sub(r"\s+", " ", data))
+
+
+def words_of_html(html: str) -> str:
+    """The words of an HTML mail, of its first HTML_MAX characters."""
+    parser = _Words()
+    parser.feed(html[:HTML_MAX])
+    lines = [line.strip() for line in "".join(parser.words).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def split_reply(text: str) -> tuple[str, str]:
@@ -152,31 +204,52 @@ def split_reply(text: str) -> tuple[str, str]:
     return written, folded
 
 
-def _is_bounce(parsed: Message, header: Header, sender: str) -> bool:
-    """A delivery report (RFC 3464), or what servers write that know no reports."""
+def _bounced(parsed: Message, header: Header, sender: str) -> tuple[str | None, str]:
+    """The message of ours that came back ("" when a bounce names none), and why; (None, "") when none came back."""
     if parsed.get_content_type() == "multipart/report":
-        return True
+        if str(parsed.get_param("report-type", "")).lower() != "delivery-status":
+            return None, ""  # a read receipt, or a complaint
+        return _report(parsed)
+    if not _is_from_a_mailer(header, sender):
+        return None, ""
+    text = _text(parsed)
+    named = OWN_MESSAGE_LINE.search(text)
+    if header("Auto-Submitted").lower() == "auto-replied":
+        return None, ""
+    return (named[1] if named else ""), "The mail came back"
+
+
+def _report(parsed: Message) -> tuple[str | None, str]:
+    """Read a delivery report (RFC 3464): only `Action: failed` is one. Its last part is the mail that came back."""
+    has_failed, reason, named = False, "The mail came back", ""
+    for part in list(parsed.walk())[:PARTS_MAX]:
+        kind = part.get_content_type()
+        if part.get("Action", "").strip().lower() == "failed":
+            has_failed = True
+            diagnostic = " ".join(str(part.get("Diagnostic-Code", "")).split())
+            reason = clean(diagnostic.partition(";")[2].strip() or diagnostic)[:400] or reason
+        elif kind in ("message/rfc822", "text/rfc822-headers"):
+            inner = part.get_payload()
+            headers = inner[0] if isinstance(inner, list) and inner else message_from_bytes(_decoded(part).encode())
+            found = OWN_MESSAGE.match(str(headers.get("Message-ID", "")).strip().lstrip("<"))
+            named = found[0] if found else named
+    return (named, reason) if has_failed else (None, "")
+
+
+def _is_from_a_mailer(header: Header, sender: str) -> bool:
     local_part = sender.partition("@")[0] or header("From").partition("@")[0].strip("<").lower()
-    is_machine = (
-        local_part in ("mailer-daemon", "postmaster", "mail-daemon") or "mailer-daemon" in header("From").lower()
-    )
-    return is_machine or header("Return-Path") == "<>" or bool(header("X-Failed-Recipients"))
+    is_machine = local_part in ("mailer-daemon", "postmaster", "mail-daemon")
+    return is_machine or "mailer-daemon" in header("From").lower() or bool(header("X-Failed-Recipients"))
 
 
-def _is_automatic(header: Header) -> bool:
-    """RFC 3834, and the headers that older auto-responders and lists use."""
+def _is_automatic(parsed: Message, header: Header, sender: str) -> bool:
+    """RFC 3834, reports, and the headers that older auto-responders and lists use."""
     submitted = header("Auto-Submitted").lower()
     return (
-        (bool(submitted) and not submitted.startswith("no"))
+        parsed.get_content_type() == "multipart/report"
+        or _is_from_a_mailer(header, sender)
+        or header("Return-Path") == "<>"
+        or (bool(submitted) and not submitted.startswith("no"))
         or header("Precedence").lower() in ("bulk", "junk", "list", "auto_reply")
-        or (header("X-Auto-Response-Suppress").lower() in ("all", "oof", "autoreply") and not header("In-Reply-To"))
         or bool(header("X-Autoreply") or header("X-Autorespond") or header("X-Auto-Reply-From") or header("List-Id"))
     )
-
-
-def _bounce_reason(raw: bytes) -> str:
-    text = raw.decode("utf-8", "replace")
-    found = re.search(
-        r"^Diagnostic-Code:\s*(?:smtp;)?\s*((?:.+\n?)(?:[ \t]+.+\n?)*)", text, re.IGNORECASE | re.MULTILINE
-    )
-    return clean(" ".join(found[1].split()))[:400] if found else "The mail came back"

@@ -62,6 +62,9 @@ class Conversation(models.Model):
     connection = models.ForeignKey(  # of its last message
         ChannelConnection, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
+    lead_connection = models.ForeignKey(  # of the lead's own last message: answers go there if they can
+        ChannelConnection, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_message_at = models.DateTimeField(default=timezone.now)
     last_message_id = models.UUIDField(null=True)

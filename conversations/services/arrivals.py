@@ -98,11 +98,12 @@ def _touch(conversation: Conversation, message: Message) -> None:
     conversation.last_words = last_words(message.content)
     conversation.last_direction = message.direction
     conversation.connection = message.connection or conversation.connection
+    conversation.lead_connection = message.connection or conversation.lead_connection
     conversation.sequence += 1
     conversation.save(
         update_fields=[
             "unread_at", "waiting_since", "last_message_at", "last_message_id", "last_words", "last_direction",
-            "connection", "sequence",
+            "connection", "lead_connection", "sequence",
         ]
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ class Addressee:
 _LOAD = """
 SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lead.phone_e164 AS phone,
     conversation.id AS conversation_id, conversation.closed_at, conversation.last_message_id,
-    conversation.connection_id AS last_connection_id,
+    conversation.lead_connection_id AS last_connection_id,
     ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
           AND o.address IN (lower(lead.email), lead.phone_e164) AND o.address <> '') AS blocked
 FROM leads_lead lead

@@ -7,12 +7,13 @@ moment in which a kill can double a mail lies between the server's acceptance an
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
-from django.db import close_old_connections, transaction
-from django.db.models import DurationField, ExpressionWrapper, Value
-from django.db.models.functions import Now
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, Value
+from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
 from conversations.channels import CHANNELS, NotSent
@@ -25,6 +26,7 @@ from leads.models import OptOut
 
 logger = logging.getLogger(__name__)
 
+RECORD_AGAIN_SECONDS = 1
 # The gap before each attempt to send a message; a temporary refusal after the last one is final.
 GAPS = (
     timedelta(0),
@@ -70,47 +72,60 @@ def _refuse_unless_wanted(message: Any) -> None:
     """Who opted out, or whose channel was cut, while the message waited gets nothing."""
     if OptOut.objects.of(message.lead).filter(channel=message.connection.kind).exists():
         raise NotSent("lead.optedOut", "The lead does not want messages on this channel.", is_permanent=True)
-    if not message.connection.is_connected:
+    if not message.connection.is_connected or message.source.is_archived:
         raise NotSent("channel.notConnected", "The channel was disconnected before this was sent.", is_permanent=True)
 
 
-@transaction.atomic
 def _record_sent(claimed: Claimed, message: Message) -> None:
+    """Write down that the provider took it, however long the database makes us wait: else it would go out again."""
+    while True:
+        try:
+            return _write_sent(claimed, message)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("message %s was sent; its record waits for the database: %s", message.pk, error)
+            close_old_connections()
+            time.sleep(RECORD_AGAIN_SECONDS)
+
+
+@transaction.atomic
+def _write_sent(claimed: Claimed, message: Message) -> None:
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     if not Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
         return
     Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-        status=Message.Status.SENT, sent_at=timezone.now()
+        status=Message.Status.SENT, sent_at=timezone.now(), error_detail=""
     )
     message.refresh_from_db()
-    Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
+    Lane.objects.filter(pk=claimed.lane_id).update(
+        last_ok_at=Now(), failing_since=None, last_error="", next_due_at=Now(), idle_rounds=0
+    )
     publish_for(EventType.MESSAGE_SENT, conversation, message)
 
 
 @transaction.atomic
 def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> None:
+    """Try again later, or fail for good. While it is tried again the message stays "being sent", with the reason."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
-    is_final = failure.is_permanent or claimed.attempts >= len(GAPS)
-    if not is_final:
-        gap = ExpressionWrapper(Now() + Value(GAPS[claimed.attempts]), output_field=DurationField())
-        if row.update(claim=None, next_attempt_at=gap):
-            _note_trouble(claimed, failure)
-            Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-                status=Message.Status.QUEUED, error_code="", error_detail=failure.detail[:500]
+    detail = failure.detail[:500]
+    if not failure.is_permanent and claimed.attempts < len(GAPS):
+        if row.update(claim=None, next_attempt_at=_later(GAPS[claimed.attempts])):
+            Message.objects.filter(pk=message.pk).update(error_detail=detail)
+            Lane.objects.filter(pk=claimed.lane_id).update(
+                failing_since=Coalesce("failing_since", Now()),
+                last_error=detail[:300],
+                next_due_at=Least("next_due_at", _later(GAPS[claimed.attempts])),
             )
         return
     if row.delete()[0]:
         Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-            status=Message.Status.FAILED, error_code=failure.code, error_detail=failure.detail[:500]
+            status=Message.Status.FAILED, error_code=failure.code, error_detail=detail
         )
         message.refresh_from_db()
+        Lane.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
         publish_for(EventType.MESSAGE_FAILED, conversation, message)
 
 
-def _note_trouble(claimed: Claimed, failure: NotSent) -> None:
-    lane = Lane.objects.select_for_update().get(pk=claimed.lane_id)
-    lane.failing_since = lane.failing_since or timezone.now()
-    lane.last_error = failure.detail[:300]
-    lane.next_due_at = min(lane.next_due_at, timezone.now() + GAPS[claimed.attempts])
-    lane.save(update_fields=["failing_since", "last_error", "next_due_at"])
+def _later(gap: timedelta) -> ExpressionWrapper:
+    """A time by the database's clock."""
+    return ExpressionWrapper(Now() + Value(gap), output_field=DateTimeField())

@@ -40,11 +40,17 @@ def reopen(*, conversation_id: UUID) -> Conversation:
 
 @transaction.atomic
 def retry(*, message: Message, author: Author) -> Message:
-    """Send a failed message again, as a new one that says so. Raise Refusal `message.notFailed`."""
+    """Send a failed message again, as a new one that says so. Raise Refusal `message.notFailed`.
+
+    Only the team reopens a closed conversation by it.
+    """
     locked = Message.objects.select_for_update().get(pk=message.pk)
     if not locked.has_failed:
         raise Refusal(409, "message.notFailed", "Only a message that failed can be sent again.")
-    reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=True)
+    if Message.objects.filter(retry_of=locked).exclude(status=Message.Status.FAILED).exists():
+        raise Refusal(409, "message.notFailed", "This message was sent again already.")
+    is_staff = author.kind is Message.Author.STAFF
+    reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff)
     return send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
 
 

@@ -58,6 +58,10 @@ class RestWebhookKind(CardKind[RestWebhook]):
         card.save(update_fields=["url"])
         return host
 
+    def switch_header(self, card: RestWebhook) -> None:
+        """Send the new secret key from now on; the signature still carries both."""
+        card.secrets.exclude(ends_at=None).update(header_ended_at=timezone.now())
+
     def end_overlap(self, card: RestWebhook) -> None:
         card.secrets.exclude(ends_at=None).delete()
 
@@ -71,7 +75,9 @@ class RestWebhookKind(CardKind[RestWebhook]):
         transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
 
     def cancel(self, card: RestWebhook) -> None:
+        # The card's row is locked, so no publisher is between its look and its commit: all that waits is here.
         waiting = list(Delivery.objects.select_for_update().filter(lane=card.lane_id).order_by("id"))
+        Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
         now = timezone.now()
         Attempt.objects.bulk_create(
             Attempt(
@@ -88,7 +94,6 @@ class RestWebhookKind(CardKind[RestWebhook]):
             )
             for one in waiting
         )
-        Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
 
     def check(self, card: RestWebhook, actor: Actor) -> None:
         """Queue a test event in a slot of its own: a web thread never waits for a receiver."""

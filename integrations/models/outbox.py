@@ -55,7 +55,8 @@ class Work(models.Model):
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     # Rows of one lane and order key go out one after the other; only the first has a next_attempt_at.
     order_key = models.UUIDField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    sequence = models.BigIntegerField(db_default=0)
+    attempts = models.PositiveSmallIntegerField(db_default=0)
     next_attempt_at = models.DateTimeField(null=True, db_default=Now())
     claim = models.UUIDField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -69,7 +70,9 @@ class Work(models.Model):
                 name="%(class)s_due",
             ),
             models.Index(
-                fields=["lane", "order_key", "id"], condition=models.Q(order_key__isnull=False), name="%(class)s_order"
+                fields=["lane", "order_key", "sequence", "id"],
+                condition=models.Q(order_key__isnull=False),
+                name="%(class)s_order",
             ),
             models.Index(fields=["lane"], condition=models.Q(claim__isnull=False), name="%(class)s_in_flight"),
         ]
@@ -89,13 +92,18 @@ class Delivery(Work):
     event_id = models.UUIDField()
     event_type = models.CharField(max_length=40)  # as this endpoint sees it: its card's options may rename an arrival
     is_test = models.BooleanField(default=False)
+    is_announcement = models.BooleanField(default=False)  # a lead that was held back is announced as new
 
     objects = DeliveryQuerySet.as_manager()
 
     class Meta(Work.Meta):
         abstract = False
         verbose_name_plural = "deliveries"
-        indexes = [*Work.Meta.indexes, models.Index(fields=["source_id", "-id"], name="delivery_of_source")]
+        indexes = [
+            *Work.Meta.indexes,
+            models.Index(fields=["source_id", "-id"], name="delivery_of_source"),
+            models.Index(fields=["id"], condition=models.Q(is_test=True), name="delivery_tests"),
+        ]
 
 
 class Dispatch(Work):

@@ -6,6 +6,7 @@ again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,38 +18,46 @@ from psycopg.rows import class_row
 LEASE = timedelta(seconds=30)
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
+FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, l.max_in_flight - (
+    SELECT l.id, CASE WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free
     FROM integrations_lane l
     WHERE l.kind = %(kind)s AND l.next_due_at <= now() AND l.held_at IS NULL AND l.stopped_at IS NULL
-    ORDER BY l.next_due_at LIMIT %(lanes)s FOR UPDATE OF l SKIP LOCKED
+    -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
+    ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
 ), share AS (
     SELECT id, free, least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
 ), picked AS MATERIALIZED (
     SELECT w.id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND next_attempt_at <= now() {unless}
+        SELECT id FROM {table} WHERE lane_id = share.id AND next_attempt_at <= now() AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(share.n, 0) FOR UPDATE SKIP LOCKED
     ) w LIMIT %(slots)s
 ), claimed AS (
     UPDATE {table} w SET claim = %(claim)s, attempts = attempts + 1, next_attempt_at = now() + %(lease)s
     FROM picked WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
-    SELECT share.id, share.free, share.n, (SELECT count(*) FROM claimed c WHERE c.lane_id = share.id) AS got FROM share
+    SELECT share.id, share.free, c.got, (
+        SELECT count(*) > c.got FROM (
+            SELECT FROM {table} WHERE lane_id = share.id AND next_attempt_at <= now() {unless} LIMIT c.got + 1
+        ) due
+    ) AS has_more
+    FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
 ), looked AS (
     UPDATE integrations_lane l SET
-        idle_rounds = CASE WHEN c.got > 0 THEN 0 ELSE least(l.idle_rounds + 1, 5) END,
+        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(l.idle_rounds + 1, 5) END,
         next_due_at = CASE
-            WHEN c.free <= 0 OR c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
-            WHEN c.got >= c.n THEN now()
+            WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
+            WHEN c.has_more THEN now()
             ELSE least(
                 coalesce((SELECT min(next_attempt_at) FROM {table} w
                           WHERE w.lane_id = l.id AND w.next_attempt_at > now()), 'infinity'),
-                now() + make_interval(secs => least(power(2, l.idle_rounds), %(idle)s)))
+                now() + CASE WHEN c.got > 0 THEN interval '1 s'
+                    ELSE make_interval(secs => least(power(2, l.idle_rounds + 1), %(idle)s)) END)
         END
     FROM counted c WHERE l.id = c.id
 )
@@ -85,12 +94,15 @@ class ClaimedDelivery(Claimed):
     event_id: UUID
     event_type: str
     is_test: bool
+    is_announcement: bool
 
 
-async def claim_deliveries(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
-    """Claim up to `slots` deliveries."""
+async def claim_deliveries(
+    connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = ()
+) -> list[ClaimedDelivery]:
+    """Claim up to `slots` deliveries, none of those that this process still has in hand."""
     return await _claim(
-        connection, _CLAIM, slots, "webhook", "integrations_delivery", "AND NOT is_test", ClaimedDelivery
+        connection, _CLAIM, slots, "webhook", "integrations_delivery", "AND NOT is_test", ClaimedDelivery, held
     )
 
 
@@ -99,9 +111,27 @@ async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[Clai
     return await _claim(connection, _CLAIM_TESTS, slots, "webhook", "integrations_delivery", "", ClaimedDelivery)
 
 
-async def claim_dispatches(connection: AsyncConnection[Any], slots: int) -> list[Claimed]:
-    """Claim up to `slots` outbound messages."""
-    return await _claim(connection, _CLAIM, slots, "channel", "integrations_dispatch", "", Claimed)
+async def claim_dispatches(connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = ()) -> list[Claimed]:
+    """Claim up to `slots` outbound messages, none of those that this process still has in hand."""
+    return await _claim(connection, _CLAIM, slots, "channel", "integrations_dispatch", "", Claimed, held)
+
+
+async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
+    """Keep dispatches that are being sent: an SMTP dialogue may take longer than a lease."""
+    await connection.execute(
+        "UPDATE integrations_dispatch SET next_attempt_at = now() + %s WHERE claim = ANY(%s)", [LEASE, list(claims)]
+    )
+
+
+async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed], table: str) -> None:
+    """Give back what was claimed and not begun; it counts no attempt."""
+    await connection.execute(
+        sql.SQL(
+            "UPDATE {table} SET claim = NULL, attempts = attempts - 1, next_attempt_at = now() + interval '5 s'"
+            " WHERE id = ANY(%s) AND claim = ANY(%s)"
+        ).format(table=sql.Identifier(table)),
+        [[one.id for one in claimed], list({one.claim for one in claimed})],
+    )
 
 
 async def _claim(
@@ -112,6 +142,7 @@ async def _claim(
     table: str,
     unless: str,
     shape: type[Any],
+    held: Collection[UUID] = (),
 ) -> list[Any]:
     columns = [name for name in shape.__dataclass_fields__ if name != "claimed_at"]
     query = statement.format(
@@ -124,6 +155,8 @@ async def _claim(
         "claim": uuid4(),
         "lease": LEASE,
         "idle": LONGEST_IDLE_SECONDS,
+        "failing": FAILING_IN_FLIGHT,
+        "held": list(held),
     }
     async with connection.cursor(row_factory=class_row(shape)) as cursor:
         await cursor.execute(query, values)

@@ -34,6 +34,7 @@ class Parcel:
     delivery: ClaimedDelivery
     endpoint: Endpoint | None
     body: bytes | None
+    is_fresh: bool = True  # rendered now: the attempt's log keeps it, and later attempts send the same bytes
 
 
 def headers_for(parcel: Parcel, endpoint: Endpoint, timestamp: int) -> dict[str, str]:
@@ -68,17 +69,17 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     if delivery.attempts > MAX_ATTEMPTS:
         result.error = "Every attempt ended with the worker that made it"
         return result
-    if datetime.now(UTC) - delivery.created_at > Delivery.GIVES_UP_AFTER:
+    if delivery.claimed_at - delivery.created_at > Delivery.GIVES_UP_AFTER:  # both by the database's clock
         result.error = "Five days have passed since the event"
         return result
+    if parcel.is_fresh:
+        result.request_body = parcel.body.decode()
     try:
         headers = headers_for(parcel, endpoint, int(started_at.timestamp()))
     except Unreadable as error:
         return _failed(result, str(error), None)
     result.url = endpoint.url
     result.request_headers = {name: MASK if name in SECRET_HEADERS else value for name, value in headers.items()}
-    if delivery.attempts == 1:
-        result.request_body = parcel.body.decode()
     try:
         async with session.post(endpoint.url, data=parcel.body, headers=headers, allow_redirects=False) as answer:
             result.dialled = _peer(answer)
@@ -119,7 +120,7 @@ def _failed(result: Result, error: str, asked: timedelta | None) -> Result:
     again = next_try(delivery.attempts, retry_after=asked)
     if again is None:
         result.next_because = f"All {MAX_ATTEMPTS} attempts failed"
-    elif datetime.now(UTC) + again.after - delivery.created_at > Delivery.GIVES_UP_AFTER:
+    elif delivery.claimed_at + again.after - delivery.created_at > Delivery.GIVES_UP_AFTER:
         result.next_because = "The next attempt would be more than five days after the event"
     else:
         result.outcome, result.retry_after, result.next_because = Outcome.RETRYING, again.after, again.because

@@ -51,8 +51,8 @@ def seen_as(happening: Happening, card: RestWebhook) -> EventType | None:
         seen = EventType.LEAD_CREATED  # the announcement that was held back, with the history
     elif seen is EventType.LEAD_CREATED and not happening.is_new and card.only_new_leads:
         seen = EventType.MESSAGE_RECEIVED
-    elif seen is EventType.LEAD_CONTACT_CAPTURED and happening.has_message and seen not in card.event_types:
-        seen = EventType.MESSAGE_RECEIVED  # who did not ask for contact details still gets the message
+    if seen in ARRIVALS and happening.has_message and seen not in card.event_types:
+        seen = EventType.MESSAGE_RECEIVED  # who did not ask for leads or contact details still gets the message
     if seen is EventType.MESSAGE_RECEIVED and not happening.has_message:
         return None
     return seen if seen in card.event_types else None
@@ -75,10 +75,10 @@ def publish(happening: Happening) -> Published:
     )
     withheld = set(happening.withheld_from)
     due = []
-    for card in RestWebhook.objects.filter(source=happening.source_id, lane__stopped_at=None).exclude(enabled_at=None):
+    for card in _listening(happening.source_id):
         seen = seen_as(happening, card)
         if seen:
-            due.append((card.lane_id, seen))
+            due.append(Due(card.lane_id, seen, card.lane_id in withheld and seen is EventType.LEAD_CREATED))
         if happening.type in ARRIVALS:
             if card.needs_contact and not happening.is_ready:
                 withheld.add(card.lane_id)
@@ -89,19 +89,45 @@ def publish(happening: Happening) -> Published:
     return Published(event, frozenset(withheld))
 
 
-def add_deliveries(event: Event, due: Iterable[tuple[UUID, EventType]]) -> list[Delivery]:
+def _listening(source_id: UUID) -> list[RestWebhook]:
+    """The cards that hear of this source's events, locked against a Disconnect until our commit.
+
+    The lock is shared among publishers. After waiting for a Disconnect the row is read anew and is off.
+    """
+    return list(
+        RestWebhook.objects.raw(
+            "SELECT card.* FROM integrations_restwebhook card JOIN integrations_lane lane ON lane.id = card.lane_id"
+            " WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL"
+            " FOR KEY SHARE OF card",
+            [source_id],
+        )
+    )
+
+
+@dataclass(frozen=True, order=True)
+class Due:
+    """One endpoint that hears of an event, under which type, and whether it is the announcement held back so far."""
+
+    lane_id: UUID
+    seen: EventType
+    is_announcement: bool = False
+
+
+def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
     deliveries = []
-    for lane_id, seen in sorted(due):
+    for one in sorted(due):
         delivery = Delivery(
-            lane_id=lane_id,
+            lane_id=one.lane_id,
             order_key=event.conversation_id,
+            sequence=event.sequence,
             organization_id=event.organization_id,
             source_id=event.source_id,
             event_id=event.pk,
-            event_type=seen,
+            event_type=one.seen,
+            is_announcement=one.is_announcement,
         )
-        if event.conversation_id and _has_open(lane_id, event.conversation_id):
+        if event.conversation_id and _has_open(one.lane_id, event.conversation_id):
             delivery.next_attempt_at = None
         deliveries.append(delivery)
     Delivery.objects.bulk_create(deliveries)
@@ -115,22 +141,30 @@ def _has_open(lane_id: UUID, order_key: UUID) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM integrations_delivery WHERE lane_id = %s AND order_key = %s"
-            " ORDER BY id DESC LIMIT 1 FOR KEY SHARE",
+            " ORDER BY sequence DESC, id DESC LIMIT 1 FOR KEY SHARE",
             [lane_id, order_key],
         )
         return cursor.fetchone() is not None
 
 
-def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
-    """Make idle lanes due now, and hint the worker after the commit.
+# Nothing is lost with this write, so its commit need not wait for the disk.
+_WAKE = """
+WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 FROM quickly WHERE id = ANY(%s) AND next_due_at > now()
+"""
 
-    A lane that somebody holds is skipped, so that nobody's intake waits for another's: the holder either wakes it
-    too or is a claim, and a claim comes back within a second.
+
+def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
+    """After the commit, make idle lanes due and hint the worker.
+
+    Not in the transaction: intakes of one source would wait for each other's commits on the lane's row. Should the
+    process die in between, the lane is looked at within 30 s anyway.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE integrations_lane SET next_due_at = now() WHERE id IN (SELECT id FROM integrations_lane"
-            " WHERE id = ANY(%s) AND next_due_at > now() FOR UPDATE SKIP LOCKED)",
-            [list(lane_ids)],
-        )
-    transaction.on_commit(lambda: hints.send(kind))
+    lanes = sorted(set(lane_ids))
+
+    def wake_now() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_WAKE, [lanes])
+        hints.send(kind)
+
+    transaction.on_commit(wake_now, robust=True)

@@ -54,11 +54,11 @@ _DONE = """
 DELETE FROM integrations_delivery d USING unnest(%s::uuid[], %s::uuid[]) AS r(id, claim)
 WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.order_key
 """
-# The row that waited behind a finished one. Rows of one order key come in the order of their ids.
+# The row that waited behind a finished one. Rows of one order key come in the order of their sequence.
 _NEXT_IN_ORDER = """
 UPDATE integrations_delivery d SET next_attempt_at = now() FROM (
     SELECT (SELECT w.id FROM integrations_delivery w WHERE w.lane_id = k.lane_id AND w.order_key = k.order_key
-            ORDER BY w.id LIMIT 1) AS id
+            ORDER BY w.sequence, w.id LIMIT 1) AS id
     FROM unnest(%s::uuid[], %s::uuid[]) AS k(lane_id, order_key)
 ) head WHERE d.id = head.id AND d.next_attempt_at IS NULL RETURNING d.lane_id
 """
@@ -73,7 +73,8 @@ WHERE id = ANY(%s) AND (failing_since IS NOT NULL OR last_ok_at IS NULL OR last_
 """
 _LANES_FAILED = """
 UPDATE integrations_lane l SET failing_since = coalesce(failing_since, now()), last_error = f.error,
-    stopped_at = CASE WHEN f.stop <> '' OR failing_since < now() - %s THEN coalesce(stopped_at, now()) END,
+    stopped_at = CASE WHEN f.stop <> '' OR failing_since < now() - %s THEN coalesce(stopped_at, now())
+        ELSE stopped_at END,
     stopped_because = CASE WHEN f.stop <> '' THEN f.stop
         WHEN failing_since < now() - %s THEN 'Nothing but failures for 5 days' ELSE stopped_because END
 FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS f(id, error, stop) WHERE l.id = f.id
@@ -84,6 +85,8 @@ FROM (SELECT lane_id, min(due) AS due FROM unnest(%s::uuid[], %s::timestamptz[])
       GROUP BY lane_id ORDER BY lane_id) n
 WHERE l.id = n.lane_id AND l.next_due_at > n.due
 """
+_LOCK_CARDS = "SELECT 1 FROM integrations_restwebhook WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
+_LOCK_LANES = "SELECT 1 FROM integrations_lane WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _TESTED = """
 UPDATE integrations_restwebhook SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
 WHERE lane_id = %s AND last_check->>'delivery' = %s
@@ -96,6 +99,10 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> Non
     again = [result for result in results if result.retry_after is not None]
     done = [result for result in results if result.retry_after is None]
     async with connection.transaction(), connection.cursor() as cursor:
+        # Locks in one order everywhere: cards, deliveries, lanes, each by id.
+        tested = [result.delivery.lane_id for result in results if result.delivery.is_test]
+        if tested:
+            await cursor.execute(_LOCK_CARDS, [tested])
         due: list[tuple[UUID, datetime]] = []
         held: set[UUID] = set()
         if done:
@@ -148,14 +155,17 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
 async def _tell_lanes(cursor: Any, results: list[Result], due: list[tuple[UUID, datetime]]) -> None:
     """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
     real = [result for result in results if not result.delivery.is_test]
-    failed = {result.delivery.lane_id: result for result in real if not result.is_ok and result.error}
-    working = sorted({result.delivery.lane_id for result in real if result.is_ok} - failed.keys())
-    if working:
+    working = sorted({result.delivery.lane_id for result in real if result.is_ok})
+    failures = [result for result in real if not result.is_ok and result.error]
+    failed = {result.delivery.lane_id: result for result in failures}
+    stopping = {result.delivery.lane_id: result.stops_endpoint for result in failures if result.stops_endpoint}
+    await cursor.execute(_LOCK_LANES, [[*working, *failed, *(lane for lane, _ in due)]])
+    if working:  # first: one success among failures ends "nothing but failures"
         await cursor.execute(_LANES_OK, [working])
     if failed:
         lanes = sorted(failed)
         errors = [failed[lane].error[:300] for lane in lanes]
-        stops = [failed[lane].stops_endpoint for lane in lanes]
+        stops = [stopping.get(lane, "") for lane in lanes]
         await cursor.execute(_LANES_FAILED, [STOPS_AFTER, STOPS_AFTER, lanes, errors, stops])
     if due:
         await cursor.execute(_LANES_DUE, [[lane for lane, _ in due], [moment for _, moment in due]])

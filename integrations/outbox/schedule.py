@@ -51,7 +51,7 @@ def parse_retry_after(text: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:12]), int(RETRY_AFTER_MAX.total_seconds())))
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return min(wait, RETRY_AFTER_MAX) if wait > timedelta(0) else None

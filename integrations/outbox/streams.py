@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +26,8 @@ from integrations.outbox.claims import (
     claim_deliveries,
     claim_dispatches,
     claim_tests,
+    extend_leases,
+    release,
 )
 from integrations.outbox.deliver import DEADLINE_SECONDS, LEASE_MARGIN, Parcel, attempt
 from integrations.outbox.endpoints import Endpoint, load_endpoints
@@ -39,8 +43,10 @@ STOP_SECONDS = DEADLINE_SECONDS + 3
 TEST_SLOTS = 4
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 
-Bodies = dict[UUID, bytes]
+Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
 Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
+# A database that vanished without a word must not hang a loop: notice within seconds.
+KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
 async def connect() -> psycopg.AsyncConnection[Any]:
@@ -48,9 +54,15 @@ async def connect() -> psycopg.AsyncConnection[Any]:
     parameters = connections["default"].get_connection_params()
     for ours in ("cursor_factory", "context", "pool", "prepare_threshold"):
         parameters.pop(ours, None)
-    connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(**parameters, **KEEPALIVES, autocommit=True)
     connection.prepare_threshold = 1
     return connection
+
+
+async def hang_up(connection: psycopg.AsyncConnection[Any] | None) -> None:
+    if connection:
+        with contextlib.suppress(psycopg.Error, OSError):
+            await connection.close()
 
 
 class Stream:
@@ -60,7 +72,7 @@ class Stream:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self.active: set[asyncio.Task[None]] = set()
+        self.active: dict[asyncio.Task[None], Claimed] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.woken = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -85,40 +97,38 @@ class Stream:
                 await self._rest(refill=started > 0)
             if self.active:
                 await asyncio.wait(self.active, timeout=STOP_SECONDS)
-        if self.connection:
-            await self.connection.close()
+        await hang_up(self.connection)
 
     def equipment(self) -> contextlib.AbstractAsyncContextManager[None]:
         return contextlib.nullcontext()
 
-    async def start_some(self, connection: psycopg.AsyncConnection[Any], free: int) -> int:
-        """Claim up to `free` rows and start them; return how many."""
+    async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """Claim what free slots allow and start it; return how many rows."""
         raise NotImplementedError
 
-    def start(self, work: Any) -> None:
+    def start(self, claimed: Claimed, work: Any) -> None:
         task = asyncio.create_task(work)
-        self.active.add(task)
+        self.active[task] = claimed
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self.active.discard(task)
+        self.active.pop(task, None)
         if not task.cancelled() and task.exception():
             logger.error("%s: a slot failed", self.name, exc_info=task.exception())
 
     async def _fill(self) -> int:
-        free = self.slots - len(self.active)
-        if free <= 0:
-            return 0
+        """Start what can be started. Never raises: whatever is wrong now may be right in a second."""
         try:
             if self.connection is None or self.connection.closed:
                 self.connection = await connect()
-            return await self.start_some(self.connection, free)
+            return await self.start_some(self.connection)
         except (psycopg.Error, OSError) as error:
             logger.warning("%s: the database is not available: %s", self.name, error)
-            if self.connection:
-                with contextlib.suppress(psycopg.Error, OSError):
-                    await self.connection.close()
-            return 0
+        except Exception:
+            logger.exception("%s: nothing was started", self.name)
+        await hang_up(self.connection)
+        await asyncio.sleep(POLL_SECONDS)
+        return 0
 
     async def _rest(self, *, refill: bool) -> None:
         """Wait for a reason to look again: soon when there was work, else until woken, at most a second."""
@@ -131,6 +141,65 @@ class Stream:
         self.woken.clear()
 
 
+class Recorder:
+    """Writes results in batches. What the database refuses for good is dropped alone, not with its batch."""
+
+    def __init__(self, after: Callable[[], None]) -> None:
+        self.results: list[Result] = []
+        self.waiting = asyncio.Event()
+        self.after = after  # called when something was written
+        self.closing = False
+        self.connection: psycopg.AsyncConnection[Any] | None = None
+
+    def add(self, result: Result) -> None:
+        self.results.append(result)
+        self.waiting.set()
+
+    async def close(self) -> None:
+        """Write what is left, for as long as a stop may take."""
+        self.closing = True
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.results and time.monotonic() < deadline:
+            await self._write_some()
+        await hang_up(self.connection)
+
+    async def run(self) -> None:
+        while not self.closing:
+            await self.waiting.wait()
+            if len(self.results) < FLUSH_ROWS:
+                await asyncio.sleep(FLUSH_SECONDS)
+            self.waiting.clear()
+            while self.results and not self.closing:
+                await self._write_some()
+
+    async def _write_some(self) -> None:
+        batch = self.results[: FLUSH_ROWS * 4]
+        try:
+            await self._write(batch)
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
+            await hang_up(self.connection)
+            await asyncio.sleep(POLL_SECONDS / 2)
+            return
+        except Exception:
+            logger.exception("deliver: a batch was refused, its results go one by one")
+            for result in batch:
+                await self._write_alone(result)
+        del self.results[: len(batch)]
+        self.after()
+
+    async def _write_alone(self, result: Result) -> None:
+        try:
+            await self._write([result])
+        except Exception:  # its delivery is made again when the lease ends, and ends with its last attempt
+            logger.exception("delivery %s: its result cannot be written", result.delivery.id)
+
+    async def _write(self, batch: list[Result]) -> None:
+        if self.connection is None or self.connection.closed:
+            self.connection = await connect()
+        await record(self.connection, batch)
+
+
 class Deliveries(Stream):
     """Webhooks: one client session for the life of the process, results written in batches."""
 
@@ -139,72 +208,57 @@ class Deliveries(Stream):
     def __init__(self, slots: int, render: Render) -> None:
         super().__init__(slots)
         self.render = render
-        self.results: list[Result] = []
-        self.has_results = asyncio.Event()
+        self.recorder = Recorder(after=self.woken.set)
         self.session: aiohttp.ClientSession
 
     @contextlib.asynccontextmanager
     async def equipment(self) -> Any:
         self.session = make_session(connections=self.slots + TEST_SLOTS, seconds=DEADLINE_SECONDS)
-        recorder = asyncio.create_task(self._record_until_done())
+        recording = asyncio.create_task(self.recorder.run())
         try:
             yield
         finally:
-            self.stopping.set()
-            self.has_results.set()
-            await recorder
+            await self.recorder.close()
+            recording.cancel()
             await self.session.close()
 
-    async def start_some(self, connection: psycopg.AsyncConnection[Any], free: int) -> int:
+    async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """Tests have slots of their own: neither do they wait for deliveries, nor deliveries for them."""
         taken_at = time.monotonic()
-        claimed = await claim_tests(connection, TEST_SLOTS)
-        claimed += await claim_deliveries(connection, free)
-        if claimed:
-            endpoints = await load_endpoints(connection, {delivery.lane_id for delivery in claimed})
-            bodies = await self.render(connection, claimed, endpoints)
-            for delivery in claimed:
-                parcel = Parcel(delivery, endpoints.get(delivery.lane_id), bodies.get(delivery.id))
-                self.start(self._deliver(parcel, taken_at))
+        testing = sum(1 for claimed in self.active.values() if isinstance(claimed, ClaimedDelivery) and claimed.is_test)
+        claimed: list[ClaimedDelivery] = []
+        if testing < TEST_SLOTS:
+            claimed += await claim_tests(connection, TEST_SLOTS - testing)
+        free = self.slots - (len(self.active) - testing)
+        if free > 0:
+            claimed += await claim_deliveries(connection, free, [one.id for one in self.active.values()])
+        try:
+            await self._start_all(connection, claimed, taken_at)
+        except BaseException:
+            begun = {one.id for one in self.active.values()}
+            left = [one for one in claimed if one.id not in begun]
+            with contextlib.suppress(psycopg.Error, OSError):
+                await release(connection, left, "integrations_delivery")
+            raise
         return len(claimed)
+
+    async def _start_all(
+        self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
+    ) -> None:
+        if not claimed:
+            return
+        endpoints = await load_endpoints(connection, {delivery.lane_id for delivery in claimed})
+        bodies = await self.render(connection, claimed, endpoints)
+        for delivery in claimed:
+            body, is_fresh = bodies.get(delivery.id, (None, False))
+            parcel = Parcel(delivery, endpoints.get(delivery.lane_id), body, is_fresh)
+            self.start(delivery, self._deliver(parcel, taken_at))
 
     async def _deliver(self, parcel: Parcel, taken_at: float) -> None:
         # The lease is the database's; what is left of it is counted by this machine's steady clock.
         if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
             return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
-        self.results.append(await attempt(self.session, parcel))
-        if len(self.results) >= FLUSH_ROWS or not self.has_results.is_set():
-            self.has_results.set()
-
-    async def _record_until_done(self) -> None:
-        connection: psycopg.AsyncConnection[Any] | None = None
-        while True:
-            await self.has_results.wait()
-            if len(self.results) < FLUSH_ROWS and not self.stopping.is_set():
-                await asyncio.sleep(FLUSH_SECONDS)
-            self.has_results.clear()
-            while self.results:
-                batch = self.results[: FLUSH_ROWS * 4]
-                try:
-                    if connection is None or connection.closed:
-                        connection = await connect()
-                    await record(connection, batch)
-                    del self.results[: len(batch)]
-                    self.woken.set()
-                except (psycopg.Error, OSError) as error:
-                    logger.warning("deliver: results wait for the database: %s", error)
-                    if connection:
-                        with contextlib.suppress(psycopg.Error, OSError):
-                            await connection.close()
-                    if self.stopping.is_set():
-                        return  # the leases run out and the deliveries are made again
-                    await asyncio.sleep(POLL_SECONDS)
-            if self.stopping.is_set() and not self.active:
-                if connection:
-                    await connection.close()
-                return
-            if self.stopping.is_set():
-                await asyncio.sleep(FLUSH_SECONDS)
-                self.has_results.set()
+        self.recorder.add(await attempt(self.session, parcel))
 
 
 class Dispatches(Stream):
@@ -217,15 +271,42 @@ class Dispatches(Stream):
         self.send = send
         self.threads = ThreadPoolExecutor(slots, thread_name_prefix="send")
 
-    async def start_some(self, connection: psycopg.AsyncConnection[Any], free: int) -> int:
-        claimed = await claim_dispatches(connection, free)
+    @contextlib.asynccontextmanager
+    async def equipment(self) -> Any:
+        keeping = asyncio.create_task(self._keep_leases())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        free = self.slots - len(self.active)
+        if free <= 0:
+            return 0
+        claimed = await claim_dispatches(connection, free, [one.id for one in self.active.values()])
         for dispatch in claimed:
-            self.start(self._send(dispatch))
+            self.start(dispatch, self._send(dispatch))
         return len(claimed)
 
     async def _send(self, dispatch: Claimed) -> None:
         await asyncio.get_running_loop().run_in_executor(self.threads, self.send, dispatch)
         self.woken.set()
+
+    async def _keep_leases(self) -> None:
+        """While a message is being sent its row stays ours: nobody may send the same mail beside us."""
+        connection: psycopg.AsyncConnection[Any] | None = None
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 4)
+            if not self.active:
+                continue
+            try:
+                if connection is None or connection.closed:
+                    connection = await connect()
+                await extend_leases(connection, {one.claim for one in self.active.values()})
+            except (psycopg.Error, OSError) as error:
+                logger.warning("send: leases were not extended: %s", error)
+                await hang_up(connection)
 
 
 class StreamThread(threading.Thread):
@@ -235,15 +316,26 @@ class StreamThread(threading.Thread):
         super().__init__(name="stream", daemon=True)
         self.make = make
         self.stream: Stream | None = None
+        self.is_stopping = False
 
     def run(self) -> None:
-        asyncio.run(self._run())
+        try:
+            asyncio.run(self._run())
+        except BaseException:
+            logger.exception("a stream ended by itself")
+        if not self.is_stopping:
+            os.kill(os.getpid(), signal.SIGTERM)  # a worker without its stream would look healthy and do nothing
 
     async def _run(self) -> None:
         self.stream = self.make()
-        await self.stream.run()
+        if not self.is_stopping:
+            await self.stream.run()
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
+        self.is_stopping = True
         if self.stream:
             self.stream.stop()
-        self.join(STOP_SECONDS + 5)
+
+    def stop(self) -> None:
+        self.ask_to_stop()
+        self.join(STOP_SECONDS * 2)

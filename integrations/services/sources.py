@@ -42,7 +42,7 @@ def create_source(
 
 def furnish(source: Source) -> None:
     """Give a new source what every source has: both cards, a form and a mail address."""
-    RestWebhook.objects.create(source=source, lane=_lane(Lane.Kind.WEBHOOK))
+    RestWebhook.objects.create(source=source, lane=_lane(Lane.Kind.WEBHOOK, is_held=True))  # until it is on
     LeadReplyApi.objects.create(source=source)
     kinds = ChannelConnection.Kind
     ChannelConnection.objects.create(
@@ -57,14 +57,15 @@ def furnish(source: Source) -> None:
     ChannelConnection.objects.create(
         organization=source.organization,
         source=source,
-        lane=_lane(Lane.Kind.CHANNEL),
+        lane=_lane(Lane.Kind.CHANNEL, is_held=True),  # it only receives
         kind=kinds.WEBSITE,
         name="Website form",
     )
 
 
-def _lane(kind: Lane.Kind) -> Lane:
-    return Lane.objects.create(kind=kind, max_in_flight=Lane.IN_FLIGHT[kind])
+def _lane(kind: Lane.Kind, *, is_held: bool = False) -> Lane:
+    held_at = timezone.now() if is_held else None
+    return Lane.objects.create(kind=kind, max_in_flight=Lane.IN_FLIGHT[kind], held_at=held_at)
 
 
 @transaction.atomic

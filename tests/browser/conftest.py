@@ -1,0 +1,75 @@
+"""A real Chromium against the real processes: web, worker, beat, mail in and out, as `make run` starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from config.demo.accounts import LOGIN, PASSWORD
+from config.supervisor.stack import Servers, Stack
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Iterator[Stack]:
+    """The whole product with its demo data, on ports of its own."""
+    folder = tmp_path_factory.mktemp("demo run's")  # with a blank and a quote, as checkouts may have
+    hidden = {name: os.environ.pop(name) for name in ("DATABASE_URL", "BROKER_URL") if name in os.environ}
+    try:
+        with Servers(folder, durable=False) as servers:
+            running = Stack(folder, servers.env)
+            running.env["STATIC_ROOT"] = str(folder / "static")
+            running.env.pop("LEADWIRE_PLAIN_STATIC", None)
+            running.prepare()
+            try:
+                running.start()
+                yield running
+            finally:
+                running.stop()
+    finally:
+        os.environ.update(hidden)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = os.environ.get("CHROMIUM") or next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
+    assert found, "The browser tests need Chromium: install it, or say with CHROMIUM where it is."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-quic"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, stack, tmp_path) -> Iterator[Page]:
+    """A page of the demo's owner that fails the test when a script or the content policy complains."""
+    context = chromium.new_context(base_url=f"http://localhost:{stack.port}", viewport={"width": 1280, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    log_in(page)
+    yield page
+    context.close()
+    assert [line for line in complaints if "Failed to load resource" not in line] == []
+
+
+def log_in(page: Page, email: str = LOGIN) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/inbox/")
+
+
+@pytest.fixture
+def sink(stack) -> Path:
+    """Where the mails to leads are kept."""
+    return Path(stack.env["DEMO_MAIL_DIR"])

@@ -1,0 +1,263 @@
+"""The walk of a newcomer through the product, in a real browser, against real receivers."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from email import message_from_bytes, policy
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+WEBHOOK, REPLY_API = "#card-rest-webhook", "#card-lead-reply-api"
+
+
+def call(stack, method: str, path: str, key: str, body=None) -> tuple[int, dict]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{stack.port}/v1{path}",
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        text = error.read()
+        return error.code, json.loads(text) if text else {}
+
+
+def add_source(page: Page, name: str, parent: str = "") -> None:
+    page.goto("/sources/")
+    page.get_by_role("link", name="Add source").first.click()
+    page.get_by_label("Name").fill(name)
+    if parent:
+        page.get_by_label("Kind").select_option(label=f"A location of {parent}")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.goto("/sources/")
+    page.get_by_role("link", name=re.compile(f"^{name} ")).click()
+    page.get_by_role("link", name="Messaging settings").click()
+
+
+def set_up_reply_api(page: Page) -> str:
+    page.locator(f"{REPLY_API}-set-up").click()
+    key = page.locator(f"{REPLY_API}-made-1")
+    expect(key).to_have_text(re.compile("^lwr_"))
+    return key.inner_text()
+
+
+def enable(page: Page, card: str) -> None:
+    page.locator(f"{card}-switch").click()
+    expect(page.locator(f"{card}-switch")).to_have_attribute("aria-checked", "true")
+
+
+def send_form(stack, source: str, email: str) -> None:
+    body = json.dumps({"name": "Wanda Walker", "email": email, "message": "My roof leaks."}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{stack.port}/forms/{source}", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 201
+
+
+def source_id(page: Page, name: str) -> str:
+    page.goto("/sources/")
+    link = page.get_by_role("link", name=re.compile(f"^{name} ")).get_attribute("href") or ""
+    return link.strip("/").split("/")[-1]
+
+
+def mail_to(sink, email: str, words: str, seconds: float = 20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for path in sink.glob("*.eml"):
+            mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+            if mail["To"] == email and words in mail.get_body(("plain",)).get_content():
+                return mail
+        time.sleep(0.1)
+    raise AssertionError(f"no mail to {email} with {words!r}")
+
+
+def test_the_whole_walk(page, stack, sink, receiver):
+    add_source(page, "Walk Roofing")
+    add_source(page, "Walk North", parent="Walk Roofing")
+    source = source_id(page, "Walk North")
+
+    # Both cards: Set up, Validate before and after Enable.
+    open_tab(page, "Walk North")
+    key = set_up_reply_api(page)
+    page.locator(f"{REPLY_API}-check").click()
+    expect(page.locator(REPLY_API)).to_contain_text("the card is still off")
+    enable(page, REPLY_API)
+    page.locator(f"{REPLY_API}-check").click()
+    expect(page.locator(REPLY_API)).to_contain_text("The key is active, the card is on, and 1 channel can deliver.")
+    assert key not in page.content(), "a key is shown once"
+
+    page.get_by_label("Webhook URL").fill(receiver.url)
+    page.locator(f"{WEBHOOK}-set-up").click()
+    expect(page.locator(f"{WEBHOOK}-made-2")).to_have_text(re.compile("^whsec_"))
+
+    # Test webhook against a receiver that answers 200, 500 and not at all.
+    receiver.answers = [200, 500, lambda handler: time.sleep(20)]
+    check = page.locator(f"{WEBHOOK}-check")
+    check.click()
+    expect(page.locator(WEBHOOK)).to_contain_text("Test webhook: 200 in", timeout=20_000)
+    expect(page.locator(WEBHOOK)).to_contain_text("Verified")
+    check.click()
+    expect(page.locator(WEBHOOK)).to_contain_text("Test webhook: 500 in", timeout=20_000)
+    check.click()
+    expect(page.locator(WEBHOOK)).to_contain_text("No answer within 15 s", timeout=40_000)
+    assert page.locator(f"{WEBHOOK}-switch").get_attribute("aria-checked") == "false", "a test never turns it on"
+    receiver.answers = []
+    enable(page, WEBHOOK)
+
+    # The loop from form to mail.
+    send_form(stack, source, "wanda@example.net")
+    lead = receiver.wait(4)[-1]
+    lead_id = json.loads(lead["body"])["data"]["lead"]["id"]
+    status, body = call(stack, "POST", f"/leads/{lead_id}/conversations/reply", key, {"content": "A roofer comes."})
+    assert status == 201, body
+    mail_to(sink, "wanda@example.net", "A roofer comes.")
+
+    # Regenerate: the old key 401 at once, the new one 201.
+    page.locator(f"{REPLY_API}-regenerate").click()
+    page.get_by_role("button", name="Regenerate", exact=True).click()
+    expect(page.locator(f"{REPLY_API}-made-1")).to_have_text(re.compile("^lwr_"))
+    new = page.locator(f"{REPLY_API}-made-1").inner_text()
+    assert call(stack, "GET", "/whoami", key)[0] == 401
+    assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", new, {"content": "Tomorrow."})[0] == 201
+
+    # Inherit from parent: the parent's key opens the location, the location's own does not.
+    open_tab(page, "Walk Roofing")
+    parent = set_up_reply_api(page)
+    assert call(stack, "GET", f"/leads/{lead_id}", parent)[0] == 404
+    open_tab(page, "Walk North")
+    page.locator(f"{REPLY_API}-inherits").click()
+    expect(page.locator(REPLY_API)).to_contain_text("Credential inherited from Walk Roofing")
+    assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", parent, {"content": "From above."})[0] == 201
+    assert call(stack, "GET", "/whoami", new)[0] == 401
+
+    # Disconnect: 401 for the parent's callers here is 404 (it is no longer theirs), and the own key is gone.
+    page.locator(f"{REPLY_API}-disconnect").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It no longer inherits from Walk Roofing, which is not touched.")
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    expect(page.locator(REPLY_API)).to_contain_text("Disconnected.")
+    assert call(stack, "GET", f"/leads/{lead_id}", parent)[0] == 404
+    assert call(stack, "GET", "/whoami", new)[0] == 401
+    open_tab(page, "Walk Roofing")
+    page.locator(f"{REPLY_API}-disconnect").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    expect(page.locator(REPLY_API)).to_contain_text("Disconnected.")
+    assert call(stack, "GET", "/whoami", parent)[0] == 401
+
+
+def test_the_demos_crm_closes_the_loop_by_itself(page, stack, sink):
+    send_form(stack, source_id(page, "Eastgate"), "loop@example.net")
+    mail_to(sink, "loop@example.net", "A plumber calls you within the hour.")
+    page.goto("/inbox/")
+    page.get_by_role("link", name=re.compile("Wanda Walker.*Eastgate")).first.click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("My roof leaks.")
+    expect(log).to_contain_text("by the API")
+
+
+def test_an_agent_answers_closes_and_reopens(page, sink):
+    page.goto("/inbox/")
+    page.get_by_role("link", name=re.compile("Hassan Ali")).click()
+    page.get_by_label("Your answer").fill("Pour hot water with soda in, we come on Monday.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("log")).to_contain_text("Pour hot water")
+    mail_to(sink, "hassan.ali@example.net", "Pour hot water")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#thread")).to_contain_text("Closed")
+    page.get_by_role("button", name="Reopen").click()
+    expect(page.locator("#thread").get_by_role("button", name="Close")).to_be_visible()
+
+
+def test_an_answer_is_refused_when_somebody_answered_since_the_page_was_drawn(page, chromium, stack):
+    page.goto("/inbox/")
+    page.get_by_role("link", name=re.compile("Ava Brooks")).click()
+    url = page.url
+    page.get_by_label("Your answer").fill("Mine")
+    other = page.context.new_page()
+    other.goto(url)
+    other.get_by_label("Your answer").fill("Theirs")
+    other.get_by_role("button", name="Send", exact=True).click()
+    expect(other.get_by_role("log")).to_contain_text("Theirs")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("There is a newer message in this conversation")
+    expect(page.get_by_label("Your answer")).to_have_value("Mine")
+
+
+def test_the_cards_work_without_scripts(chromium, stack):
+    from tests.browser.conftest import log_in
+
+    context = chromium.new_context(base_url=f"http://localhost:{stack.port}", java_script_enabled=False)
+    page = context.new_page()
+    log_in(page)
+    add_source(page, "Plain Plumbing")
+    open_tab(page, "Plain Plumbing")
+    key = set_up_reply_api(page)
+    page.locator(f"{REPLY_API}-switch").click()
+    assert call(stack, "GET", "/leads", key)[0] == 200
+    page.locator(f"{REPLY_API}-disconnect").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    assert call(stack, "GET", "/whoami", key)[0] == 401
+    context.close()
+
+
+def test_an_answer_of_htmx_comes_in_under_200_ms(page):
+    open_tab(page, "Westgate")
+    page.wait_for_load_state("networkidle")
+    started = time.monotonic()
+    with page.expect_response(re.compile("/options/")) as answer:
+        page.locator(f"{REPLY_API}-only_new_leads").click()
+    assert answer.value.status == 200
+    expect(page.locator(f"{REPLY_API}-only_new_leads")).to_have_attribute("aria-checked", "true")
+    assert page.evaluate("document.activeElement.id") == "card-lead-reply-api-only_new_leads", "the focus stays"
+    assert time.monotonic() - started < 5
+
+
+PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
+         "/settings/account/", "/sources/new/", "/accounts/password/change/", "/accounts/2fa/"]  # fmt: skip
+
+
+def pages_of(page: Page) -> list[str]:
+    """Every kind of page, with real ids."""
+    page.goto("/inbox/?state=all")
+    conversation = page.get_by_role("link", name=re.compile("Noah Kowalski")).get_attribute("href") or ""
+    page.goto("/leads/")
+    lead = page.locator("main table a").first.get_attribute("href") or ""
+    riverside = source_id(page, "Riverside")
+    page.goto("/activity/")
+    delivery = page.locator("main table a").first.get_attribute("href") or ""
+    source = f"/sources/{riverside}/"
+    return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
+            f"{source}messaging/channels/", f"{source}messaging/integrations/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_passes_axe(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    axe = Axe()
+    for path in pages_of(page):
+        page.goto(path)
+        found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        assert found.violations_count == 0, f"{path} ({scheme}): {found.generate_report()}"
+
+
+@pytest.mark.parametrize("width", [320, 768])
+def test_no_page_scrolls_sideways(page, width):
+    paths = pages_of(page)
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in paths:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
