@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,8 +17,21 @@ def client_address(request: HttpRequest) -> str | None:
     if settings.TRUSTED_PROXIES:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
         if len(hops) >= settings.TRUSTED_PROXIES:
-            return hops[-settings.TRUSTED_PROXIES]
-    return request.META.get("REMOTE_ADDR") or None
+            return parse_address(hops[-settings.TRUSTED_PROXIES])
+    return parse_address(request.META.get("REMOTE_ADDR", ""))
+
+
+def parse_address(text: str) -> str | None:
+    """Return an IP address as proxies write it, with or without a port and brackets; None for anything else."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

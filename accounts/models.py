@@ -110,7 +110,8 @@ class Membership(models.Model):
         return self.limited_at is not None
 
     def may(self, right: Right) -> bool:
-        return self.role in ROLES_WITH[right]
+        """True when the role has the right. What concerns the whole organization needs a membership without limit."""
+        return self.role in ROLES_WITH[right] and not (right is Right.OWN and self.is_limited)
 
 
 class Right(models.TextChoices):

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -8,7 +8,14 @@ class Config(AppConfig):
     name = "config"
 
     def ready(self) -> None:
+        from django.contrib import admin
+
         from config import checks  # noqa: F401
+
+        for name in ("mfa", "account"):  # allauth's own admin pages would show second factors
+            for model in apps.get_app_config(name).get_models():
+                if admin.site.is_registered(model):
+                    admin.site.unregister(model)
 
 
 class Admin(AdminConfig):

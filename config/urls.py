@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config import errors, health
 from integrations.api.whoami import WhoamiApi
@@ -12,7 +12,7 @@ api: list[URLPattern | URLResolver] = [
     path("whoami", WhoamiApi.as_view(), name="whoami"),
     path("", include("conversations.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]
 urlpatterns = [
     path("healthz", health.healthz),
@@ -20,7 +20,7 @@ urlpatterns = [
     path("v1/", include((api, "api"))),
     path("", include("conversations.urls")),
     path("", include("integrations.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("config.account_urls")),
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO_MAIL_DIR:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django import forms
 
@@ -54,7 +55,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Source
         fields = ["name", "external_id", "time_zone", "form_origins"]
 
-    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
+    def __init__(self, *args: object, user: User, organization_id: UUID, **kwargs: object) -> None:
+        self.organization_id = organization_id
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.order_fields(["name", "parent", "external_id", "time_zone", "form_origins"])
         if self.instance.pk and not self.instance._state.adding:
@@ -71,10 +73,20 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
 
+    def clean_external_id(self) -> str:
+        external_id: str = self.cleaned_data["external_id"]
+        others = Source.objects.filter(organization=self.organization_id, external_id=external_id)
+        if external_id and others.exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("Another source of the organization has this external id.")
+        return external_id
+
     def clean_form_origins(self) -> list[str]:
         origins = []
         for line in self.cleaned_data["form_origins"].split():
-            parts = urlsplit(line)
+            try:
+                parts = urlsplit(line)
+            except ValueError:
+                parts = urlsplit("")
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise forms.ValidationError(f"“{line}” is not a website. Write it as https://www.example.com.")
             origins.append(f"{parts.scheme}://{parts.netloc}")

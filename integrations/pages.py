@@ -12,6 +12,7 @@ from django.db import models
 
 from integrations.problems import Invalid
 
+CURSOR_MAX = 200  # characters
 M = TypeVar("M", bound=models.Model)
 
 
@@ -44,6 +45,8 @@ def _write(value: Any) -> str:
 
 
 def _read(cursor: str) -> Any:
+    if len(cursor) > CURSOR_MAX:
+        raise _bad()
     return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
 
 

@@ -17,6 +17,7 @@ from integrations.problems import Refusal
 from leads.contact import normalize_email, normalize_phone
 from leads.models import Lead, LeadQuerySet, OptOut
 
+CUSTOM_FIELDS_MAX, CUSTOM_SIZE_MAX, TAGS_MAX = 200, 50_000, 100
 FILLABLE = ("first_name", "last_name", "email", "phone", "address", "unique_id", "origin", "source_url")
 
 
@@ -107,6 +108,18 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
     return by_email, by_unique_id
 
 
+def _refuse_oversize(lead: Lead) -> None:
+    """Every event carries the lead, so it may not grow without end."""
+    size = sum(len(name) + len(str(value)) for name, value in lead.custom_fields.items())
+    if len(lead.custom_fields) > CUSTOM_FIELDS_MAX or size > CUSTOM_SIZE_MAX or len(lead.tags) > TAGS_MAX:
+        raise Refusal(
+            422,
+            "lead.tooLarge",
+            f"A lead may have {CUSTOM_FIELDS_MAX} custom fields with {CUSTOM_SIZE_MAX} characters in all,"
+            f" and {TAGS_MAX} tags.",
+        )
+
+
 def _create(source: Source, details: Details) -> Identified:
     lead = Lead(
         organization_id=source.organization_id,
@@ -120,6 +133,7 @@ def _create(source: Source, details: Details) -> Identified:
     for name in FILLABLE:
         setattr(lead, name, getattr(details, name))
     lead.set_phone(details.phone)
+    _refuse_oversize(lead)
     if lead.has_contact:
         lead.contact_captured_at = timezone.now()
     lead.save(force_insert=True)
@@ -144,6 +158,7 @@ def _fill(lead: Lead, details: Details) -> Identified:
     if details.custom_fields:
         lead.custom_fields |= details.custom_fields
         changed.append("custom_fields")
+    _refuse_oversize(lead)
     for name in ("opt_in", "opt_in_transactional_sms"):
         if getattr(details, name) and not getattr(lead, name):
             setattr(lead, name, True)

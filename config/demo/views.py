@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,6 +16,7 @@ MAILS_SHOWN = 30
 HEADERS = ("From", "To", "Subject", "Date", "Reply-To", "In-Reply-To")
 
 
+@login_required
 @require_safe
 def mails(request: HttpRequest) -> HttpResponse:
     """The newest mails that left Leadwire."""

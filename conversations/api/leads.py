@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.ids import decode, encode
 from conversations.api.access import leads_listed_for, load_lead, shown_lead
 from conversations.api.schema import LeadShown, enveloped
-from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead
+from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
 from integrations.api.base import Api, PageQuery, caller_of, listed, read_body, read_query
 from integrations.callers import Caller
 from integrations.calls import about
@@ -25,6 +25,7 @@ from leads.contact import is_email, normalize_email, normalize_phone
 from leads.models import Lead, OptOut
 from leads.services import Details
 
+DATA_MAX = 20_000  # characters
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 visible characters."
 )
@@ -37,6 +38,12 @@ class SplitList(serializers.ListField):
         if isinstance(data, str):
             data = [part.strip() for part in data.split(",") if part.strip()]
         return super().to_internal_value(data)
+
+
+def limit_data(data: dict[str, Any]) -> None:
+    """Data becomes a message that people read."""
+    if len(list_data(data)) > DATA_MAX:
+        raise serializers.ValidationError(f"All in all at most {DATA_MAX} characters.", code="max_length")
 
 
 class LeadsApi(Api):
@@ -70,8 +77,8 @@ class LeadsApi(Api):
         source = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
         source_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
         system_message = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
-        message_data = serializers.DictField(required=False)
-        request_data = serializers.DictField(required=False)
+        message_data = serializers.DictField(required=False, validators=[limit_data])
+        request_data = serializers.DictField(required=False, validators=[limit_data])
         opt_in = serializers.BooleanField(required=False)
         opt_in_transactional_sms = serializers.BooleanField(required=False)
         notifications = SplitList(child=serializers.ChoiceField(choices=NOTIFICATIONS), required=False)

@@ -57,8 +57,10 @@ def build(message: Message) -> EmailMultiAlternatives:
     if parents:
         headers["In-Reply-To"] = parents[-1]
         headers["References"] = " ".join(parents)
-    if message.author == Message.Author.AUTOMATION:  # RFC 3834, 5: no machine should answer this
-        headers |= {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+    if message.author != Message.Author.STAFF:  # what a program says, programs should not answer
+        headers["X-Auto-Response-Suppress"] = "All"
+    if message.author == Message.Author.AUTOMATION:  # RFC 3834, 5
+        headers["Auto-Submitted"] = "auto-replied"
     mail = EmailMultiAlternatives(
         subject=f"Re: {subject}" if parents else subject,
         body=message.content,

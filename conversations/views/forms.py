@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.actors import client_address
 from conversations.services.forms import Submission, take_submission
+from conversations.services.intake import list_data
 from integrations import throttle
 from integrations.models import ChannelConnection, Source
 from integrations.parsers import parse_json, read_body, text_problem
@@ -71,7 +72,10 @@ def _allowed_origin(request: HttpRequest, source: Source) -> str | None:
 
 
 def _origin_of(url: str) -> str | None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
 
 
@@ -137,6 +141,8 @@ def _submission(fields: dict[str, Any], address: str) -> Submission:
     message, title, nonce = (_text(fields.pop(name, "")) for name in ("message", "title", NONCE))
     if len(message) > MESSAGE_MAX:
         errors.append({"pointer": "#/message", "detail": f"At most {MESSAGE_MAX} characters.", "code": "max_length"})
+    if len(list_data(fields)) > MESSAGE_MAX:
+        errors.append({"pointer": "#", "detail": f"All in all at most {MESSAGE_MAX} characters.", "code": "max_length"})
     if not any(known.values()) and not message and not fields:
         errors.append({"pointer": "#", "detail": "The form is empty.", "code": "required"})
     if errors:

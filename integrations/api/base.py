@@ -26,6 +26,7 @@ class Api(APIView):
     """One operation, or the GET and POST of one path. `scopes` names what a token needs for each method."""
 
     scopes: ClassVar[dict[str, str]] = {}
+    http_method_names = ["get", "head", "post"]
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         request.started = time.perf_counter()
@@ -33,7 +34,7 @@ class Api(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        scope = self.scopes.get(request.method or "")
+        scope = self.scopes.get("GET" if request.method == "HEAD" else request.method or "")
         if scope:
             caller_of(request).require_scope(scope)
 

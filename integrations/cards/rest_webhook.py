@@ -100,6 +100,8 @@ class RestWebhookKind(CardKind[RestWebhook]):
         if not card.is_set_up:
             card.keep_check(ok=False, title="Not set up.", detail="There is no URL and key to test yet.")
             return
+        if self.is_checking(card):
+            return
         source = card.source
         event = Event.objects.create(
             type=EventType.WEBHOOK_TEST,

@@ -91,7 +91,10 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
         if result.status_code is None:
             return _failed(result, describe(error), None)
     result.duration_ms = _since(started)
-    return _judged(result)
+    try:
+        return _judged(result)
+    except Exception as error:  # a header that no parser foresaw
+        return _failed(result, f"{result.status_code}, and the answer could not be read: {type(error).__name__}", None)
 
 
 def _judged(result: Result) -> Result:

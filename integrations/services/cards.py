@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -195,7 +196,8 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings for the audit log: of a URL only the host, since paths may hold tokens."""
     shown = dict(settings)
     if shown.get("url"):
-        shown["url"] = "/".join(str(shown["url"]).split("/")[:3]) + "/…"
+        parts = urlsplit(str(shown["url"]))
+        shown["url"] = f"{parts.scheme}://{parts.hostname}/…"
     return shown
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from integrations.access import load, reach_of
-from integrations.models import Attempt, Delivery, Event, Lane, Source
+from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook, Source
 from integrations.outbox import hints
 
 SHOWN = 50
@@ -57,9 +57,16 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "lane": Lane.objects.filter(pk=one.lane_id).first(),
         "attempts": [_view(attempt, body) for attempt in attempts],
         "body": _pretty(body),
+        "shows_all": _may_see_all(request, source),
         "may_retry": waiting is not None and reach_of(request.user, Right.CONFIGURE).includes(source),
     }
     return render(request, "integrations/delivery_page.html", values)
+
+
+def _may_see_all(request: HttpRequest, source: Source) -> bool:
+    """URL, headers and answers belong to whoever may configure the card that owns them; others read the outcome."""
+    card = RestWebhook.objects.with_owner().get(source=source)
+    return reach_of(request.user, Right.CONFIGURE).includes(card.owner.source)
 
 
 @login_required

@@ -29,7 +29,12 @@ def source_create(request: HttpRequest) -> HttpResponse:
     membership = request.membership  # type: ignore[attr-defined]
     if not membership or not membership.may(Right.CONFIGURE):
         raise PermissionDenied("Your role does not include adding sources.")
-    form = SourceForm(request.POST or None, user=request.user, initial=_initial(request))  # type: ignore[arg-type]
+    form = SourceForm(
+        request.POST or None,
+        user=request.user,
+        organization_id=membership.organization_id,
+        initial=_initial(request),
+    )  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
         parent = values.pop("parent")
@@ -50,7 +55,7 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def source_edit(request: HttpRequest, source_id: UUID) -> HttpResponse:
     source = load(Source.objects.all(), request, source_id, Right.CONFIGURE)
-    form = SourceForm(request.POST or None, instance=source, user=request.user)  # type: ignore[arg-type]
+    form = SourceForm(request.POST or None, instance=source, user=request.user, organization_id=source.organization_id)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         source = Source.objects.get(pk=source_id)
         sources.update_source(source=source, actor=Actor.of(request), **form.cleaned_data)
