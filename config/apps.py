@@ -8,15 +8,17 @@ class Config(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from django.contrib import admin
-
         from config import checks  # noqa: F401
-
-        for name in ("mfa", "account"):  # allauth's own admin pages would show second factors
-            for model in apps.get_app_config(name).get_models():
-                if admin.site.is_registered(model):
-                    admin.site.unregister(model)
 
 
 class Admin(AdminConfig):
     default_site = "config.admin.AdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        from django.contrib import admin
+
+        for app in ("mfa", "account"):  # allauth's own admin pages would show second factors
+            for model in apps.get_app_config(app).get_models():
+                if admin.site.is_registered(model):
+                    admin.site.unregister(model)
