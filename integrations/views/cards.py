@@ -9,7 +9,7 @@ from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -189,6 +189,8 @@ def _do(request: HttpRequest, card: Card, action: Any) -> HttpResponse:
 def _answer(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
     fresh = cards.rows_of(card).with_owner().get(pk=card.pk)
     if not request.htmx:  # type: ignore[attr-defined]
+        if request.method == "POST" and not any(more.values()):
+            return redirect("integrations:integrations", fresh.source_id)
         return _page(request, fresh.source, {fresh.slug: more})
     response = render(request, CARDS[fresh.slug].template, _values(request, fresh, **more))
     response["Cache-Control"] = "no-store"

@@ -176,10 +176,10 @@ def test_an_agent_answers_closes_and_reopens(page, sink):
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_role("log")).to_contain_text("Pour hot water")
     mail_to(sink, "hassan.ali@example.net", "Pour hot water")
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator("#thread")).to_contain_text("Closed")
     page.get_by_role("button", name="Reopen").click()
-    expect(page.locator("#thread").get_by_role("button", name="Close")).to_be_visible()
+    expect(page.locator("#thread").get_by_role("button", name="Close", exact=True)).to_be_visible()
 
 
 def test_an_answer_is_refused_when_somebody_answered_since_the_page_was_drawn(page, chromium, stack):
