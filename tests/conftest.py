@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from django.test import Client
 from accounts.actors import Actor
 from accounts.models import Membership, Organization, User
 from config.supervisor.ports import choose
+from config.supervisor.postgres import Postgres
+from config.supervisor.stack import Servers, Stack
+from config.supervisor.valkey import Valkey
 from conversations.services.sending import send_claimed
 from conversations.webhook_bodies import render_bodies
 from integrations.models import ApiToken, Source, SourceAccess
@@ -312,3 +316,43 @@ def webhook_at(actor) -> Callable[..., dict[str, str]]:
         return made.secrets
 
     return make
+
+
+@dataclass
+class Running:
+    """The whole product as `make run` starts it, with handles on its parts."""
+
+    stack: Stack
+    postgres: Postgres
+    valkey: Valkey
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.stack.port}"
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory) -> Iterator[Running]:
+    """Web, worker, beat, mail in and out, with the demo's data, on ports and servers of their own."""
+    folder = tmp_path_factory.mktemp("demo run's")  # with a blank and a quote, as checkouts may have
+    hidden = {name: os.environ.pop(name) for name in ("DATABASE_URL", "BROKER_URL") if name in os.environ}
+    try:
+        with Servers(folder, durable=True) as servers:
+            stack = Stack(folder, servers.env)
+            stack.env.pop("LEADWIRE_PLAIN_STATIC", None)
+            stack.prepare()
+            try:
+                stack.start()
+                postgres, valkey = servers.running
+                assert isinstance(postgres, Postgres)
+                assert isinstance(valkey, Valkey)
+                yield Running(stack, postgres, valkey)
+            finally:
+                stack.stop()
+    finally:
+        os.environ.update(hidden)
+
+
+@pytest.fixture(scope="session")
+def stack(running) -> Stack:
+    return running.stack

@@ -12,6 +12,14 @@ from pathlib import Path
 from config.supervisor.children import die_with_parent
 from config.supervisor.stack import ROOT, Servers, Stack, only_one, own_secrets
 
+# What a command gets that does not say otherwise: receivers and mail servers of tests are on loopback.
+TEST_SETTINGS = {
+    "LEADWIRE_PLAIN_STATIC": "1",
+    "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
+    "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",
+    "LEADWIRE_NO_TIMEOUTS": "0",
+}
+
 WELCOME = """
 Leadwire is running: {url}
 
@@ -67,7 +75,7 @@ def execute(command: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="leadwire-") as name:
         folder = Path(name)
         with Servers(folder, durable=False) as servers:
-            env = {**os.environ, **servers.env, **own_secrets(folder)}
+            env = {**TEST_SETTINGS, **os.environ, **servers.env, **own_secrets(folder)}
             child = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=die_with_parent(signal.SIGTERM))
             while True:
                 try:

@@ -42,6 +42,7 @@ class Child:
         env: Mapping[str, str] | None = None,
         log: IO[bytes] | None = None,
         stdin: bytes | None = None,
+        folder: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
@@ -52,6 +53,7 @@ class Child:
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT if log else None,
+            cwd=folder,
             start_new_session=True,  # Ctrl-C in the terminal reaches only the supervisor
             preexec_fn=die_with_parent(stop_signal),
         )

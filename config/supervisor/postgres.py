@@ -85,6 +85,7 @@ class Postgres:
         self.durable = durable
         self.log_path = self.folder / "postgres.log"
         self.child: Child | None = None
+        self.port = 0
 
     def start(self) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,9 +97,9 @@ class Postgres:
             _write_private(password_file, secrets.token_hex(24))
         if not (data / "PG_VERSION").exists():
             self._initdb(binaries, data, password_file)
-        port = ports.choose()
-        self._serve(binaries, data, port)
-        return f"postgres://leadwire:{password_file.read_text()}@{ports.LOOPBACK}:{port}/postgres"
+        self.port = self.port or ports.choose()  # a restarted server keeps its port
+        self._serve(binaries, data, self.port)
+        return f"postgres://leadwire:{password_file.read_text()}@{ports.LOOPBACK}:{self.port}/postgres"
 
     def stop(self) -> None:
         if self.child:

@@ -93,6 +93,7 @@ class Stack:
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.children: list[Child] = []
+        self.recipes: dict[str, tuple[list[str | Path], dict[str, str]]] = {}
         self.port = ports.choose(int(os.environ.get("PORT", WEB_PORT)))
         self.mail_port = ports.choose(int(os.environ.get("MAIL_PORT", MAIL_PORT)))
         self.sink_port = ports.choose(SINK_PORT if self.mail_port != SINK_PORT else SINK_PORT + 1)
@@ -183,11 +184,21 @@ class Stack:
     def _crm_secrets(self) -> Path:
         return self.folder / "demo-crm.json"
 
+    def child(self, name: str) -> Child:
+        return next(child for child in self.children if child.name == name)
+
+    def restart(self, name: str) -> None:
+        """Start a child again that was stopped or killed."""
+        gone = self.child(name)
+        gone.stop()
+        self.children.remove(gone)
+        command, more = self.recipes[name]
+        self._run(name, command, **more)
+
     def _run(self, name: str, command: list[str | Path], **more: str) -> None:
-        log_path = self.logs / f"{name}.log"
-        os.chdir(ROOT)
-        with log_path.open("ab") as log:
-            self.children.append(Child(name, command, env={**self.env, **more}, log=log))
+        self.recipes[name] = (command, more)
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.children.append(Child(name, command, env={**self.env, **more}, log=log, folder=ROOT))
 
     def _wait_for_first_page(self) -> None:
         web = self.children[-1]

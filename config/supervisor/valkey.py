@@ -27,16 +27,20 @@ class Valkey:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.child: Child | None = None
+        self.port, self.password = 0, secrets.token_hex(24)
 
     def start(self) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
-        port, password, log_path = ports.choose(), secrets.token_hex(24), self.folder / "valkey.log"
+        log_path = self.folder / "valkey.log"
+        self.port = port = (
+            self.port or ports.choose()
+        )  # a restarted broker keeps its port, and has forgotten everything
         # The configuration goes in by standard input, so that the password is in no process list.
-        configuration = f'port {port}\nbind {ports.LOOPBACK}\nrequirepass {password}\nsave ""\nappendonly no\n'
+        configuration = f'port {port}\nbind {ports.LOOPBACK}\nrequirepass {self.password}\nsave ""\nappendonly no\n'
         with log_path.open("ab") as log:
             self.child = Child("Valkey", [find_binary(), "-"], stdin=configuration.encode(), log=log)
         wait_until(lambda: ports.answers(port), child=self.child, seconds=START_SECONDS, log=log_path)
-        return f"redis://:{password}@{ports.LOOPBACK}:{port}/0"
+        return f"redis://:{self.password}@{ports.LOOPBACK}:{port}/0"
 
     def stop(self) -> None:
         if self.child:

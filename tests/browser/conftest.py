@@ -11,29 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.demo.accounts import LOGIN, PASSWORD
-from config.supervisor.stack import Servers, Stack
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory) -> Iterator[Stack]:
-    """The whole product with its demo data, on ports of its own."""
-    folder = tmp_path_factory.mktemp("demo run's")  # with a blank and a quote, as checkouts may have
-    hidden = {name: os.environ.pop(name) for name in ("DATABASE_URL", "BROKER_URL") if name in os.environ}
-    try:
-        with Servers(folder, durable=False) as servers:
-            running = Stack(folder, servers.env)
-            running.env["STATIC_ROOT"] = str(folder / "static")
-            running.env.pop("LEADWIRE_PLAIN_STATIC", None)
-            running.prepare()
-            try:
-                running.start()
-                yield running
-            finally:
-                running.stop()
-    finally:
-        os.environ.update(hidden)
 
 
 @pytest.fixture(scope="session")
