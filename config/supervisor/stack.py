@@ -24,6 +24,10 @@ from config.supervisor.postgres import Postgres
 from config.supervisor.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+CELERY: list[str | Path] = [BIN / "celery", "-A", "config"]
+WORKER: list[str | Path] = [*CELERY, "worker", "--loglevel=warning", "--without-mingle", "--without-gossip"]
 WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
 WEB_WORKERS, WEB_THREADS = 2, 8
 FIRST_PAGE_SECONDS = 60
@@ -116,45 +120,32 @@ class Stack:
 
     def prepare(self) -> None:
         """Migrate and seed, before anybody listens."""
-        command = [sys.executable, "manage.py", "demo", "--crm-url", f"http://127.0.0.1:{self.crm_port}"]
-        command += ["--secrets", str(self._crm_secrets)]
-        made = subprocess.run(command, cwd=ROOT, env={**self.env, "LEADWIRE_NO_TIMEOUTS": "1"})
+        crm_url = f"http://127.0.0.1:{self.crm_port}"
+        self.manage("demo", "--crm-url", crm_url, "--secrets", str(self._crm_secrets), LEADWIRE_NO_TIMEOUTS="1")
+
+    def manage(self, *words: str, **more: str) -> None:
+        """Run one management command. Raise SystemExit when it fails."""
+        made = subprocess.run([PYTHON, "manage.py", *words], cwd=ROOT, env={**self.env, **more})
         if made.returncode:
             raise SystemExit(made.returncode)
 
     def start(self) -> None:
-        python = sys.executable
-        bin_folder = Path(python).parent
-        sink: list[str | Path] = [python, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)]
-        self._run("mail-sink", sink)
-        celery: list[str | Path] = [
-            bin_folder / "celery",
-            "-A",
-            "config",
-            "worker",
-            "--loglevel=warning",
-            "--without-mingle",
-        ]
-        celery += ["--without-gossip"]
-        self._run("worker", [*celery, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
-        self._run("jobs", [*celery, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
-        beat: list[str | Path] = [bin_folder / "celery", "-A", "config", "beat", "--loglevel=warning"]
-        self._run("beat", [*beat, "-s", self.folder / "beat-schedule", "--pidfile="])
-        self._run("receive-mail", [python, "manage.py", "receive_mail", "--port", str(self.mail_port)])
-        granian: list[str | Path] = [
-            bin_folder / "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
-        ]
-        granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS), "--no-ws"]
-        granian += ["--log-level", "warning", "config.wsgi:application"]
-        self._run("web", granian, LEADWIRE_DB_POOL=str(WEB_THREADS + 2))
+        """Start everything; return when the first page can be had."""
+        self._run("mail-sink", [PYTHON, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
+        self._run("worker", [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
+        self._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
+        self._run("beat", [*CELERY, "beat", "--loglevel=warning", "-s", self.folder / "beat-schedule", "--pidfile="])
+        self._run("receive-mail", [PYTHON, "manage.py", "receive_mail", "--port", str(self.mail_port)])
+        self.start_web()
         self._start_crm()
-        self._wait_for_first_page()
+
+    def start_web(self, application: str = "config.wsgi:application", **more: str) -> None:
+        """Serve an application, and wait until it answers."""
+        address = ["--host", ports.LOOPBACK, "--port", str(self.port)]
+        size = ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)]
+        command = [BIN / "granian", "--interface", "wsgi", *address, *size, "--no-ws", "--log-level", "warning"]
+        self._run("web", [*command, application], LEADWIRE_DB_POOL=str(WEB_THREADS + 2), **more)
+        self._wait_for_the_web()
 
     def _start_crm(self) -> None:
         if not self._crm_secrets.exists():
@@ -162,14 +153,14 @@ class Stack:
         kept = json.loads(self._crm_secrets.read_text())
         more = {"LEADWIRE_URL": f"http://127.0.0.1:{self.port}", "LEADWIRE_KEY": kept["key"]}
         more["LEADWIRE_SIGNING_SECRET"] = kept["signing_secret"]
-        self._run("crm", [sys.executable, "examples/crm/crm.py", str(self.crm_port)], **more)
+        self._run("crm", [PYTHON, "examples/crm/crm.py", str(self.crm_port)], **more)
 
     def stop(self) -> None:
         """Stop in the reverse order, so that nobody loses what it needs."""
         for child in reversed(self.children):
             child.process.send_signal(signal.SIGTERM) if child.is_running else None
-        for child in reversed(self.children):
-            child.stop()
+        while self.children:
+            self.children.pop().stop()
 
     def watch(self) -> None:
         """Return the moment a child ends by itself; that is never right."""
@@ -200,14 +191,18 @@ class Stack:
         with (self.logs / f"{name}.log").open("ab") as log:
             self.children.append(Child(name, command, env={**self.env, **more}, log=log, folder=ROOT))
 
-    def _wait_for_first_page(self) -> None:
-        web = self.children[-1]
+    def _wait_for_the_web(self) -> None:
+        web = self.child("web")
         deadline = time.monotonic() + FIRST_PAGE_SECONDS
         while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                     if answer.status == 200:
                         return
+            except urllib.error.HTTPError as error:
+                if error.code == 404:  # a bench's application answers, and has no such page
+                    return
+                time.sleep(0.1)
             except (urllib.error.URLError, OSError):
                 if not web.is_running:
                     break

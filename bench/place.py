@@ -1,0 +1,67 @@
+"""The parts that a bench runs: servers, web processes, a source with a lead."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from config.supervisor.stack import ROOT, Servers, Stack
+
+SET_UP = """
+import json, sys
+from accounts.actors import SYSTEM
+from accounts.models import Membership, Organization, User
+from conversations.services.forms import Submission, take_submission
+from integrations.services import cards
+from integrations.services.sources import create_source
+from leads.models import Lead
+from leads.services import Details
+organization = Organization.objects.create(name="Bench")
+source = create_source(organization=organization, actor=SYSTEM, name="Bench")
+key = cards.set_up(card=source.leadreplyapi, actor=SYSTEM).secrets["Secret key"]
+cards.switch(card=source.leadreplyapi, on=True, actor=SYSTEM)
+leads = []
+for number in range(50):
+    details = Details(first_name="Ava", email=f"ava{number}@example.net")
+    take_submission(source=source, submission=Submission(details, "My tap leaks.", nonce=str(number)))
+    leads.append(Lead.objects.latest("id").public_id)
+print(json.dumps({"key": key, "leads": leads}))
+"""
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Servers, Stack]]:
+    """Embedded servers with every commit on disk, a migrated database, nothing else running."""
+    for name in ("DATABASE_URL", "BROKER_URL"):
+        os.environ.pop(name, None)
+    with tempfile.TemporaryDirectory(prefix="leadwire-bench-") as name:
+        folder = Path(name)
+        with Servers(folder, durable=True) as running:
+            stack = Stack(folder, running.env)
+            stack.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
+            stack.manage("migrate", "--verbosity", "0", LEADWIRE_NO_TIMEOUTS="1")
+            try:
+                yield running, stack
+            finally:
+                stack.stop()
+
+
+def inside(stack: Stack, code: str, words: str = "") -> str:
+    """Run code in the product's own Django and return its last line."""
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=stack.env, input=words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout.splitlines()[-1]
+
+
+def set_up(stack: Stack) -> tuple[str, list[str]]:
+    """Make a source; return its key and the ids of its leads."""
+    made = json.loads(inside(stack, SET_UP))
+    return made["key"], made["leads"]
