@@ -8,6 +8,7 @@ from uuid import UUID
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, so that ids survive being read aloud
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 ENCODED_LENGTH = 26
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits at a time
 
 
 def uuid7(at: datetime | None = None) -> UUID:
@@ -22,8 +23,7 @@ def uuid7(at: datetime | None = None) -> UUID:
 def encode(prefix: str, value: UUID) -> str:
     """Return `value` as it is shown outside: `lead_01j...`. It sorts like the UUID, so by time."""
     number = value.int
-    characters = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(characters)}"
+    return f"{prefix}_{''.join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])}"
 
 
 def decode(prefix: str, text: str) -> UUID | None:

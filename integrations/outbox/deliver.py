@@ -47,10 +47,10 @@ def headers_for(parcel: Parcel, endpoint: Endpoint, timestamp: int) -> dict[str,
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature_header(
-            endpoint.signing_secrets(), webhook_id=webhook_id, timestamp=timestamp, body=body
+            endpoint.signing_secrets, webhook_id=webhook_id, timestamp=timestamp, body=body
         ),
     }
-    if secret := endpoint.header_secret():
+    if secret := endpoint.header_secret:
         headers["X-Secret-Key"] = secret
     return headers
 

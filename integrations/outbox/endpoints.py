@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ GROUP BY card.lane_id, owner.url, card.sends_secret_header, card.includes_source
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Endpoint:
     """One receiver. `signing` and `header` are ciphertexts; in an overlap the header carries the old value first."""
 
@@ -46,9 +47,11 @@ class Endpoint:
     def is_connected(self) -> bool:
         return bool(self.url and self.signing)
 
+    @cached_property
     def signing_secrets(self) -> list[str]:
         return [Secret(token).reveal() for token in self.signing or []]
 
+    @cached_property
     def header_secret(self) -> str | None:
         tokens = [token for token in self.header or [] if token]
         return Secret(tokens[0]).reveal() if self.sends_secret_header and tokens else None

@@ -36,7 +36,7 @@ from integrations.outbox.results import Result, record
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-REFILL_SECONDS = 0.02
+REFILL_SECONDS = 0.008
 FLUSH_SECONDS = 0.02
 FLUSH_ROWS = 50
 STOP_SECONDS = DEADLINE_SECONDS + 3
@@ -72,6 +72,7 @@ class Stream:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
+        self.pause = POLL_SECONDS
         self.active: dict[asyncio.Task[None], Claimed] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.woken = asyncio.Event()
@@ -131,13 +132,14 @@ class Stream:
         return 0
 
     async def _rest(self, *, refill: bool) -> None:
-        """Wait for a reason to look again: soon when there was work, else until woken, at most a second."""
+        """Wait for a reason to look again: soon after there was work, then ever longer, at most a second."""
         if refill:
+            self.pause = REFILL_SECONDS
             await asyncio.sleep(REFILL_SECONDS)
-            self.woken.clear()
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.woken.wait(), POLL_SECONDS)
+        else:
+            self.pause = min(self.pause * 1.5, POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), self.pause)
         self.woken.clear()
 
 
