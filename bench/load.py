@@ -1,4 +1,4 @@
-"""A small load generator: keep-alive connections over plain sockets, light enough to share two cores with the server."""
+"""A small load generator: keep-alive connections over plain sockets, light enough to share the cores."""
 
 from __future__ import annotations
 

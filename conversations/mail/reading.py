@@ -12,6 +12,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
 from html.parser import HTMLParser
+from typing import Any
 
 from leads.contact import is_email, normalize_email
 
@@ -229,7 +230,7 @@ def _report(parsed: Message) -> tuple[str | None, str]:
             diagnostic = " ".join(str(part.get("Diagnostic-Code", "")).split())
             reason = clean(diagnostic.partition(";")[2].strip() or diagnostic)[:400] or reason
         elif kind in ("message/rfc822", "text/rfc822-headers"):
-            inner = part.get_payload()
+            inner: Any = part.get_payload()
             headers = inner[0] if isinstance(inner, list) and inner else message_from_bytes(_decoded(part).encode())
             found = OWN_MESSAGE.match(str(headers.get("Message-ID", "")).strip().lstrip("<"))
             named = found[0] if found else named

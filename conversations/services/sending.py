@@ -126,6 +126,6 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> Non
         publish_for(EventType.MESSAGE_FAILED, conversation, message)
 
 
-def _later(gap: timedelta) -> ExpressionWrapper:
+def _later(gap: timedelta) -> ExpressionWrapper[Any]:
     """A time by the database's clock."""
     return ExpressionWrapper(Now() + Value(gap), output_field=DateTimeField())

@@ -46,7 +46,12 @@ LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
 Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
 # A database that vanished without a word must not hang a loop: notice within seconds.
-KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 async def connect() -> psycopg.AsyncConnection[Any]:

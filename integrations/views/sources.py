@@ -31,10 +31,10 @@ def source_create(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("Your role does not include adding sources.")
     form = SourceForm(
         request.POST or None,
-        user=request.user,
+        user=request.user,  # type: ignore[arg-type]
         organization_id=membership.organization_id,
         initial=_initial(request),
-    )  # type: ignore[arg-type]
+    )
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
         parent = values.pop("parent")
