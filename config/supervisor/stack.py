@@ -143,8 +143,8 @@ class Stack:
         """Serve an application, and wait until it answers."""
         address = ["--host", ports.LOOPBACK, "--port", str(self.port)]
         size = ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)]
-        command = [BIN / "granian", "--interface", "wsgi", *address, *size, "--no-ws", "--log-level", "warning"]
-        self._run("web", [*command, application], LEADWIRE_DB_POOL=str(WEB_THREADS + 2), **more)
+        words = ["--interface", "wsgi", *address, *size, "--no-ws", "--log-level", "warning", application]
+        self._run("web", [BIN / "granian", *words], LEADWIRE_DB_POOL=str(WEB_THREADS + 2), **more)
         self._wait_for_the_web()
 
     def _start_crm(self) -> None:
