@@ -62,17 +62,20 @@ def _once(request: Request, digest: bytes, effect: Callable[[], Response]) -> Re
     return response
 
 
+_PIN = """
+INSERT INTO integrations_idempotencykey (digest, body_digest, status, answer, headers, created_at)
+VALUES (%s, %s, %s, %s, %s, now())
+ON CONFLICT (digest) DO UPDATE SET body_digest = excluded.body_digest, status = excluded.status,
+    answer = excluded.answer, headers = excluded.headers, created_at = excluded.created_at
+"""
+
+
 def _pin(digest: bytes, body: bytes, response: Response) -> None:
-    IdempotencyKey.objects.update_or_create(
-        digest=digest,
-        defaults={
-            "body_digest": body,
-            "status": response.status_code,
-            "answer": Secret.of(json.dumps(response.data, ensure_ascii=False)).token,
-            "headers": {name: response[name] for name in ("Location",) if name in response},
-            "created_at": timezone.now(),
-        },
-    )
+    """Keep the answer, over one that is older than a day if need be."""
+    answer = Secret.of(json.dumps(response.data, ensure_ascii=False)).token
+    headers = json.dumps({name: response[name] for name in ("Location",) if name in response})
+    with connection.cursor() as cursor:
+        cursor.execute(_PIN, [digest, body, response.status_code, answer, headers])
 
 
 def _digest(*parts: Any) -> bytes:

@@ -54,6 +54,8 @@ def _hang_up_at_the_end(django_db_setup, django_db_blocker) -> Iterator[None]:
     """Threads of the listener and the streams keep connections; the test database could not be dropped."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert cursor.fetchone()[0] == 0, "something deadlocked in these tests"
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -77,6 +77,9 @@ class CardKind(Generic[C]):
         """End the old key now."""
         raise NotImplementedError
 
+    def switch_header(self, card: C) -> None:
+        """Show callers' systems the new key now, where a key is also sent in a header."""
+
     def hold(self, card: C) -> None:
         """The card was switched off."""
 

@@ -124,6 +124,14 @@ def end_overlap(*, card: Card, actor: Actor) -> None:
 
 
 @transaction.atomic
+def switch_header(*, card: Card, actor: Actor) -> None:
+    """Send the new secret key in the header from now on, while the signature still carries both."""
+    owner = locked(locked(card).owner)
+    kind_of(owner).switch_header(owner)
+    _audit(owner, actor, "header-switch")
+
+
+@transaction.atomic
 def disconnect(*, card: Card, actor: Actor) -> list[Card]:
     """Clear the credential and turn the card off; return the locations that went off with it.
 

@@ -119,9 +119,11 @@ def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
 @login_required
 @require_POST
 def card_end_overlap(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+    """End the old key now, or (button "header") only stop sending it in the header."""
     card = _load(request, source_id, slug)
     _require_configure(request, card.owner.source)
-    return _do(request, card, lambda actor: cards.end_overlap(card=card, actor=actor))
+    end = cards.switch_header if "header" in request.POST else cards.end_overlap
+    return _do(request, card, lambda actor: end(card=card, actor=actor))
 
 
 @login_required

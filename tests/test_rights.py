@@ -1,0 +1,149 @@
+"""The table "Who may do what" of product.md, cell by cell, and how many statements the hot requests make."""
+
+from __future__ import annotations
+
+import pytest
+
+from conversations.models import Conversation, Message
+from integrations.models import ApiToken, Lane, LeadReplyApi
+from integrations.services import cards
+from tests.conftest import log_in, person
+
+pytestmark = pytest.mark.django_db
+
+OWNER, MANAGER, AGENT, VIEWER = "owner", "manager", "agent", "viewer"
+ROLES = [OWNER, MANAGER, AGENT, VIEWER]
+
+
+def actions(source, lead) -> dict[str, tuple[str, dict, set[str]]]:
+    """path, what is posted, and which roles may."""
+    conversation = Conversation.objects.get(lead=lead).public_id
+    card = f"/sources/{source.public_id}/messaging/integrations/lead-reply-api"
+    return {
+        "invite a member": ("/settings/members/", {"email": "n@example.com", "role": "agent"}, {OWNER}),
+        "add a source": ("/sources/new/", {"name": "New", "time_zone": "UTC"}, {OWNER, MANAGER}),
+        "set a card up": (f"{card}/set-up/", {}, {OWNER, MANAGER}),
+        "make a token": ("/settings/tokens/", {"name": "x", "scopes": ["leads:write"]}, {OWNER, MANAGER}),
+        "answer": (f"/inbox/{conversation}/reply/", {"content": "Hello"}, {OWNER, MANAGER, AGENT}),
+        "close": (f"/inbox/{conversation}/close/", {}, {OWNER, MANAGER, AGENT}),
+    }
+
+
+ACTIONS = ["invite a member", "add a source", "set a card up", "make a token", "answer", "close"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_cell(northside, plumbing, lead_at, role, action):
+    path, data, allowed = actions(plumbing, lead_at(plumbing))[action]
+    answer = log_in(person("pat", northside, role)).post(path, data)
+    assert (answer.status_code in (200, 302)) == (role in allowed), answer.status_code
+    assert answer.status_code in (200, 302, 403)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_reads_conversations(northside, plumbing, lead_at, role):
+    lead_at(plumbing)
+    path = f"/inbox/{Conversation.objects.get().public_id}/"
+    assert "My tap leaks." in log_in(person("pat", northside, role)).get(path).content.decode()
+
+
+def test_looking_marks_read_only_for_those_who_may_answer(northside, plumbing, lead_at):
+    lead_at(plumbing)
+    path = f"/inbox/{Conversation.objects.get().public_id}/"
+    log_in(person("vic", northside, VIEWER)).get(path)
+    assert Conversation.objects.get().is_unread
+    log_in(person("ann", northside, AGENT)).get(path)
+    assert not Conversation.objects.get().is_unread
+
+
+def test_a_business_includes_its_locations(northside, plumbing, eastgate, lead_at):
+    lead_at(eastgate)
+    page = log_in(person("pat", northside, AGENT, plumbing)).get("/inbox/").content.decode()
+    assert "My tap leaks." in page
+
+
+def test_a_removed_member_sees_nothing_any_more(northside, plumbing, lead_at, dana, actor):
+    from accounts.models import Membership
+    from integrations.services.members import remove
+
+    lead_at(plumbing)
+    pat = person("pat", northside, AGENT)
+    remove(membership=Membership.objects.get(user=pat), actor=actor)
+    assert "My tap leaks." not in log_in(pat).get("/inbox/").content.decode()
+    assert log_in(pat).get(f"/inbox/{Conversation.objects.get().public_id}/").status_code == 404
+
+
+def test_a_manager_sees_only_their_own_tokens(northside, plumbing, dana, token):
+    page = log_in(person("max", northside, MANAGER)).get("/settings/tokens/").content.decode()
+    assert ApiToken.objects.get().last_four not in page
+
+
+# --- how many statements ---
+
+
+def test_a_reply_makes_a_fixed_number_of_statements(api, key_of, plumbing, lead_at, django_assert_num_queries):
+    lead, key = lead_at(plumbing), key_of(plumbing)
+    api.reply(key, lead)
+    # key, BEGIN's savepoint pairs of the test, lead with conversation, connections, the write, the call's line
+    with django_assert_num_queries(9):
+        assert api.reply(key, lead).status_code == 201
+
+
+def test_a_reply_with_an_idempotency_key_makes_a_fixed_number_of_statements(
+    api, key_of, plumbing, lead_at, django_assert_num_queries
+):
+    lead, key = lead_at(plumbing), key_of(plumbing)
+    api.reply(key, lead)
+    with django_assert_num_queries(12):
+        assert api.reply(key, lead, headers={"Idempotency_Key": "k"}).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/inbox/", "/leads/", "/sources/", "/activity/"])
+def test_a_list_makes_as_many_statements_for_30_rows_as_for_one(
+    dana_client, plumbing, lead_at, path, django_assert_max_num_queries
+):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    lead_at(plumbing, "first@example.net")
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        dana_client.get(path)
+    for number in range(29):
+        lead_at(plumbing, f"lead{number}@example.net", message=f"Hello {number}")
+    with CaptureQueriesContext(connection) as many:
+        dana_client.get(path)
+    assert len(many) == len(few)
+
+
+def test_the_integrations_tab_makes_a_fixed_number_of_statements(dana_client, plumbing, key_of, webhook_at):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    key_of(plumbing)
+    webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    with CaptureQueriesContext(connection) as statements:
+        dana_client.get(f"/sources/{plumbing.public_id}/messaging/integrations/")
+    assert len(statements) <= 45
+
+
+def test_the_new_header_key_can_be_sent_before_the_overlap_ends(plumbing, webhook_at, actor):
+    from datetime import timedelta
+
+    webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    cards.regenerate(card=plumbing.restwebhook, actor=actor, overlap=timedelta(hours=1))
+    cards.switch_header(card=plumbing.restwebhook, actor=actor)
+    old, new = plumbing.restwebhook.secrets.exclude(ends_at=None).get(), plumbing.restwebhook.secrets.get(ends_at=None)
+    assert old.header_ended_at is not None
+    assert new.header_ended_at is None
+
+
+def test_a_card_that_goes_off_holds_its_lane(plumbing, webhook_at, actor):
+    webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    assert Lane.objects.get(pk=plumbing.restwebhook.lane_id).held_at is None
+    cards.switch(card=plumbing.restwebhook, on=False, actor=actor)
+    assert Lane.objects.get(pk=plumbing.restwebhook.lane_id).held_at is not None
+    assert LeadReplyApi.objects.count() == 1
+    assert Message.objects.count() == 0
