@@ -16,7 +16,6 @@ from uuid import UUID
 
 import aiohttp
 import psycopg
-from django.db import connections
 
 from integrations.dialling import make_session
 from integrations.outbox.claims import (
@@ -29,45 +28,20 @@ from integrations.outbox.claims import (
     extend_leases,
     release,
 )
+from integrations.outbox.database import connect, hang_up
 from integrations.outbox.deliver import DEADLINE_SECONDS, LEASE_MARGIN, Parcel, attempt
 from integrations.outbox.endpoints import Endpoint, load_endpoints
-from integrations.outbox.results import Result, record
+from integrations.outbox.recorder import STOP_SECONDS, Recorder
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 REFILL_SECONDS = 0.008
-FLUSH_SECONDS = 0.02
-FLUSH_ROWS = 50
-STOP_SECONDS = DEADLINE_SECONDS + 3
 TEST_SLOTS = 4
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 
 Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
 Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
-# A database that vanished without a word must not hang a loop: notice within seconds.
-KEEPALIVES: dict[str, Any] = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-
-
-async def connect() -> psycopg.AsyncConnection[Any]:
-    """Open a connection of our own to Django's database, in autocommit."""
-    parameters = connections["default"].get_connection_params()
-    for ours in ("cursor_factory", "context", "pool", "prepare_threshold"):
-        parameters.pop(ours, None)
-    connection = await psycopg.AsyncConnection.connect(**parameters, **KEEPALIVES, autocommit=True)
-    connection.prepare_threshold = 1
-    return connection
-
-
-async def hang_up(connection: psycopg.AsyncConnection[Any] | None) -> None:
-    if connection:
-        with contextlib.suppress(psycopg.Error, OSError):
-            await connection.close()
 
 
 class Stream:
@@ -146,65 +120,6 @@ class Stream:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.woken.wait(), self.pause)
         self.woken.clear()
-
-
-class Recorder:
-    """Writes results in batches. What the database refuses for good is dropped alone, not with its batch."""
-
-    def __init__(self, after: Callable[[], None]) -> None:
-        self.results: list[Result] = []
-        self.waiting = asyncio.Event()
-        self.after = after  # called when something was written
-        self.closing = False
-        self.connection: psycopg.AsyncConnection[Any] | None = None
-
-    def add(self, result: Result) -> None:
-        self.results.append(result)
-        self.waiting.set()
-
-    async def close(self) -> None:
-        """Write what is left, for as long as a stop may take."""
-        self.closing = True
-        deadline = time.monotonic() + STOP_SECONDS
-        while self.results and time.monotonic() < deadline:
-            await self._write_some()
-        await hang_up(self.connection)
-
-    async def run(self) -> None:
-        while not self.closing:
-            await self.waiting.wait()
-            if len(self.results) < FLUSH_ROWS:
-                await asyncio.sleep(FLUSH_SECONDS)
-            self.waiting.clear()
-            while self.results and not self.closing:
-                await self._write_some()
-
-    async def _write_some(self) -> None:
-        batch = self.results[: FLUSH_ROWS * 4]
-        try:
-            await self._write(batch)
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-            logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
-            await hang_up(self.connection)
-            await asyncio.sleep(POLL_SECONDS / 2)
-            return
-        except Exception:
-            logger.exception("deliver: a batch was refused, its results go one by one")
-            for result in batch:
-                await self._write_alone(result)
-        del self.results[: len(batch)]
-        self.after()
-
-    async def _write_alone(self, result: Result) -> None:
-        try:
-            await self._write([result])
-        except Exception:  # its delivery is made again when the lease ends, and ends with its last attempt
-            logger.exception("delivery %s: its result cannot be written", result.delivery.id)
-
-    async def _write(self, batch: list[Result]) -> None:
-        if self.connection is None or self.connection.closed:
-            self.connection = await connect()
-        await record(self.connection, batch)
 
 
 class Deliveries(Stream):

@@ -15,7 +15,7 @@ from config.demo.accounts import LOGIN, PASSWORD
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's loop runs in this thread as long as it lives
 def chromium() -> Iterator[Browser]:
     found = os.environ.get("CHROMIUM") or next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
     assert found, "The browser tests need Chromium: install it, or say with CHROMIUM where it is."

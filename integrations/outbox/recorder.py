@@ -1,0 +1,81 @@
+"""Write results while others still come in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from integrations.outbox.database import connect, hang_up
+from integrations.outbox.deliver import DEADLINE_SECONDS
+from integrations.outbox.results import Result, record
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.02
+FLUSH_ROWS = 50
+RETRY_SECONDS = 0.5
+STOP_SECONDS = DEADLINE_SECONDS + 3  # how long a stop may take to finish what is in flight
+
+
+class Recorder:
+    """Writes results in batches. What the database refuses for good is dropped alone, not with its batch."""
+
+    def __init__(self, after: Callable[[], None]) -> None:
+        self.results: list[Result] = []
+        self.waiting = asyncio.Event()
+        self.after = after  # called when something was written
+        self.closing = False
+        self.connection: psycopg.AsyncConnection[Any] | None = None
+
+    def add(self, result: Result) -> None:
+        self.results.append(result)
+        self.waiting.set()
+
+    async def close(self) -> None:
+        """Write what is left, for as long as a stop may take."""
+        self.closing = True
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.results and time.monotonic() < deadline:
+            await self._write_some()
+        await hang_up(self.connection)
+
+    async def run(self) -> None:
+        while not self.closing:
+            await self.waiting.wait()
+            if len(self.results) < FLUSH_ROWS:
+                await asyncio.sleep(FLUSH_SECONDS)
+            self.waiting.clear()
+            while self.results and not self.closing:
+                await self._write_some()
+
+    async def _write_some(self) -> None:
+        batch = self.results[: FLUSH_ROWS * 4]
+        try:
+            await self._write(batch)
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
+            await hang_up(self.connection)
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        except Exception:
+            logger.exception("deliver: a batch was refused, its results go one by one")
+            for result in batch:
+                await self._write_alone(result)
+        del self.results[: len(batch)]
+        self.after()
+
+    async def _write_alone(self, result: Result) -> None:
+        try:
+            await self._write([result])
+        except Exception:  # its delivery is made again when the lease ends, and ends with its last attempt
+            logger.exception("delivery %s: its result cannot be written", result.delivery.id)
+
+    async def _write(self, batch: list[Result]) -> None:
+        if self.connection is None or self.connection.closed:
+            self.connection = await connect()
+        await record(self.connection, batch)
