@@ -341,6 +341,10 @@ def test_a_source_is_named_by_id_or_external_id(api, token, plumbing, eastgate):
     assert api.create_lead(token, source_id=eastgate.public_id).status_code == 201
     assert api.create_lead(token, business_id="north").status_code == 201
     assert api.create_lead(token, source_id="src_nobody").status_code == 404
+    assert api.create_lead(token, headers={"X_On_Behalf_Of": "north"}).status_code == 201
+    same = api.create_lead(token, business_id="north", source_id=plumbing.public_id)
+    other = api.create_lead(token, business_id="north", headers={"X_On_Behalf_Of": eastgate.public_id})
+    assert (same.status_code, other.status_code) == (201, 400)
 
 
 def test_the_team_is_mailed(api, token, plumbing, dana, mailoutbox):

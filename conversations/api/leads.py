@@ -181,17 +181,17 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
     }
 
 
-def source_for(caller: Caller, data: dict[str, Any]) -> Source:
-    """Return the source that a call names; a token that reaches one source only may leave it out."""
-    names = {data[name] for name in ("source_id", "business_id") if name in data}
-    if len(names) > 1:
-        raise Invalid.at("#/business_id", "source_id and business_id name different sources.", "conflict")
+def source_for(caller: Caller, data: dict[str, Any], on_behalf_of: str = "") -> Source:
+    """Return the source that a call names in its body or header; a token that reaches only one may leave it out."""
+    names = [data[name] for name in ("source_id", "business_id") if name in data] + [on_behalf_of] * bool(on_behalf_of)
     reachable = Source.objects.visible_to(caller)
-    if names:
-        found = reachable.named(names.pop(), organization_id=caller.organization_id).first()
-        if found is None:
-            raise NotFound("source")
-        return found
+    found = [reachable.named(name, organization_id=caller.organization_id).first() for name in dict.fromkeys(names)]
+    if any(source is None for source in found):
+        raise NotFound("source")
+    if len({source.pk for source in found if source}) > 1:
+        raise Invalid.at("#/business_id", "The call names different sources.", "conflict")
+    if found and found[0]:
+        return found[0]
     several = list(reachable.live()[:2])
     if len(several) != 1:
         raise Invalid.at("#/source_id", "Say which source this lead belongs to.", "required")
@@ -199,7 +199,7 @@ def source_for(caller: Caller, data: dict[str, Any]) -> Source:
 
 
 def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:
-    source = source_for(caller, data)
+    source = source_for(caller, data, request.headers.get("X-On-Behalf-Of", ""))
     text = {name: data.get(name, "") for name in ("first_name", "last_name", "email", "phone", "address", "unique_id")}
     details = Details(
         **text,
