@@ -1,0 +1,49 @@
+"""Real mails of public projects: nobody's words are lost, and machines are not taken for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conversations.mail.reading import read
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "dev"
+pytestmark = pytest.mark.skipif(
+    not FOLDER.exists(), reason="the shared mails (data/dev/mails) are not beside this checkout"
+)
+
+
+def cases(*labels: str) -> list[dict]:
+    path = FOLDER / "mails.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [row for row in rows if row["label"] in labels]
+
+
+def kind(case: dict) -> str:
+    mail = read((FOLDER / case["file"]).read_bytes())
+    if mail is None:
+        return "unreadable"
+    return "bounce" if mail.is_bounce else "automatic" if mail.is_automatic else "human"
+
+
+@pytest.mark.parametrize("case", cases("human"), ids=lambda case: case["id"])
+def test_a_persons_mail_is_never_taken_for_a_machines(case):
+    assert kind(case) == "human"
+
+
+def test_nearly_every_bounce_is_recognised_as_a_machines():
+    bounces = cases("bounce")
+    as_human = [case["id"] for case in bounces if kind(case) == "human"]
+    assert len(as_human) <= len(bounces) * 0.03, as_human
+
+
+def test_automatic_answers_are_recognised():
+    assert [case["id"] for case in cases("out_of_office") if kind(case) == "human"] == []
+
+
+def test_a_delay_warning_is_never_a_bounce_by_report():
+    """Reports say `Action: delayed`; what servers that know no reports write cannot always be told apart."""
+    warnings = cases("delay_warning")
+    assert sum(kind(case) == "bounce" for case in warnings) <= len(warnings) / 2
