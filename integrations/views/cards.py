@@ -36,7 +36,7 @@ def integrations(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @require_safe
 def card(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     """One card, for what polls."""
-    return _answer(request, _load(request, source_id, slug, Right.READ))
+    return _answer(request, _load(request, source_id, slug, Right.READ), keeps_made=True)
 
 
 @login_required
@@ -56,7 +56,12 @@ def card_set_up(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespons
 @require_POST
 def card_switch(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     card = _load(request, source_id, slug)
-    return _do(request, card, lambda actor: cards.switch(card=card, on=request.POST.get("on") == "1", actor=actor))
+    return _do(
+        request,
+        card,
+        lambda actor: cards.switch(card=card, on=request.POST.get("on") == "1", actor=actor),
+        keeps_made=True,
+    )
 
 
 @login_required
@@ -76,7 +81,7 @@ def card_options(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespon
     card = _load(request, source_id, slug)
     names = (*cards.OPTIONS, "sends_secret_header") if isinstance(card, RestWebhook) else cards.OPTIONS
     changed = {name: request.POST[name] == "1" for name in names if name in request.POST}
-    return _do(request, card, lambda actor: cards.configure(card=card, actor=actor, **changed))
+    return _do(request, card, lambda actor: cards.configure(card=card, actor=actor, **changed), keeps_made=True)
 
 
 @login_required
@@ -91,19 +96,21 @@ def card_settings(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespo
             _require_configure(request, card.owner.source)
         form = WebhookUrlForm(request.POST)
         if not form.is_valid():
-            return _answer(request, card, url_form=form)
+            return _answer(request, card, url_form=form, keeps_made=True)
         return _do(request, card, lambda actor: cards.configure(card=card.owner, actor=actor, **form.cleaned_data))
     events = EventTypesForm(request.POST)
     if not events.is_valid():
-        return _answer(request, card, events_form=events)
-    return _do(request, card, lambda actor: cards.configure(card=card, actor=actor, **events.cleaned_data))
+        return _answer(request, card, events_form=events, keeps_made=True)
+    return _do(
+        request, card, lambda actor: cards.configure(card=card, actor=actor, **events.cleaned_data), keeps_made=True
+    )
 
 
 @login_required
 @require_POST
 def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     card = _load(request, source_id, slug)
-    return _do(request, card, lambda actor: cards.check(card=card, actor=actor))
+    return _do(request, card, lambda actor: cards.check(card=card, actor=actor), keeps_made=True)
 
 
 @login_required
@@ -179,19 +186,22 @@ def _require_configure(request: HttpRequest, source: Source) -> None:
         raise PermissionDenied(f"This needs the right to configure {source}.")
 
 
-def _do(request: HttpRequest, card: Card, action: Any) -> HttpResponse:
-    """Run one action and answer with the card as it is afterwards."""
+def _do(request: HttpRequest, card: Card, action: Any, *, keeps_made: bool = False) -> HttpResponse:
+    """Run one action and answer with the card as it is afterwards.
+
+    `keeps_made`: a fresh key that stands on the page stays there, so that who turns the card on can still copy it.
+    """
     try:
         made = action(Actor.of(request))
     except Refusal as refusal:
-        return _answer(request, card, error=str(refusal))
-    return _answer(request, card, made=made if isinstance(made, Made) else None)
+        return _answer(request, card, error=str(refusal), keeps_made=True)
+    return _answer(request, card, made=made if isinstance(made, Made) else None, keeps_made=keeps_made)
 
 
 def _answer(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
     fresh = cards.rows_of(card).with_owner().get(pk=card.pk)
     if not request.htmx:  # type: ignore[attr-defined]
-        if request.method == "POST" and not any(more.values()):
+        if request.method == "POST" and not any(value for name, value in more.items() if name != "keeps_made"):
             return redirect("integrations:integrations", fresh.source_id)
         return _page(request, fresh.source, {fresh.slug: more})
     response = render(request, CARDS[fresh.slug].template, _values(request, fresh, **more))

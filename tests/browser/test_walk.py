@@ -99,6 +99,8 @@ def test_the_whole_walk(page, stack, sink, receiver):
     enable(page, REPLY_API)
     page.locator(f"{REPLY_API}-check").click()
     expect(page.locator(REPLY_API)).to_contain_text("The key is active, the card is on, and 1 channel can deliver.")
+    expect(page.locator(f"{REPLY_API}-made-1")).to_have_text(key)  # it stands until it is copied
+    page.reload()
     assert key not in page.content(), "a key is shown once"
 
     page.get_by_label("Webhook URL").fill(receiver.url)
