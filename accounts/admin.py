@@ -1,7 +1,10 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
+from accounts.actors import Actor
 from accounts.models import AuditEntry, Membership, Organization, User
 
 
@@ -33,6 +36,14 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["role", "organization"]
     search_fields = ["user__email", "organization__name"]
     autocomplete_fields = ["user", "organization"]
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        after = {"role": obj.role, "limited": obj.is_limited, "removed": obj.removed_at is not None}
+        Actor.of(request).record("admin.member", organization=obj.organization, target=obj.user.email, after=after)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # set "removed at" instead: a membership that ended keeps its source limit
 
 
 @admin.register(AuditEntry)

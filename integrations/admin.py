@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.actors import Actor
 from integrations import models
-from integrations.services.sources import furnish
+from integrations.services.sources import EDITABLE, furnish
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -48,6 +49,12 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         super().save_model(request, obj, form, change)
         if not change:
             furnish(obj)
+        after = {name: getattr(obj, name) for name in form.changed_data if name in EDITABLE}
+        record = Actor.of(request).record
+        record("admin.source", organization=obj.organization, target=obj, source_id=obj.pk, after=after)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # archive it instead
 
 
 @admin.register(models.SourceAccess)
@@ -55,6 +62,27 @@ class SourceAccessAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["membership", "source"]
     search_fields = ["membership__user__email", "source__name"]
     autocomplete_fields = ["membership", "source"]
+
+    def save_model(self, request: HttpRequest, obj: models.SourceAccess, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self._record(request, obj, {"sees": obj.source.name})
+
+    def delete_model(self, request: HttpRequest, obj: models.SourceAccess) -> None:
+        self._record(request, obj, {"no longer sees": obj.source.name})
+        super().delete_model(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}  # one by one, so that each change is audited
+
+    def _record(self, request: HttpRequest, obj: models.SourceAccess, after: dict[str, object]) -> None:
+        target = obj.membership.user.email
+        Actor.of(request).record(
+            "admin.source-access",
+            organization=obj.source.organization,
+            target=target,
+            source_id=obj.source_id,
+            after=after,
+        )
 
 
 @admin.register(models.RestWebhook)

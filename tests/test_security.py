@@ -141,6 +141,29 @@ class TestAccounts:
         dana.save()
         assert log_in(dana).get("/admin/mfa/authenticator/").status_code == 404
 
+    def test_what_an_operator_changes_in_the_admin_is_audited(self, dana, northside, eve):
+        dana.is_staff = dana.is_superuser = True
+        dana.save()
+        client = log_in(dana)
+        fields = {"user": str(eve.pk), "organization": str(northside.pk), "role": "agent"}
+        assert client.post("/admin/accounts/membership/add/", fields).status_code == 302
+        source = {"name": "From the admin", "kind": "business", "organization": str(northside.pk), "time_zone": "UTC"}
+        answer = client.post("/admin/integrations/source/add/", source)
+        assert answer.status_code == 302, answer.content
+        actions = set(AuditEntry.objects.values_list("action", flat=True))
+        assert {"admin.member", "admin.source"} <= actions
+
+    def test_every_admin_page_opens(self, dana, plumbing):
+        from django.contrib import admin
+
+        dana.is_staff = dana.is_superuser = True
+        dana.save()
+        client = log_in(dana)
+        for model in admin.site._registry:
+            path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+            assert client.get(path).status_code == 200, path
+            assert client.get(f"{path}?q=x").status_code == 200, path
+
     def test_second_factors_are_encrypted(self, dana):
         from allauth.mfa.models import Authenticator
         from allauth.mfa.totp.internal.auth import TOTP
