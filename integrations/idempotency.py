@@ -26,8 +26,13 @@ KEPT = timedelta(hours=24)
 KEY_MAX = 255  # characters
 
 
-def answer_once(request: Request, effect: Callable[[], Response]) -> Response:
-    """Run `effect` and log the call in one transaction; with an Idempotency-Key at most once in 24 hours."""
+def answer_once(
+    request: Request, effect: Callable[[], Response], *, may_still: Callable[[], object] = lambda: None
+) -> Response:
+    """Run `effect` and log the call in one transaction; with an Idempotency-Key at most once in 24 hours.
+
+    `may_still` raises before a stored answer is given to who has meanwhile lost the right to it.
+    """
     caller: Caller = request.user  # type: ignore[assignment]
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable() and " " not in key):
@@ -36,12 +41,12 @@ def answer_once(request: Request, effect: Callable[[], Response]) -> Response:
         if key is None:
             response = effect()
         else:
-            response = _once(request, _digest(caller.principal, request.method, request.path, key), effect)
+            response = _once(request, _digest(caller.principal, request.method, request.path, key), effect, may_still)
         log_call(request, response.status_code)
     return response
 
 
-def _once(request: Request, digest: bytes, effect: Callable[[], Response]) -> Response:
+def _once(request: Request, digest: bytes, effect: Callable[[], Response], may_still: Callable[[], object]) -> Response:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
         if not cursor.fetchone()[0]:
@@ -51,6 +56,7 @@ def _once(request: Request, digest: bytes, effect: Callable[[], Response]) -> Re
     if first is not None:
         if bytes(first.body_digest) != body:
             raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body.")
+        may_still()
         return Response(
             json.loads(Secret(first.answer).reveal()),
             status=first.status,

@@ -85,3 +85,14 @@ def test_a_lead_of_another_source_reads_like_one_that_never_was(api, key_of, eas
     without_id = [{**one.json(), "request_id": ""} for one in (foreign, missing)]
     assert without_id[0] == without_id[1]
     assert without_id[0]["code"] == "lead.notFound"
+
+
+def test_a_stored_answer_is_not_given_to_who_lost_the_source(api, key_of, plumbing, eastgate, lead_at, actor):
+    key, lead = key_of(plumbing), lead_at(eastgate)
+    cards.set_inherits(card=eastgate.leadreplyapi, inherits=True, actor=actor)
+    cards.switch(card=eastgate.leadreplyapi, on=True, actor=actor)
+    assert api.reply(key, lead, headers={"Idempotency_Key": "one"}).status_code == 201
+    cards.switch(card=eastgate.leadreplyapi, on=False, actor=actor)
+    assert api.reply(key, lead, headers={"Idempotency_Key": "one"}).json()["code"] == "integration.disabled"
+    cards.set_inherits(card=eastgate.leadreplyapi, inherits=False, actor=actor)
+    assert api.reply(key, lead, headers={"Idempotency_Key": "one"}).json()["code"] == "lead.notFound"

@@ -131,7 +131,11 @@ class ReplyApi(Api):
     )
     def post(self, request: Request, lead_id: str) -> Response:
         data = read_body(request, self.ReplyInput)
-        return answer_once(request, lambda: reply_to(request, id_of("lead", lead_id, "lead"), data))
+        return answer_once(
+            request,
+            lambda: reply_to(request, id_of("lead", lead_id, "lead"), data),
+            may_still=lambda: load_lead(request, lead_id),
+        )
 
 
 def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:

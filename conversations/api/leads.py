@@ -125,7 +125,9 @@ class LeadsApi(Api):
         caller = caller_of(request)
         if caller.is_source_key:
             raise Refusal(403, "token.scopeMissing", "Leads are created with an API token of scope leads:write.")
-        return answer_once(request, lambda: create(request, caller, data))
+        return answer_once(
+            request, lambda: create(request, caller, data), may_still=lambda: named_source(request, caller, data)
+        )
 
 
 class LeadApi(Api):
@@ -198,8 +200,12 @@ def source_for(caller: Caller, data: dict[str, Any], on_behalf_of: str = "") -> 
     return several[0]
 
 
+def named_source(request: Request, caller: Caller, data: dict[str, Any]) -> Source:
+    return source_for(caller, data, request.headers.get("X-On-Behalf-Of", ""))
+
+
 def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:
-    source = source_for(caller, data, request.headers.get("X-On-Behalf-Of", ""))
+    source = named_source(request, caller, data)
     text = {name: data.get(name, "") for name in ("first_name", "last_name", "email", "phone", "address", "unique_id")}
     details = Details(
         **text,
