@@ -334,6 +334,21 @@ def test_two_auto_responders_cannot_start_a_loop(api, token, plumbing, receive_m
     assert Message.objects.filter(direction="outbound").count() == 1
 
 
+def test_a_loop_with_a_responder_that_does_not_say_so_ends(api, token, key_of, plumbing, receive_mail):
+    from integrations.models import Event
+
+    api.create_lead(token)
+    key, lead = key_of(plumbing), Lead.objects.get()
+    outcomes = []
+    for number in range(25):  # a CRM that answers every message, and a lead's responder without any header
+        reply = api.reply(key, lead, f"Answer {number}")
+        conversation = Message.objects.get(content=f"Answer {number}").conversation
+        assert reply.status_code == 201
+        outcomes.append(receive_mail(plumbing, conversation.reply_address, "X-Mailer: x").outcome)
+    assert outcomes == ["message"] * 19 + ["automatic"] * 6
+    assert Event.objects.filter(type="message.received").count() == 19
+
+
 @pytest.fixture
 def receive_mail(db):
     import itertools

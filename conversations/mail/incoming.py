@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.ids import decode
 from conversations.mail.reading import Mail, read
@@ -19,6 +21,7 @@ from leads.models import Lead, OptOut
 from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
 
 # One-word mails. Providers do the same for SMS; what reads like them in longer mails is another issue's.
+LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
 ADDRESS_MAX = 320  # characters: RFC 3696, errata 1690
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out"})
 START_WORDS = frozenset({"start", "unstop"})
@@ -99,9 +102,26 @@ def _take(kept: InboundMail, mail: Mail | None) -> tuple[InboundMail.Outcome, Me
     if mail.is_bounce:
         _take_bounce(kept, mail)
         return outcomes.AUTOMATIC, None
-    if mail.is_automatic or _is_ours(mail.sender):
+    if mail.is_automatic or _is_ours(mail.sender) or _is_in_a_loop(kept, mail):
         return outcomes.AUTOMATIC, _show_automatic(kept, mail)
     return (outcomes.MESSAGE, _take_words(kept, mail)) if mail.sender else (outcomes.UNREADABLE, None)
+
+
+def _is_in_a_loop(kept: InboundMail, mail: Mail) -> bool:
+    """True when programs have answered here so often that the other side is one too, whatever its headers say.
+
+    Then the mail is shown and is no event, so that nobody's program answers it again.
+    """
+    thread = _thread(kept, mail, kept.connection.source)
+    if thread is None:
+        return False
+    answers = Message.objects.filter(
+        conversation=thread,
+        direction=Message.Direction.OUTBOUND,
+        author__in=[Message.Author.API, Message.Author.AUTOMATION],
+        created_at__gt=timezone.now() - LOOP_WINDOW,
+    )
+    return answers[:LOOP_ANSWERS].count() >= LOOP_ANSWERS
 
 
 def _is_ours(sender: str) -> bool:
