@@ -67,8 +67,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
-    def current(self) -> Self:
+    def lasting(self) -> Self:
+        """Not removed; perhaps not yet accepted."""
         return self.filter(removed_at=None)
+
+    def current(self) -> Self:
+        return self.lasting().exclude(accepted_at=None)
+
+    def offered_to(self, user: User) -> Self:
+        """Invitations that wait for this person's yes."""
+        return self.lasting().filter(user=user, accepted_at=None).select_related("organization")
 
     def of(self, user: User) -> Self:
         return self.current().filter(user=user).select_related("organization").order_by("created_at")
@@ -91,6 +99,8 @@ class Membership(models.Model):
         "limited to sources since", null=True, blank=True, help_text="Empty: sees every source of the organization."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Empty: somebody who has a login already was invited, and has not said yes.
+    accepted_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = MembershipQuerySet.as_manager()
@@ -104,6 +114,10 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization} ({self.get_role_display()})"
+
+    @property
+    def is_offered(self) -> bool:
+        return self.accepted_at is None
 
     @property
     def is_limited(self) -> bool:

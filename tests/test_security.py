@@ -141,6 +141,22 @@ class TestAccounts:
         dana.save()
         assert log_in(dana).get("/admin/mfa/authenticator/").status_code == 404
 
+    def test_who_has_a_login_is_asked_before_they_are_a_member(self, dana_client, northside, eve, mailoutbox):
+        dana_client.post("/settings/members/", {"email": eve.email, "role": "agent"})
+        offered = Membership.objects.get(user=eve, organization=northside)
+        page = dana_client.get("/settings/members/").content.decode()
+        assert "Invited" in page
+        assert "<b>Eve</b>" not in page, "the name is another organization's"
+        assert "/settings/account/" in mailoutbox[0].body
+        client = log_in(eve)
+        choose = {"organization": str(northside.pk)}
+        assert client.post("/settings/organization/", choose).status_code == 404
+        assert "Northside invites you" in client.get("/settings/account/").content.decode()
+        path = reverse("integrations:invitation", args=[offered.pk])
+        assert dana_client.post(path).status_code == 404, "nobody says yes for somebody else"
+        client.post(path)
+        assert client.post("/settings/organization/", choose).status_code == 302
+
     def test_what_an_operator_changes_in_the_admin_is_audited(self, dana, northside, eve):
         dana.is_staff = dana.is_superuser = True
         dana.save()

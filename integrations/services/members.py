@@ -17,14 +17,30 @@ from integrations.problems import Refusal
 def invite(
     *, organization: Organization, actor: Actor, email: str, name: str, role: str, sources: Iterable[Source] = ()
 ) -> Membership:
-    """Make a person a member. Raise Refusal `member.exists` when they are one already."""
-    user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(email, name=name)
-    if Membership.objects.current().filter(organization=organization, user=user).exists():
-        raise Refusal(409, "member.exists", "This person is a member already.")
-    membership = Membership.objects.create(organization=organization, user=user, role=role)
+    """Make a person a member; one who has a login already has to say yes first.
+
+    Raise Refusal `member.exists` when they are a member or invited already.
+    """
+    known = User.objects.filter(email__iexact=email).first()
+    if known and Membership.objects.lasting().filter(organization=organization, user=known).exists():
+        raise Refusal(409, "member.exists", "This person is a member or invited already.")
+    user = known or User.objects.create_user(email, name=name)
+    membership = Membership.objects.create(
+        organization=organization, user=user, role=role, accepted_at=None if known else timezone.now()
+    )
     limit(membership, sources)
     actor.record("member.invite", organization=organization, target=user.email, after=_state(membership))
     return membership
+
+
+@transaction.atomic
+def answer_invitation(*, membership: Membership, actor: Actor, accepts: bool) -> None:
+    """The invited person says yes or no."""
+    field = "accepted_at" if accepts else "removed_at"
+    setattr(membership, field, timezone.now())
+    membership.save(update_fields=[field])
+    action = "member.accept" if accepts else "member.decline"
+    actor.record(action, organization=membership.organization, target=membership.user.email)
 
 
 @transaction.atomic

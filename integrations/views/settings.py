@@ -7,12 +7,15 @@ from uuid import UUID
 
 from allauth.account.forms import ResetPasswordForm
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -71,15 +74,20 @@ def members_page(request: HttpRequest) -> HttpResponse:
             form.add_error("email", str(refusal))
         else:
             _mail_invitation(request, invited)
-            messages.success(request, f"Invited {invited.user.email}. They choose a password by the mail.")
+            messages.success(request, f"Invited {invited.user.email}. They get a mail that says how to go on.")
             return redirect("integrations:members")
-    rows = Membership.objects.current().filter(organization=mine.organization).select_related("user")
+    rows = Membership.objects.lasting().filter(organization=mine.organization).select_related("user")
     values = {"form": form, "rows": rows.prefetch_related("source_accesses__source").order_by("created_at")}
     return render(request, "integrations/members_page.html", values)
 
 
 def _mail_invitation(request: HttpRequest, membership: Membership) -> None:
-    """The link of a password reset proves the address and lets a new person choose a password."""
+    """Who is new chooses a password by the link of a reset, which proves the address; others are asked."""
+    if membership.is_offered:
+        url = f"{settings.BASE_URL}{reverse('integrations:account')}"
+        words = f"You were invited to {membership.organization} on Leadwire. Say yes or no here: {url}"
+        EmailMessage("An invitation", words, to=[membership.user.email]).send()
+        return
     reset = ResetPasswordForm({"email": membership.user.email})
     if reset.is_valid():
         reset.save(request)
@@ -90,7 +98,7 @@ def _mail_invitation(request: HttpRequest, membership: Membership) -> None:
 def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     """Change or (button "remove") remove a member."""
     mine = _mine(request, Right.OWN)
-    rows = Membership.objects.current().filter(organization=mine.organization)
+    rows = Membership.objects.lasting().filter(organization=mine.organization)
     one = get_object_or_404(rows, pk=member_id)
     initial = {"role": one.role, "sources": [access.source_id for access in one.source_accesses.all()]}
     form = MemberForm(request.POST or None, membership=mine, changes=True, initial=initial)
@@ -148,7 +156,20 @@ def audit(request: HttpRequest) -> HttpResponse:
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """The person's own password, factors and organizations."""
-    return render(request, "integrations/account_page.html", {"organizations": memberships(request.user)})  # type: ignore[arg-type]
+    values = {
+        "organizations": memberships(request.user),  # type: ignore[arg-type]
+        "invitations": Membership.objects.offered_to(request.user),  # type: ignore[arg-type]
+    }
+    return render(request, "integrations/account_page.html", values)
+
+
+@login_required
+@require_POST
+def invitation(request: HttpRequest, member_id: UUID) -> HttpResponse:
+    """Accept an invitation, or (button "decline") decline it."""
+    offered = get_object_or_404(Membership.objects.offered_to(request.user), pk=member_id)  # type: ignore[arg-type]
+    members.answer_invitation(membership=offered, actor=Actor.of(request), accepts="decline" not in request.POST)
+    return redirect("integrations:account")
 
 
 @login_required
