@@ -53,23 +53,22 @@ def expected(state: str, key: str) -> tuple[int, str | None]:
 class Table:
     """Bring a location's card and a key into the wanted state."""
 
-    def __init__(self, actor, location, parent, other) -> None:
-        self.actor, self.location, self.parent, self.other = actor, location, parent, other
+    def __init__(self, actor, location) -> None:
+        self.actor, self.location = actor, location
 
     def own_keys(self) -> dict[str, str]:
-        """Set the location's card up and make every kind of own key."""
-        card = self.location.leadreplyapi
+        """Set the location's card up and make every kind of own key; `end_overlap` ends the one in overlap."""
+        card, overlap = self.location.leadreplyapi, timedelta(hours=1)
         away = cards.set_up(card=card, actor=self.actor).secrets["Secret key"]
-        ended = cards.regenerate(card=card, actor=self.actor).secrets["Secret key"]
-        overlap = timedelta(hours=1)
-        cards.regenerate(card=card, actor=self.actor, overlap=overlap)
-        ReplyKey.objects.filter(card=card, ends_at__isnull=False).update(ends_at=timezone.now() - timedelta(seconds=1))
-        keys = {"regenerated away": away, "overlap ended": ended}
+        older = cards.regenerate(card=card, actor=self.actor).secrets["Secret key"]
         current = cards.regenerate(card=card, actor=self.actor, overlap=overlap).secrets["Secret key"]
-        keys["in overlap"] = current
-        keys["own"] = cards.regenerate(card=card, actor=self.actor, overlap=overlap).secrets["Secret key"]
-        # `ended` was deleted by the regenerations that followed: bring back one whose overlap ended.
-        return keys
+        return {"regenerated away": away, "in overlap": older, "overlap ended": older, "own": current}
+
+    def end_overlap(self) -> None:
+        """Let the time run out. The row stays, as it does until somebody cleans up: only its time refuses it."""
+        ended = timezone.now() - timedelta(seconds=1)
+        rows = ReplyKey.objects.filter(card=self.location.leadreplyapi, ends_at__isnull=False)
+        assert rows.update(ends_at=ended) == 1
 
     def bring(self, card, state: str) -> None:
         """From set up and off into the state."""
@@ -87,7 +86,7 @@ def case(actor, plumbing, eastgate, dental, eve, lead_at) -> Callable[[str, str]
 
     def make(state: str, key: str) -> tuple[str | None, object]:
         lead = lead_at(eastgate)
-        table = Table(actor, eastgate, plumbing, dental)
+        table = Table(actor, eastgate)
         own, parent = eastgate.leadreplyapi, plumbing.leadreplyapi
         shown: dict[str, str | None] = {
             "none": None,
@@ -103,6 +102,8 @@ def case(actor, plumbing, eastgate, dental, eve, lead_at) -> Callable[[str, str]
         parent_state = state.removeprefix("inheriting, parent ") if state.startswith("inheriting") else "on"
         if state != "not set up":
             shown |= table.own_keys()
+            if key == "overlap ended":
+                table.end_overlap()
         else:
             shown |= {"regenerated away": make_key("lwr_"), "overlap ended": make_key("lwr_")}
         if parent_state != "not set up":

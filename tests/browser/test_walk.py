@@ -216,16 +216,14 @@ def test_the_cards_work_without_scripts(chromium, stack):
     context.close()
 
 
-def test_an_answer_of_htmx_comes_in_under_200_ms(page):
+def test_a_switch_answers_in_its_card_and_keeps_the_focus(page):
     open_tab(page, "Westgate")
     page.wait_for_load_state("networkidle")
-    started = time.monotonic()
     with page.expect_response(re.compile("/options/")) as answer:
         page.locator(f"{REPLY_API}-only_new_leads").click()
     assert answer.value.status == 200
     expect(page.locator(f"{REPLY_API}-only_new_leads")).to_have_attribute("aria-checked", "true")
     assert page.evaluate("document.activeElement.id") == "card-lead-reply-api-only_new_leads", "the focus stays"
-    assert time.monotonic() - started < 5
 
 
 PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
