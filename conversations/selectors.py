@@ -8,19 +8,21 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max
+from django.db import connection
+from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.models import User
-from conversations.models import Conversation, Message
+from conversations.models import Message
 from integrations.models import LeadReplyApi, RestWebhook, Source
 from leads.models import Lead
 
 WEEK = timedelta(days=7)
 CHART_DAYS = 14
 SOURCES_SHOWN = 500
+LEADS_COUNTED = 1000  # of a source and week; more are shown as this and a plus
 
 
 @dataclass
@@ -33,6 +35,10 @@ class SourceRow:
     states: list[tuple[str, str]] = field(default_factory=list)  # mark and words of each card
     is_failing: bool = False
     locations: list[SourceRow] = field(default_factory=list)
+
+    @property
+    def leads_shown(self) -> str:
+        return f"{self.leads:,}{'+' if self.leads >= LEADS_COUNTED else ''}"
 
 
 def source_tree(user: User, organization_id: UUID, search: str, *, archived: bool = False) -> list[SourceRow]:
@@ -61,13 +67,22 @@ def _fails(row: SourceRow) -> bool:
     return row.is_failing or any(location.is_failing for location in row.locations)
 
 
+# One look into an index for each source: an aggregate over all of their rows would grow with them.
+_COUNTS = """
+SELECT source.id,
+    (SELECT count(*) FROM (SELECT FROM leads_lead lead
+     WHERE lead.source_id = source.id AND lead.id >= %s LIMIT %s) week),
+    (SELECT last_message_at FROM conversations_conversation conversation WHERE conversation.source_id = source.id
+     ORDER BY last_message_at DESC, id DESC LIMIT 1)
+FROM unnest(%s::uuid[]) source(id)
+"""
+
+
 def _count(rows: dict[UUID, SourceRow]) -> None:
-    week = Lead.objects.filter(source__in=rows, id__gte=uuid7(timezone.now() - WEEK))
-    for line in week.values("source").annotate(n=Count("id")):
-        rows[line["source"]].leads = line["n"]
-    last = Conversation.objects.filter(source__in=rows).values("source").annotate(at=Max("last_message_at"))
-    for newest in last:
-        rows[newest["source"]].last_at = newest["at"]
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [uuid7(timezone.now() - WEEK), LEADS_COUNTED, list(rows)])
+        for source_id, leads, last_at in cursor.fetchall():
+            rows[source_id].leads, rows[source_id].last_at = leads, last_at
 
 
 def _card_states(source_ids: list[UUID]) -> dict[UUID, list[tuple[str, str]]]:
