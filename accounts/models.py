@@ -123,6 +123,10 @@ class Membership(models.Model):
     def is_limited(self) -> bool:
         return self.limited_at is not None
 
+    @property
+    def is_current(self) -> bool:
+        return self.removed_at is None and not self.is_offered
+
     def may(self, right: Right) -> bool:
         """True when the role has the right. What concerns the whole organization needs a membership without limit."""
         return self.role in ROLES_WITH[right] and not (right is Right.OWN and self.is_limited)

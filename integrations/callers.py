@@ -140,8 +140,6 @@ def _token_caller(key: str, address: str | None) -> Caller | None:
     token = ApiToken.objects.select_related("maker").filter(digest=digest(key)).first()
     if token is None or not token.is_live or token.organization_id is None or token.maker is None:
         return None
-    if token.kind == ApiToken.Kind.STAFF and token.maker.removed_at is not None:
-        return None
     limited = token.maker.is_limited
     reach = (
         Reach(source_ids=limited_sources([token.maker.pk]))

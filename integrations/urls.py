@@ -36,6 +36,7 @@ urlpatterns = [
     path("settings/members/<mem:member_id>/", settings.member, name="member"),
     path("settings/tokens/", settings.tokens_page, name="tokens"),
     path("settings/tokens/<tok:token_id>/revoke/", settings.token_revoke, name="token-revoke"),
+    path("settings/tokens/<tok:token_id>/take-over/", settings.token_take_over, name="token-take-over"),
     path("settings/invitations/<mem:member_id>/", settings.invitation, name="invitation"),
     path("settings/account/", settings.account, name="account"),
     path("settings/audit/", settings.audit, name="audit"),

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.ids import uuid7
-from accounts.models import Membership, Organization, User
+from accounts.models import Membership, Organization, Right, User
 from integrations.models.cards import LeadReplyApi, RestWebhook
 from integrations.secrets import LAST_FOUR, PREFIX_SHOWN, SecretField, digest
 
@@ -96,7 +96,6 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def visible_to(self, viewer: User) -> Self:
         """Owners see all tokens of their organization, managers those that they made."""
         from accounts.middleware import memberships
-        from accounts.models import Right
 
         mine = memberships(viewer)
         own = [one.organization_id for one in mine if one.may(Right.OWN)]
@@ -120,7 +119,7 @@ class ApiToken(HashedKey):
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.APP)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    # Its limit to sources is its maker's, looked up at each use; a membership that ended keeps its limit.
+    # Its limit to sources is its maker's, looked up at each use, and it stops with its maker's right to make it.
     maker = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True, related_name="tokens")
     name = models.CharField(max_length=100)
     scopes = ArrayField(models.CharField(max_length=40, choices=Scope.choices))
@@ -135,7 +134,23 @@ class ApiToken(HashedKey):
 
     @property
     def is_live(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+        return not self.stopped_because
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Its maker left, or may no longer make such tokens. Somebody else may take it over."""
+        return self.maker is not None and not (self.maker.is_current and self.maker.may(Right.CONFIGURE))
+
+    @property
+    def stopped_because(self) -> str:
+        """Why callers with it get 401, in words; empty while it works."""
+        if self.revoked_at is not None:
+            return "Revoked"
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return "Expired"
+        if self.is_orphaned:
+            return "Stopped: its maker left, or may no longer make tokens"
+        return ""
 
 
 __all__ = ["ApiToken", "ReplyKey", "WebhookSecret"]

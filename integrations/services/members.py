@@ -63,7 +63,7 @@ def change(*, membership: Membership, actor: Actor, role: str, sources: Iterable
 
 @transaction.atomic
 def remove(*, membership: Membership, actor: Actor) -> None:
-    """End a membership; the person's staff tokens stop with it."""
+    """End a membership; the tokens that the person made stop with it."""
     _keep_an_owner(membership)
     membership.removed_at = timezone.now()
     membership.save(update_fields=["removed_at"])

@@ -30,6 +30,21 @@ def make_token(*, maker: Membership, actor: Actor, name: str, scopes: list[str])
 
 
 @transaction.atomic
+def take_over(*, token: ApiToken, by: Membership, actor: Actor) -> None:
+    """Make `by` answer for a token: it works again, with their limit to sources."""
+    before = str(token.maker)
+    token.maker = by
+    token.save(update_fields=["maker"])
+    actor.record(
+        "token.takeOver",
+        organization=by.organization,
+        target=f"{token.name} ({token})",
+        before={"maker": before},
+        after={"maker": str(by)},
+    )
+
+
+@transaction.atomic
 def revoke_token(*, token: ApiToken, actor: Actor) -> None:
     """The token stops working now."""
     token.revoked_at = timezone.now()

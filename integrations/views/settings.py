@@ -113,7 +113,8 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
                 return redirect("integrations:members")
         except Refusal as refusal:
             messages.error(request, str(refusal))
-    return render(request, "integrations/member_page.html", {"form": form, "member": one})
+    stopping = [token for token in one.tokens.live() if token.is_live]
+    return render(request, "integrations/member_page.html", {"form": form, "member": one, "stopping": stopping})
 
 
 @login_required
@@ -127,7 +128,13 @@ def tokens_page(request: HttpRequest) -> HttpResponse:
         _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.cleaned_data)
         form = TokenForm()
     rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)  # type: ignore[arg-type]
-    values = {"form": form, "made": made, "rows": rows.select_related("maker__user").order_by("-id")[:100]}
+    values = {
+        "form": form,
+        "made": made,
+        "mine": mine,
+        "may_take_over": mine.may(Right.OWN),
+        "rows": rows.select_related("maker__user").order_by("-id")[:100],
+    }
     return render(request, "integrations/tokens_page.html", values)
 
 
@@ -137,6 +144,19 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
     tokens.revoke_token(token=token, actor=Actor.of(request))
     messages.success(request, f"Revoked {token.name}. Callers with it get 401 from now on.")
+    return redirect("integrations:tokens")
+
+
+@login_required
+@require_POST
+def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """An owner keeps a token going whose maker goes or went."""
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    mine = _mine(request, Right.OWN)
+    if token.organization_id != mine.organization_id:
+        raise Http404
+    tokens.take_over(token=token, by=mine, actor=Actor.of(request))
+    messages.success(request, f"{token.name} is yours now, and works with your sources.")
     return redirect("integrations:tokens")
 
 
