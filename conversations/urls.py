@@ -13,6 +13,7 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/reply/", inbox.reply_create, name="reply-create"),
     path("inbox/<conv:conversation_id>/close/", inbox.conversation_close, name="conversation-close"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
+    path("messages/<msg:message_id>/mail/", inbox.message_mail, name="message-mail"),
     path("leads/", leads.leads, name="leads"),
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),
     path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),

@@ -258,3 +258,16 @@ def test_a_mail_that_is_made_to_be_slow_or_deep_is_read_or_put_aside(receive, ea
     kept = receive(address_of(eastgate), b"Message-ID: <slow@x.y>\n" + raw.encode())
     assert kept.outcome in ("message", "automatic", "unreadable")
     assert time.process_time() - started < 5
+
+
+def test_the_whole_mail_can_be_fetched_as_a_file(dana_client, receive, eastgate, address_of, lead_at):
+    raw = mail("Hello\n\n> quoted", Subject="Tap")
+    message = receive(address_of(eastgate), raw).message
+    path = f"/messages/{message.public_id}/mail/"
+    assert path in dana_client.get(f"/inbox/{message.conversation.public_id}/").content.decode()
+    answer = dana_client.get(path)
+    assert answer.content == raw
+    assert answer["Content-Type"] == "message/rfc822"
+    assert answer["Content-Disposition"].startswith("attachment")
+    lead_at(eastgate)  # a message that was no mail
+    assert dana_client.get(f"/messages/{Message.objects.latest('id').public_id}/mail/").status_code == 404
