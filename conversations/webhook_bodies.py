@@ -11,13 +11,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
 from accounts.ids import encode, moment
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.streams import Bodies
+
+Histories = dict[tuple[UUID, bool], str]  # by conversation, and whether with all that the lead ever said
 
 HISTORY_MESSAGES = 50
 HISTORY_BYTES = 64 * 1024
@@ -48,6 +50,10 @@ LEFT JOIN LATERAL (
     ORDER BY id DESC LIMIT %s
 ) m ON true
 """
+# A lead that was held back is announced with all that was said before: its earlier conversations too.
+_WHOLE_HISTORY = _HISTORY.replace(
+    "conversation_id = c.id", "conversation_id IN (SELECT id FROM conversations_conversation WHERE lead_id = c.lead_id)"
+)
 
 
 async def render_bodies(
@@ -65,15 +71,24 @@ async def render_bodies(
             return bodies
         await cursor.execute(_EVENTS, _asked(fresh.values(), endpoints))
         events = await cursor.fetchall()
-        wanted = {event["conversation_id"] for event in events if event["conversation_id"]}
-        histories: dict[UUID, str] = {}
-        if wanted:
-            await cursor.execute(_HISTORY, [list(wanted), HISTORY_MESSAGES])
-            shown = _conversations(await cursor.fetchall())
-            histories = {key: json.dumps(value, ensure_ascii=False) for key, value in shown.items()}
+        histories = await _histories(cursor, fresh, events)
     for event in events:
         bodies[event["delivery"]] = (render(fresh[event["delivery"]], event, histories), True)
     return bodies
+
+
+async def _histories(
+    cursor: AsyncCursor[dict[str, Any]], fresh: dict[UUID, ClaimedDelivery], events: list[dict[str, Any]]
+) -> Histories:
+    """Return the JSON of each conversation that is told of, and of those told with the lead's whole history."""
+    histories: Histories = {}
+    for whole, query in ((False, _HISTORY), (True, _WHOLE_HISTORY)):
+        wanted = {one["conversation_id"] for one in events if fresh[one["delivery"]].is_announcement is whole} - {None}
+        if wanted:
+            await cursor.execute(query, [list(wanted), HISTORY_MESSAGES])
+            shown = _conversations(await cursor.fetchall())
+            histories |= {(key, whole): json.dumps(value, ensure_ascii=False) for key, value in shown.items()}
+    return histories
 
 
 def _asked(fresh: Iterable[ClaimedDelivery], endpoints: dict[UUID, Endpoint]) -> list[list[Any]]:
@@ -86,11 +101,12 @@ def _asked(fresh: Iterable[ClaimedDelivery], endpoints: dict[UUID, Endpoint]) ->
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def render(delivery: ClaimedDelivery, event: dict[str, Any], histories: dict[UUID, str]) -> bytes:
+def render(delivery: ClaimedDelivery, event: dict[str, Any], histories: Histories) -> bytes:
     """Return the JSON of one event as one endpoint sees it."""
     data = event["told"] or "{}"
-    if event["conversation_id"] in histories:
-        data = f'{data[:-1]}, "conversation": {histories[event["conversation_id"]]}}}'
+    history = histories.get((event["conversation_id"], delivery.is_announcement))
+    if history:
+        data = f'{data[:-1]}, "conversation": {history}}}'
     happened_at, webhook_id = moment(event["happened_at"]), encode("evt", delivery.event_id)
     return (
         f'{{"type": "{delivery.event_type}", "timestamp": "{happened_at}", "id": "{webhook_id}",'

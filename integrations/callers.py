@@ -53,7 +53,7 @@ class Caller:
 
     @property
     def is_source_key(self) -> bool:
-        return self.kind == "source_key"
+        return self.kind == ReplyKey.CALLER
 
     def require_scope(self, scope: str) -> None:
         """Raise Refusal 403 unless the token has the scope; write includes read. A source's key has its own rules."""
@@ -120,7 +120,7 @@ def _reply_key_caller(key: str, address: str | None) -> Caller | None:
     if _is_stale(last_used_at):
         ReplyKey.objects.filter(pk=key_id).update(last_used_at=timezone.now(), last_used_from=address)
     return Caller(
-        kind="source_key",
+        kind=ReplyKey.CALLER,
         name=f"Lead Reply API of {sources[home_id].name}" if home_id in sources else "Lead Reply API",
         principal=f"card:{card_id}",
         key_id=key_id,

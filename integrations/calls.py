@@ -13,8 +13,8 @@ from accounts.ids import uuid7
 from integrations.callers import Caller
 
 _LOG = """
-INSERT INTO integrations_apicall (id, organization_id, source_id, key_id, method, path, status, code, lead_id, address,
-    request_id, ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO integrations_apicall (id, organization_id, source_id, kind, key_id, method, path, status, code, lead_id,
+    address, request_id, ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -35,8 +35,8 @@ def log_call(request: Request, status: int, code: str = "") -> None:
         cursor.execute(
             _LOG,
             [
-                uuid7(), caller.organization_id, source_id, caller.key_id, plain.method, plain.path[:300], status,
-                code[:60], lead_id, caller.address, getattr(plain, "request_id", ""),
+                uuid7(), caller.organization_id, source_id, caller.kind, caller.key_id, plain.method, plain.path[:300],
+                status, code[:60], lead_id, caller.address, getattr(plain, "request_id", ""),
                 round((time.perf_counter() - started) * 1000) if started else 0,
             ],
         )  # fmt: skip

@@ -111,7 +111,7 @@ def view_card(card: Card, user: User) -> CardView:
     kind, owner = CARDS[card.slug], card.owner
     mine, full = reach_of(user, Right.CONFIGURE), owner.pk == card.pk
     may_owner = mine.includes(owner.source)
-    inheriting = list(heirs(owner)) if owner.source.kind == Source.Kind.BUSINESS else []
+    inheriting = list(heirs(owner).in_use()) if owner.source.kind == Source.Kind.BUSINESS else []
     return CardView(
         card=card,
         kind=kind,
@@ -141,4 +141,4 @@ def _siblings(card: Card) -> int:
     parent = card.source.parent
     if parent is None:
         return 0
-    return rows_of(card).inheriting_from(parent).exclude(pk=card.pk).count()
+    return rows_of(card).inheriting_from(parent).in_use().exclude(pk=card.pk).count()

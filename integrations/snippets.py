@@ -9,7 +9,9 @@ from django.conf import settings
 from integrations.cards.base import KeyShown
 from integrations.models import Source
 
-_CURL = """curl {base}/v1/leads/LEAD_ID/conversations/reply \\
+_CURL = """# Answers a lead of {source}; its id is in the webhook, or in the answer to the first line.
+curl "{base}/v1/leads?source_id={source_id}&limit=1" -H "Authorization: Bearer {key}"
+curl {base}/v1/leads/LEAD_ID/conversations/reply \\
   -H "Authorization: Bearer {key}" \\
   -H "Content-Type: application/json" \\
   -d '{{"content": "Thanks! We can come by today at 4."}}'"""

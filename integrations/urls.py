@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{TAB}<slug:slug>/secrets/", cards.card_secrets, name="card-secrets"),
     path("deliveries/<dlv:delivery_id>/", deliveries.delivery, name="delivery"),
     path("deliveries/<dlv:delivery_id>/retry/", deliveries.delivery_retry, name="delivery-retry"),
+    path("activity/calls/<call:call_id>/", deliveries.api_call, name="api-call"),
     path("activity/", deliveries.activity, name="activity"),
     path("settings/members/", settings.members_page, name="members"),
     path("settings/members/<mem:member_id>/", settings.member, name="member"),

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Membership
 from conversations.models import Conversation, InboundMail, Message
-from integrations.models import ApiToken, Delivery
+from integrations.models import ApiCall, ApiToken, Delivery
 from integrations.services.tokens import make_token
 from tests.conftest import log_in, person
 
@@ -61,6 +61,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "message_id": Message.objects.get(lead=lead).public_id,
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
         "token_id": _public("tok", token.pk),
+        "call_id": _public("call", _call_of(dental).pk),
         "member_id": _public("mem", membership.pk),
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
@@ -78,6 +79,18 @@ def _keep_secret_mail(lead) -> None:
     connection = lead.source.connections.get(kind="email")
     message = Message.objects.get(lead=lead)
     InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message)
+
+
+def _call_of(source) -> ApiCall:
+    return ApiCall.objects.create(
+        organization_id=source.organization_id,
+        source_id=source.pk,
+        kind="source_key",
+        key_id=source.pk,
+        path=f"/v1/{SECRET}",
+        status=200,
+        ms=1,
+    )
 
 
 def path_of(route: str, values: dict[str, str]) -> str:
@@ -133,6 +146,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
+        "call_id": _public("call", _call_of(westgate).pk),
         "connection_id": str(westgate.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -159,6 +173,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "conversation_id": Conversation.objects.get().public_id,
         "message_id": Message.objects.get().public_id,
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
+        "call_id": _public("call", _call_of(plumbing).pk),
         "token_id": _public("tok", token.pk),
         "member_id": _public("mem", membership.pk),
         "connection_id": str(plumbing.connections.get(kind="email").pk),

@@ -148,7 +148,7 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
         source = caller.require_source(addressee.source_id)
         if source is None:
             refuse_while_off(caller, addressee.source_id)
-        elif source.needs_contact and not (addressee.email or addressee.phone):
+        elif source.needs_contact and not addressee.is_ready:
             raise Refusal(409, "lead.notReady", "This lead has no phone number or email yet.")
 
     reply = Reply(

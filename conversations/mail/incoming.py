@@ -194,7 +194,7 @@ def _show_automatic(kept: InboundMail, mail: Mail) -> Message | None:
         conversation=thread,
         connection=kept.connection,
         direction=Message.Direction.INBOUND,
-        author=Message.Author.LEAD,
+        author=Message.Author.AUTOMATION,  # a program's words, not the lead's
         author_name=mail.sender or "Automatic answer",
         content=mail.written or mail.subject or "(empty mail)",
         folded=mail.folded,

@@ -15,13 +15,14 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.ids import uuid7
+from accounts.ids import moment, uuid7
 from conversations.channels import CHANNELS
 from conversations.models import Message
 from conversations.services.arrivals import last_words
 from integrations.models import ChannelConnection, Lane
 from integrations.outbox.publishing import wake
 from integrations.problems import NotFound, Refusal
+from leads.models import OptOut
 
 T = TypeVar("T")
 Kind = ChannelConnection.Kind
@@ -55,7 +56,8 @@ class Addressee:
     organization_id: UUID
     source_id: UUID
     email: str
-    phone: str
+    phone: str  # E.164, empty for one that cannot be parsed
+    is_ready: bool  # a phone number, even one that cannot be parsed, or an email is known
     blocked: list[str]  # channels
     conversation_id: UUID | None
     closed_at: datetime | None
@@ -65,6 +67,7 @@ class Addressee:
 
 _LOAD = """
 SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lead.phone_e164 AS phone,
+    lead.email <> '' OR lead.phone <> '' AS is_ready,
     conversation.id AS conversation_id, conversation.closed_at, conversation.last_message_id,
     conversation.lead_connection_id AS last_connection_id,
     ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
@@ -183,8 +186,24 @@ def choose_way(addressee: Addressee, named: int | None) -> Way:
     if way.kind == Kind.EMAIL and not addressee.email:
         raise Refusal(422, "channel.unavailable", "The lead has no email address.")
     if way.kind in addressee.blocked:
-        raise Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")
+        raise opted_out(addressee, way)
     return way
+
+
+def opted_out(addressee: Addressee, way: Way) -> Refusal:
+    """Say when and why the lead stopped this channel."""
+    addresses = [address for address in (addressee.email.lower(), addressee.phone) if address]
+    rows = OptOut.objects.in_force().filter(organization=addressee.organization_id, address__in=addresses)
+    one = rows.filter(channel=way.kind).order_by("created_at").first()
+    if one is None:  # lifted this moment
+        return Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")
+    label, day = CHANNELS[way.kind].label, f"{one.created_at:%-d %B %Y}"
+    return Refusal(
+        409,
+        "lead.optedOut",
+        f"The lead wants no messages by {label} since {day}: {one.get_reason_display()}.",
+        extra={"opted_out": {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason}},
+    )
 
 
 def source_ways(source_id: UUID) -> list[Way]:

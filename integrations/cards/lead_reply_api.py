@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -69,22 +70,23 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         ]
 
     def _calls(self, card: LeadReplyApi) -> models.QuerySet[ApiCall]:
-        return ApiCall.objects.filter(source_id=card.source_id).order_by("-id")
+        return ApiCall.objects.filter(source_id=card.source_id, kind=ReplyKey.CALLER).order_by("-id")
 
     def health(self, card: LeadReplyApi) -> Health:
         last = self._calls(card).first()
         if last is None:
             return Health("none", "No traffic yet")
         if last.status < 400:
-            return Health("ok", "Working", f"Last call from {last.address}", _at(last))
-        return Health("failing", "Last call refused", f"{last.status} {last.code}", _at(last))
+            return Health("ok", "Working", f"Last call from {last.address}", last.called_at)
+        return Health("failing", "Last call refused", f"{last.status} {last.code}", last.called_at)
 
     def activity(self, card: LeadReplyApi) -> list[ActivityRow]:
         rows = []
         for call in self._calls(card)[:SHOWN]:
             mark = "ok" if call.status < 400 else "warn" if call.status < 500 else "bad"
             words = call.code or f"{call.method} {_short(call.path)}"
-            rows.append(ActivityRow(mark, str(call.status), words, _at(call)))
+            url = reverse("integrations:api-call", args=[call.pk])
+            rows.append(ActivityRow(mark, str(call.status), words, call.called_at, url))
         return rows
 
     def activity_summary(self, card: LeadReplyApi) -> str:
@@ -97,11 +99,6 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
 
 def _many(number: int) -> str:
     return "over 1,000" if number > 1000 else str(number)
-
-
-def _at(call: ApiCall) -> datetime:
-    """When a call was made: its id says it."""
-    return datetime.fromtimestamp((call.pk.int >> 80) / 1000, UTC)
 
 
 def _short(path: str) -> str:

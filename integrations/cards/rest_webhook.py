@@ -157,10 +157,11 @@ class RestWebhookKind(CardKind[RestWebhook]):
             if attempt.delivery_id not in seen and len(rows) < SHOWN:
                 seen.add(attempt.delivery_id)
                 rows.append(_row(attempt))
-        for waiting in Delivery.objects.filter(lane=card.lane_id, attempts=0).order_by("-id")[:3]:
-            url = reverse("integrations:delivery", args=[waiting.pk])
-            rows.insert(0, ActivityRow("off", "waiting", waiting.event_type, waiting.created_at, url))
-        return rows[:SHOWN]
+        waiting = [
+            ActivityRow("off", "waiting", one.event_type, one.created_at, _url(one.pk))
+            for one in Delivery.objects.filter(lane=card.lane_id, attempts=0).order_by("-id")[:3]
+        ]
+        return (waiting + rows)[:SHOWN]
 
     def activity_summary(self, card: RestWebhook) -> str:
         week = Attempt.objects.filter(lane_id=card.lane_id, id__gte=uuid7(timezone.now() - PERIOD), is_test=False)
@@ -171,8 +172,12 @@ class RestWebhookKind(CardKind[RestWebhook]):
 
 def _row(attempt: Attempt) -> ActivityRow:
     outcome = str(attempt.status_code or ("cancelled" if attempt.outcome == Attempt.Outcome.CANCELLED else "failed"))
-    url = reverse("integrations:delivery", args=[attempt.delivery_id])
-    return ActivityRow(MARKS[Attempt.Outcome(attempt.outcome)], outcome, attempt.event_type, attempt.started_at, url)
+    mark, url = MARKS[Attempt.Outcome(attempt.outcome)], _url(attempt.delivery_id)
+    return ActivityRow(mark, outcome, attempt.event_type, attempt.started_at, url)
+
+
+def _url(delivery_id: UUID) -> str:
+    return reverse("integrations:delivery", args=[delivery_id])
 
 
 def _many(number: int) -> str:

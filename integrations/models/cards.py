@@ -24,7 +24,11 @@ class CardQuerySet(ReachQuerySet[C]):
     organization_column = "source__organization_id"
 
     def inheriting_from(self, source: Source) -> Self:
-        return self.filter(source__parent=source, source__archived_at=None).exclude(inherits_at=None)
+        """The locations' cards that use this one's credential, those of archived locations too: they may come back."""
+        return self.filter(source__parent=source).exclude(inherits_at=None)
+
+    def in_use(self) -> Self:
+        return self.filter(source__archived_at=None)
 
     def with_owner(self) -> Self:
         return self.select_related("source__parent", "source__organization", "switched_by")

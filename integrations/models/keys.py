@@ -49,6 +49,8 @@ class EndingQuerySet(models.QuerySet[K]):
 class ReplyKey(HashedKey):
     """The secret key of a Lead Reply API card. `ends_at` is set while a newer one overlaps it."""
 
+    CALLER = "source_key"  # what a caller with one is called in the API and in its log
+
     card = models.ForeignKey(LeadReplyApi, on_delete=models.CASCADE, related_name="keys")
     ends_at = models.DateTimeField(null=True, blank=True)
 

@@ -5,6 +5,8 @@ PostgreSQL partitions them by ranges of their UUIDv7 keys. No foreign key points
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.utils import timezone
 
@@ -100,6 +102,7 @@ class ApiCall(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization_id = models.UUIDField(null=True)
     source_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=10, default="")  # of the key: source_key, staff, app, directory
     key_id = models.UUIDField()
     method = models.CharField(max_length=10)
     path = models.CharField(max_length=300)
@@ -115,9 +118,14 @@ class ApiCall(models.Model):
     class Meta:
         verbose_name = "API call"
         indexes = [
-            models.Index(fields=["source_id", "-id"], name="call_of_source"),
+            models.Index(fields=["source_id", "-id"], condition=models.Q(kind="source_key"), name="call_of_card"),
             models.Index(fields=["organization_id", "-id"], name="call_newest"),
         ]
+
+    @property
+    def called_at(self) -> datetime:
+        """When the call was made: its id says it."""
+        return datetime.fromtimestamp((self.pk.int >> 80) / 1000, UTC)
 
 
 class IdempotencyKey(models.Model):

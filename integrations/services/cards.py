@@ -69,7 +69,7 @@ def switch(*, card: Card, on: bool, actor: Actor) -> None:
         kind_of(card).release(card)
     else:
         _off(card, actor)
-    _audit(card, actor, "on" if on else "off")
+    _audit(card, actor, "on" if on else "off", before={"enabled": not on}, after={"enabled": on})
 
 
 def not_set_up(card: Card) -> Refusal:
@@ -99,7 +99,8 @@ def set_inherits(*, card: Card, inherits: bool, actor: Actor) -> None:
     if card.is_enabled and not card.is_set_up:
         who = card.owner.source if inherits else "This location"
         _off(card, actor, f"{who} has no key of its own" if not inherits else f"{who} has no key yet")
-    _audit(card, actor, "inherit" if inherits else "inherit-end")
+    states = {"before": {"inherits": not inherits}, "after": {"inherits": inherits}}
+    _audit(card, actor, "inherit" if inherits else "inherit-end", **states)
 
 
 @transaction.atomic
@@ -108,10 +109,11 @@ def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) ->
     owner = locked(locked(card).owner)
     if not owner.has_credential:
         raise not_set_up(owner)
+    before = _keys(owner)
     made = kind_of(owner).make_credential(owner, actor, overlap)
     _lapse(owner)
     hours = f"{overlap.total_seconds() / 3600:g} h" if overlap else "none"
-    _audit(owner, actor, "regenerate", after={"overlap": hours})
+    _audit(owner, actor, "regenerate", before=before, after={"overlap": hours, **_keys(owner)})
     return made
 
 
@@ -119,8 +121,9 @@ def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) ->
 def end_overlap(*, card: Card, actor: Actor) -> None:
     """The old key stops working now."""
     owner = locked(locked(card).owner)
+    before = _keys(owner)
     kind_of(owner).end_overlap(owner)
-    _audit(owner, actor, "overlap-end")
+    _audit(owner, actor, "overlap-end", before=before, after=_keys(owner))
 
 
 @transaction.atomic
@@ -128,7 +131,7 @@ def switch_header(*, card: Card, actor: Actor) -> None:
     """Send the new secret key in the header from now on, while the signature still carries both."""
     owner = locked(locked(card).owner)
     kind_of(owner).switch_header(owner)
-    _audit(owner, actor, "header-switch")
+    _audit(owner, actor, "header-switch", before={"header": "old key"}, after={"header": "new key"})
 
 
 @transaction.atomic
@@ -138,6 +141,7 @@ def disconnect(*, card: Card, actor: Actor) -> list[Card]:
     On an inheriting location this ends the inheritance and does not touch the parent. Options and history stay.
     """
     card = locked(card)
+    before = {"enabled": card.is_enabled, "inherits": card.inherits}
     masked = kind_of(card).clear_credential(card)
     card.inherits_at = None
     card.save(update_fields=["inherits_at"])
@@ -145,7 +149,7 @@ def disconnect(*, card: Card, actor: Actor) -> list[Card]:
     card.lapse()
     kind_of(card).cancel(card)
     _off(card, actor, "Disconnected")
-    _audit(card, actor, "disconnect", before={"credential": masked})
+    _audit(card, actor, "disconnect", before={**before, "credential": masked}, after={"enabled": False})
     return _turn_off_heirs(card, actor)
 
 
@@ -155,7 +159,8 @@ def _turn_off_heirs(card: Card, actor: Actor) -> list[Card]:
         heir.lapse()
         if heir.is_enabled:
             _off(heir, actor, f"{card.source} was disconnected")
-            _audit(heir, actor, "off", after={"because": f"{card.source} was disconnected"})
+            because = {"enabled": False, "because": f"{card.source} was disconnected"}
+            _audit(heir, actor, "off", before={"enabled": True}, after=because)
             turned_off.append(heir)
     return turned_off
 
@@ -207,6 +212,12 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
         parts = urlsplit(str(shown["url"]))
         shown["url"] = f"{parts.scheme}://{parts.hostname}/…"
     return shown
+
+
+def _keys(card: Card) -> dict[str, Any]:
+    """The card's keys for the audit log, masked, with the day they were made and when they end."""
+    keys = kind_of(card).keys(card)
+    return {"keys": [f"{key.label} {key.masked}, made {key.made_at:%Y-%m-%d %H:%M:%S}" for key in keys]}
 
 
 def _audit(card: Card, actor: Actor, action: str, **states: dict[str, Any]) -> None:

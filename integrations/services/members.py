@@ -67,7 +67,9 @@ def remove(*, membership: Membership, actor: Actor) -> None:
     _keep_an_owner(membership)
     membership.removed_at = timezone.now()
     membership.save(update_fields=["removed_at"])
-    actor.record("member.remove", organization=membership.organization, target=membership.user.email)
+    actor.record(
+        "member.remove", organization=membership.organization, target=membership.user.email, before=_state(membership)
+    )
 
 
 def limit(membership: Membership, sources: Iterable[Source]) -> None:

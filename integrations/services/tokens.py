@@ -50,4 +50,10 @@ def revoke_token(*, token: ApiToken, actor: Actor) -> None:
     token.revoked_at = timezone.now()
     token.save(update_fields=["revoked_at"])
     if token.organization_id:
-        actor.record("token.revoke", organization=token.organization_id, target=f"{token.name} ({token})")
+        actor.record(
+            "token.revoke",
+            organization=token.organization_id,
+            target=f"{token.name} ({token})",
+            before={"scopes": token.scopes, "maker": str(token.maker)},
+            after={"revoked": True},
+        )

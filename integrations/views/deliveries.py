@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from integrations.access import load, reach_of
-from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook, Source
+from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, RestWebhook, Source
 from integrations.outbox import hints
 
 SHOWN = 50
@@ -81,6 +81,16 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "delivery.retry", organization=found.organization_id, target=found.event_type, source_id=found.source_id
     )
     return redirect("integrations:delivery", delivery_id)
+
+
+@login_required
+@require_safe
+def api_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
+    """One call of the API: who called, what for, and how it was answered. Bodies are not kept."""
+    call = load(ApiCall.objects.all(), request, call_id)
+    sources = Source.objects.visible_to(request.user)
+    source = sources.filter(pk=call.source_id).first() if call.source_id else None
+    return render(request, "integrations/api_call_page.html", {"call": call, "source": source})
 
 
 @login_required

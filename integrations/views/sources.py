@@ -109,5 +109,7 @@ def channel_connect(request: HttpRequest, source_id: UUID, connection_id: int) -
         organization=source.organization_id,
         target=f"{connection.get_kind_display()} of {source}",
         source_id=source.pk,
+        before={"connected": not connects},
+        after={"connected": connects},
     )
     return redirect("integrations:channels", source.pk)
