@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from urllib.parse import urlencode
+
 import pytest
+from django.utils import timezone
 
 from conversations.models import Message
 from leads.models import Lead
@@ -13,13 +17,10 @@ LONG_AGO = "2020-01-01T00:00Z"
 
 @pytest.fixture
 def post_form(client, plumbing):
-    from urllib.parse import urlencode
-
-    def post(source=plumbing, headers=None, **fields):
-        path = f"/forms/{source.public_id}"
-        return client.post(
-            path, urlencode(fields), content_type="application/x-www-form-urlencoded", headers=headers or {}
-        )
+    def post(source=plumbing, headers=None, sender="192.0.2.1", **fields):
+        kind = "application/x-www-form-urlencoded"
+        path, body = f"/forms/{source.public_id}", urlencode(fields)
+        return client.post(path, body, content_type=kind, headers=headers or {}, REMOTE_ADDR=sender)
 
     return post
 
@@ -28,6 +29,14 @@ def test_the_same_form_twice_is_one_message(post_form):
     body = {"name": "Ava Brooks", "email": "ava@example.net", "message": "Hello", "_nonce": "n-1"}
     assert [post_form(**body).status_code for _ in range(2)] == [303, 303]
     assert Message.objects.count() == 1
+
+
+def test_a_nonce_counts_once_whatever_the_body_and_two_nonces_are_two_messages(post_form):
+    post_form(name="Ava", message="Hello", _nonce="n-1")
+    post_form(name="Ava", message="Hello, edited", _nonce="n-1")
+    assert Message.objects.get().content == "Hello"
+    post_form(name="Ava", message="Hello", _nonce="n-2")
+    assert Message.objects.count() == 2
 
 
 def test_the_form_keeps_fields_that_it_does_not_know(post_form):
@@ -68,6 +77,10 @@ def test_the_same_body_from_the_same_address_within_a_minute_is_one(post_form):
     post_form(name="Ava", message="Hello")
     post_form(name="Ava", message="Hello")
     assert Message.objects.count() == 1
+    [left] = [one.expires_at - timezone.now() for one in OnceUsed.objects.all()]
+    assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+    post_form(name="Ava", message="Hello", sender="192.0.2.2")  # from elsewhere
+    assert Message.objects.count() == 2
     OnceUsed.objects.update(expires_at=LONG_AGO)
     post_form(name="Ava", message="Hello")
-    assert Message.objects.count() == 2
+    assert Message.objects.count() == 3

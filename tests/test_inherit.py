@@ -149,17 +149,50 @@ def test_who_may_configure_only_the_location_cannot_regenerate_or_reveal(maya, e
     assert client.get(f"{path}/rest-webhook/secrets/").status_code == 403
 
 
-def test_every_change_is_audited_with_secrets_masked(key_of, plumbing, actor, webhook_at):
-    key = key_of(plumbing)
-    webhook_at(plumbing, "http://127.0.0.1:9/token-in-path")
-    cards.disconnect(card=plumbing.leadreplyapi, actor=actor)
-    lines = list(AuditEntry.objects.filter(source_id=plumbing.pk).values_list("action", "before", "after"))
-    assert {action for action, *_ in lines} >= {
-        "source.create",
-        "lead-reply-api.set-up",
+def test_every_change_is_audited_with_who_where_before_and_after_and_secrets_masked(
+    dana_client, plumbing, eastgate, northside, key_of, webhook_at, actor
+):
+    """Each through its page, as a person does it."""
+    secrets = [key_of(plumbing), *webhook_at(plumbing, "http://127.0.0.1:9/token-in-path").values()]
+    AuditEntry.objects.all().delete()
+    source, location = f"/sources/{plumbing.public_id}", f"/sources/{eastgate.public_id}"
+    card = f"{source}/messaging/integrations/lead-reply-api"
+    channel = plumbing.connections.get(kind="email").pk
+    for path, fields in (
+        (f"{card}/enabled/", {}),
+        (f"{card}/enabled/", {"on": "1"}),
+        (f"{card}/options/", {"needs_contact": "1"}),
+        (f"{card}/regenerate/", {"overlap": "1h"}),
+        (f"{card}/overlap/", {}),
+        (f"{location}/messaging/integrations/lead-reply-api/inherits/", {"on": "1"}),
+        (f"{location}/messaging/integrations/lead-reply-api/inherits/", {}),
+        (f"{card}/disconnect/", {}),
+        (f"{source}/messaging/integrations/rest-webhook/settings/", {"url": "http://127.0.0.1:9/token-in-path2"}),
+        (f"{source}/messaging/channels/{channel}/", {}),
+        (f"{source}/edit/", {"name": "North", "time_zone": "UTC"}),
+        ("/settings/members/", {"email": "n@example.com", "role": "agent"}),
+    ):
+        dana_client.post(path, fields, REMOTE_ADDR="192.0.2.7")
+    rows = list(AuditEntry.objects.order_by("id"))
+    assert [row.action for row in rows] == [
+        "lead-reply-api.off",
         "lead-reply-api.on",
+        "lead-reply-api.configure",
+        "lead-reply-api.regenerate",
+        "lead-reply-api.overlap-end",
+        "lead-reply-api.inherit",
+        "lead-reply-api.inherit-end",
         "lead-reply-api.disconnect",
-        "rest-webhook.set-up",
-    }
-    assert key not in str(lines)
-    assert "token-in-path" not in str(lines)
+        "rest-webhook.configure",
+        "channel.disconnect",
+        "source.update",
+        "member.invite",
+    ]
+    for row in rows:
+        assert (row.actor, row.address) == ("Dana", "192.0.2.7"), row.action
+        assert row.after, row.action
+        assert row.before or row.action == "member.invite", row.action
+        assert row.before != row.after, row.action
+    shown = str([(row.before, row.after, row.target) for row in rows])
+    assert not [secret for secret in secrets if secret in shown]
+    assert "token-in-path" not in shown

@@ -134,14 +134,17 @@ def test_a_reply_token_with_another_sender_is_shown_as_from_that_address(receive
     assert Lead.objects.count() == 1
 
 
-def test_in_reply_to_counts_only_from_the_leads_own_address(receive, eastgate, address_of):
+def test_in_reply_to_counts_only_from_the_leads_own_address(receive, eastgate, address_of, api, token):
     receive(address_of(eastgate), mail())
     stranger = mail("Mine!", sender="Tom <tom@example.net>", In_Reply_To="<first@example.net>", Message_ID="<b@x.y>")
     receive(address_of(eastgate), stranger)
     assert Lead.objects.count() == 2
+    first = Conversation.objects.get(lead__email="ava@example.net")
+    api.create_lead(token, source_id=eastgate.public_id, request_title="A newer conversation of hers")
     own = mail("More.", In_Reply_To="<first@example.net>", Message_ID="<c@x.y>")
-    kept = receive(address_of(eastgate), own)
-    assert kept.message.lead.email == "ava@example.net"
+    assert receive(address_of(eastgate), own).message.conversation == first
+    references = mail("Even more.", References="<no@x.y> <first@example.net>", Message_ID="<d@x.y>")
+    assert receive(address_of(eastgate), references).message.conversation == first
 
 
 def test_a_message_reopens_a_conversation_closed_less_than_14_days_ago(receive, eastgate, address_of, lead_at, dana):
@@ -155,7 +158,10 @@ def test_a_message_reopens_a_conversation_closed_less_than_14_days_ago(receive, 
     receive(address_of(eastgate), mail("One more thing."))
     conversation.refresh_from_db()
     assert conversation.is_open
-    Conversation.objects.update(closed_at=timezone.now() - timedelta(days=15))
+    Conversation.objects.update(closed_at=timezone.now() - timedelta(days=13, hours=23))
+    receive(address_of(eastgate), mail("Still in time.", Message_ID="<e@x.y>"))
+    assert Conversation.objects.get().is_open
+    Conversation.objects.update(closed_at=timezone.now() - timedelta(days=14, hours=1))
     receive(address_of(eastgate), mail("Hello again.", Message_ID="<d@x.y>"))
     assert Conversation.objects.count() == 2
 
@@ -238,6 +244,34 @@ def test_a_report_of_a_delay_or_of_another_message_fails_nothing(receive, eastga
     assert not Message.objects.filter(status="failed").exists()
     receive(address_of(eastgate), report(second, "failed", earlier=first))
     assert [one.public_id for one in Message.objects.filter(status="failed")] == [second]
+
+
+def test_a_bounce_reopens_nothing_and_marks_nothing_unread(receive, eastgate, address_of, lead_at, api, key_of, dana):
+    lead_at(eastgate)
+    public_id = api.reply(key_of(eastgate), Lead.objects.get()).json()["data"]["message"]["id"]
+    Message.objects.filter(direction="outbound").update(status="sent")
+    conversation = Conversation.objects.get()
+    close(conversation_id=conversation.pk, by=dana)
+    receive(address_of(eastgate), report(public_id, "failed"))
+    conversation.refresh_from_db()
+    assert not conversation.is_open
+    assert not conversation.is_unread
+    assert Message.objects.filter(direction="inbound").count() == 1  # the lead's own
+
+
+def test_start_does_not_lift_what_a_person_blocked(receive, eastgate, address_of, lead_at, dana_client):
+    lead_at(eastgate)
+    dana_client.post(f"/leads/{Lead.objects.get().public_id}/consent/")
+    receive(address_of(eastgate), mail("start"))
+    assert OptOut.objects.in_force().get().reason == "person"
+
+
+def test_an_automatic_answer_is_not_shown_as_the_leads_words(receive, eastgate, address_of, lead_at, api, key_of):
+    lead_at(eastgate)
+    conversation = Conversation.objects.get()
+    receive(address_of(eastgate), mail("Away.", Auto_Submitted="auto-replied"), to=conversation.reply_address)
+    shown = api.get(f"conversations/{conversation.public_id}/messages", key_of(eastgate)).json()["data"]["messages"]
+    assert [one["author"]["kind"] for one in shown] == ["automation", "lead"]
 
 
 SLOW = {

@@ -34,15 +34,18 @@ def told(webhook_at, plumbing):
 
 
 def test_the_api_finds_a_lead_only_by_the_declared_identifier(api, token, plumbing):
-    api.create_lead(token, unique_id="A1")
-    answer = api.create_lead(token, identifier_type="unique_id", unique_id="B2", email="")
+    api.create_lead(token, unique_id="A1", phone="+14155550101")
+    other = {"identifier_type": "unique_id", "unique_id": "B2"}
+    answer = api.create_lead(token, **other, email="", phone="+14155550101")
     assert (answer.status_code, answer.json()["created"]) == (201, True)
+    assert api.create_lead(token, **other | {"unique_id": "C3"}).json()["code"] == "lead.identifierConflict"
 
 
 def test_empty_fields_are_filled_and_identity_is_never_overwritten(api, token, plumbing):
     api.create_lead(token)
     answer = api.create_lead(token, first_name="Eva", last_name="Brooks", phone="+14155550101", unique_id="A1")
     assert answer.json()["created"] is False
+    api.create_lead(token, last_name="Other", phone="+14155550199", unique_id="B2")
     lead = Lead.objects.get()
     assert (lead.first_name, lead.last_name, lead.unique_id) == ("Ava", "Brooks", "A1")
     assert lead.phone_e164 == "+14155550101"
@@ -82,8 +85,13 @@ def test_on_a_channel_the_senders_address_decides(lead_at, plumbing):
 
 
 def test_a_phone_number_without_email_finds_the_lead_last_active_with_it(lead_at, plumbing):
-    first = lead_at(plumbing, "", phone="+1 415 555 0101")
-    assert lead_at(plumbing, "", phone="(415) 555-0101", message="Again") == first
+    first = lead_at(plumbing, "a@example.net", phone="+1 415 555 0101")
+    last = lead_at(plumbing, "b@example.net", phone="+1 415 555 0101")
+    assert lead_at(plumbing, "", phone="(415) 555-0101", message="Again").pk == last.pk
+    lead_at(plumbing, "a@example.net", message="I am active again")
+    lead_at(plumbing, "", phone="+14155550101", message="Once more")
+    assert Message.objects.latest("id").lead == first
+    assert Lead.objects.count() == 2
 
 
 def test_email_is_unique_per_source_not_per_organization(lead_at, eastgate, westgate):
@@ -104,6 +112,27 @@ def test_a_reply_goes_to_the_newest_open_conversation(api, token, key_of, plumbi
     api.create_lead(token, request_title="New")
     message = api.reply(key_of(plumbing), Lead.objects.get()).json()["data"]["message"]
     assert message["conversation_id"] == Conversation.objects.get(title="New").public_id
+
+
+def test_a_named_open_conversation_is_answered(api, token, key_of, plumbing):
+    api.create_lead(token, request_title="Old")
+    api.create_lead(token, request_title="New")
+    old = Conversation.objects.get(title="Old")
+    message = api.reply(key_of(plumbing), Lead.objects.get(), conversation_id=old.public_id).json()["data"]["message"]
+    assert message["conversation_id"] == old.public_id
+
+
+def test_enable_off_refuses_api_tokens_too(api, plumbing, lead_at, key_of, northside, dana, actor):
+    from accounts.models import Membership
+    from integrations.services.tokens import make_token
+
+    maker = Membership.objects.get(user=dana)
+    key = make_token(maker=maker, actor=actor, name="Bot", scopes=["conversations:write"])[1]
+    lead = lead_at(plumbing)
+    answer = api.reply(key, lead)
+    assert (answer.status_code, answer.json()["code"]) == (403, "integration.disabled")
+    key_of(plumbing)
+    assert api.reply(key, lead).status_code == 201
 
 
 def test_none_open_is_conversation_closed(api, key_of, plumbing, lead_at, dana):

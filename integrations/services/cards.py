@@ -5,6 +5,7 @@ Locks are taken from the parent down, so that two people at parent and location 
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -206,11 +207,12 @@ def _change(card: Card, settings: dict[str, Any]) -> None:
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for the audit log: of a URL only the host, since paths may hold tokens."""
+    """Settings for the audit log: of a URL only the host, since paths may hold tokens, and a mark that tells two apart."""
     shown = dict(settings)
     if shown.get("url"):
         parts = urlsplit(str(shown["url"]))
-        shown["url"] = f"{parts.scheme}://{parts.hostname}/…"
+        mark = hashlib.sha256(str(shown["url"]).encode()).hexdigest()[:6]
+        shown["url"] = f"{parts.scheme}://{parts.hostname}/… (#{mark})"
     return shown
 
 

@@ -103,7 +103,7 @@ def archive_source(*, source: Source, actor: Actor) -> None:
 @transaction.atomic
 def restore_source(*, source: Source, actor: Actor) -> None:
     """Take a source back into use. Its cards stay as they were; raise Refusal while its business is archived."""
-    source = Source.objects.select_for_update().select_related("parent", "restwebhook").get(pk=source.pk)
+    source = Source.objects.select_for_update(of=("self",)).select_related("parent", "restwebhook").get(pk=source.pk)
     if source.parent and source.parent.is_archived:
         raise Refusal(409, "source.parentArchived", f"Restore {source.parent} first.")
     source.archived_at = source.archived_by = None

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -97,6 +98,7 @@ def channels(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@transaction.atomic
 def channel_connect(request: HttpRequest, source_id: UUID, connection_id: int) -> HttpResponse:
     """Cut a channel, or (button "connect") take it back into use."""
     source = load(Source.objects.all(), request, source_id, Right.CONFIGURE)
