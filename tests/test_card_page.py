@@ -142,6 +142,7 @@ def test_an_overlap_of_1_hour_24_hours_or_7_days_is_offered(dana_client, page, p
     for choice, length in {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}.items():
         dana_client.post(path, {"overlap": choice})
         old = LeadReplyApi.objects.get(source=plumbing).keys.exclude(ends_at=None).get()
+        assert old.ends_at
         assert abs(old.ends_at - timezone.now() - length) < timedelta(minutes=1), choice
     dana_client.post(path, {"overlap": ""})
     assert LeadReplyApi.objects.get(source=plumbing).keys.count() == 1

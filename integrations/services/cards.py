@@ -207,7 +207,7 @@ def _change(card: Card, settings: dict[str, Any]) -> None:
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for the audit log: of a URL only the host, since paths may hold tokens, and a mark that tells two apart."""
+    """Settings for the audit log: of a URL only the host and a mark that tells two apart: paths may hold tokens."""
     shown = dict(settings)
     if shown.get("url"):
         parts = urlsplit(str(shown["url"]))
