@@ -20,6 +20,11 @@ def uuid7(at: datetime | None = None) -> UUID:
     return UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))
 
 
+def first_id(at: datetime) -> UUID:
+    """Return the smallest id of a millisecond: ids of rows written at or after it are not smaller."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
+
+
 def encode(prefix: str, value: UUID) -> str:
     """Return `value` as it is shown outside: `lead_01j...`. It sorts like the UUID, so by time."""
     number = value.int

@@ -147,6 +147,10 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# --- webhooks ---
+# Gaps, leases and limits of the outbox in parts of their real length: tests and trials live days in seconds.
+LEADWIRE_TIME_SCALE = env.float("LEADWIRE_TIME_SCALE", default=1.0)
+
 # --- mail out: EMAIL_URL is smtp://, smtp+tls:// or smtp+ssl:// ---
 EMAIL_TIMEOUT = 20  # seconds
 vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))

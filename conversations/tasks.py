@@ -8,8 +8,17 @@ from django.db import close_old_connections
 from conversations.mail.incoming import read_mail
 from conversations.services.notifications import send_notification
 from integrations import jobs
+from integrations.models import Replay
+from integrations.outbox.health import TROUBLE
+from integrations.services.replays import run_replay
+from integrations.services.trouble import tell_of_trouble
 
-HANDLERS: jobs.Handlers = {"read-mail": read_mail, "notify-team": send_notification}
+HANDLERS: jobs.Handlers = {
+    "read-mail": read_mail,
+    "notify-team": send_notification,
+    TROUBLE: tell_of_trouble,
+    Replay.CATEGORY: run_replay,
+}
 
 
 @shared_task(ignore_result=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -12,6 +13,10 @@ from integrations.access import reach_of
 from integrations.dialling import url_error
 from integrations.event_types import CHOOSABLE
 from integrations.models import ApiToken, Source
+
+
+def _moment_input() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}, format="%Y-%m-%dT%H:%M")
 
 
 class WebhookUrlForm(forms.Form):
@@ -32,6 +37,33 @@ class EventTypesForm(forms.Form):
     event_types = forms.MultipleChoiceField(
         label="Events", choices=[(one.value, one.value) for one in CHOOSABLE], widget=forms.CheckboxSelectMultiple
     )
+
+
+class ReplayForm(forms.Form):
+    """Which events of a webhook are sent again."""
+
+    since = forms.DateTimeField(label="From", widget=_moment_input())
+    until = forms.DateTimeField(label="Until", required=False, widget=_moment_input(), help_text="Empty: until now.")
+    event_types = forms.MultipleChoiceField(
+        label="Only these events",
+        required=False,
+        choices=[(one.value, one.value) for one in CHOOSABLE],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all that this webhook sends.",
+    )
+    only_undelivered = forms.BooleanField(
+        label="Only what never arrived",
+        required=False,
+        initial=True,
+        help_text="Leave it on unless your system lost data.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        since, until = values.get("since"), values.get("until")
+        if since and until and until <= since:
+            raise forms.ValidationError("The time ends before it begins.")
+        return values
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -20,13 +20,16 @@ LEASE = timedelta(minutes=2)
 GAPS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120, 600, 1800, 7200, 21600))
 
 _CLAIM = """
-UPDATE integrations_job SET next_attempt_at = now() + %s, attempts = attempts + 1 WHERE id IN (
+UPDATE integrations_job SET next_attempt_at = now() + %s, attempts = attempts + 1, status = 'processing',
+    started_at = coalesce(started_at, now())
+WHERE id IN (
     SELECT id FROM integrations_job WHERE next_attempt_at <= now() ORDER BY next_attempt_at
     LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, category, subject_id, attempts
 """
 
-Handlers = Mapping[str, Callable[[UUID], None]]
+# A handler that returns a time wants to go on after it: a long job works in portions, each of them committed.
+Handlers = Mapping[str, Callable[[UUID], timedelta | None]]
 
 
 def run_due(handlers: Handlers) -> bool:
@@ -42,17 +45,25 @@ def run_due(handlers: Handlers) -> bool:
 
 
 def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, attempts: int) -> None:
-    mine = Job.objects.filter(pk=job_id, attempts=attempts)  # not if somebody else has it by now
+    # Not if somebody else has it by now, or it was cancelled meanwhile.
+    mine = Job.objects.filter(pk=job_id, attempts=attempts, status=Job.Status.PROCESSING)
     try:
         if attempts > len(GAPS):
             raise RuntimeError("Every attempt ended with the process that made it.")
-        handlers[category](subject_id)
+        goes_on_after = handlers[category](subject_id)
     except Exception as error:
         logger.exception("job %s (%s) failed", job_id, category)
         if attempts < len(GAPS):
-            again = ExpressionWrapper(Now() + Value(GAPS[attempts]), output_field=DateTimeField())
-            mine.update(next_attempt_at=again, error=repr(error)[:500])
+            mine.update(next_attempt_at=_after(GAPS[attempts]), status=Job.Status.SCHEDULED, error=repr(error)[:500])
         else:
             mine.update(next_attempt_at=None, status=Job.Status.FAILED, finished_at=Now(), error=repr(error)[:500])
     else:
-        mine.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=Now(), error="")
+        if goes_on_after is None:
+            mine.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=Now(), error="")
+        else:
+            mine.update(next_attempt_at=_after(goes_on_after), attempts=0, error="")
+
+
+def _after(gap: timedelta) -> ExpressionWrapper[Any]:
+    """A time by the database's clock."""
+    return ExpressionWrapper(Now() + Value(gap), output_field=DateTimeField())

@@ -11,6 +11,7 @@ from integrations.access import reach_of
 from integrations.cards import CARDS, CardKind
 from integrations.cards.base import ActivityRow, Health, KeyShown
 from integrations.models import Card, RestWebhook, Source
+from integrations.outbox.health import STOPS_AFTER
 from integrations.services.cards import OPTIONS, heirs, rows_of
 
 
@@ -102,6 +103,16 @@ class CardView:
         return {"none": "off", "ok": "ok", "failing": "bad", "stopped": "bad"}[self.health.state]
 
     @property
+    def stops_at(self) -> datetime | None:
+        """When an endpoint is stopped that only fails, once people were warned of it."""
+        lane = getattr(self.card, "lane", None)
+        return lane.failing_since + STOPS_AFTER if lane and lane.warned_days and lane.failing_since else None
+
+    @property
+    def stopped_heirs(self) -> list[Any]:
+        return [heir for heir in self.heirs if getattr(heir, "is_stopped", False)]
+
+    @property
     def has_overlap(self) -> bool:
         return any(key.ends_at for key in self.keys)
 
@@ -111,7 +122,9 @@ def view_card(card: Card, user: User) -> CardView:
     kind, owner = CARDS[card.slug], card.owner
     mine, full = reach_of(user, Right.CONFIGURE), owner.pk == card.pk
     may_owner = mine.includes(owner.source)
-    inheriting = list(heirs(owner).in_use()) if owner.source.kind == Source.Kind.BUSINESS else []
+    inheriting = (
+        list(heirs(owner).in_use().select_related(*kind.related)) if owner.source.kind == Source.Kind.BUSINESS else []
+    )
     return CardView(
         card=card,
         kind=kind,

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
-from integrations.views import cards, deliveries, settings, sources
+from integrations.views import cards, deliveries, replays, settings, sources
 
 app_name = "integrations"
 TAB = "sources/<src:source_id>/messaging/integrations/"
@@ -18,6 +18,8 @@ urlpatterns = [
         name="channel-connect",
     ),
     path(TAB, cards.integrations, name="integrations"),
+    path(f"{TAB}rest-webhook/replays/", replays.replays, name="replays"),
+    path(f"{TAB}rest-webhook/replays/<job:job_id>/", replays.replay, name="replay"),
     path(f"{TAB}<slug:slug>/", cards.card, name="card"),
     path(f"{TAB}<slug:slug>/set-up/", cards.card_set_up, name="card-set-up"),
     path(f"{TAB}<slug:slug>/enabled/", cards.card_switch, name="card-switch"),
@@ -29,6 +31,7 @@ urlpatterns = [
     path(f"{TAB}<slug:slug>/overlap/", cards.card_end_overlap, name="card-end-overlap"),
     path(f"{TAB}<slug:slug>/disconnect/", cards.card_disconnect, name="card-disconnect"),
     path(f"{TAB}<slug:slug>/secrets/", cards.card_secrets, name="card-secrets"),
+    path("deliveries/<dlv:delivery_id>/again/", deliveries.delivery_again, name="delivery-again"),
     path("deliveries/<dlv:delivery_id>/", deliveries.delivery, name="delivery"),
     path("deliveries/<dlv:delivery_id>/retry/", deliveries.delivery_retry, name="delivery-retry"),
     path("activity/calls/<call:call_id>/", deliveries.api_call, name="api-call"),

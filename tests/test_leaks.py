@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.models import Membership
 from conversations.models import Conversation, InboundMail, Message
-from integrations.models import ApiCall, ApiToken, Delivery
+from integrations.models import ApiCall, ApiToken, Delivery, Job
+from integrations.services.replays import start_replay
 from integrations.services.tokens import make_token
 from tests.conftest import log_in, person
 
@@ -62,6 +65,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
         "token_id": _public("tok", token.pk),
         "call_id": _public("call", _call_of(dental).pk),
+        "job_id": _public("job", _replay_of(dental).pk),
         "member_id": _public("mem", membership.pk),
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
@@ -79,6 +83,10 @@ def _keep_secret_mail(lead) -> None:
     connection = lead.source.connections.get(kind="email")
     message = Message.objects.get(lead=lead)
     InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message)
+
+
+def _replay_of(source) -> Job:
+    return start_replay(card=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
 
 
 def _call_of(source) -> ApiCall:
@@ -147,6 +155,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "message_id": Message.objects.get(lead=lead).public_id,
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
         "call_id": _public("call", _call_of(westgate).pk),
+        "job_id": _public("job", _replay_of(westgate).pk),
         "connection_id": str(westgate.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -174,6 +183,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "message_id": Message.objects.get().public_id,
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
         "call_id": _public("call", _call_of(plumbing).pk),
+        "job_id": _public("job", _replay_of(plumbing).pk),
         "token_id": _public("tok", token.pk),
         "member_id": _public("mem", membership.pk),
         "connection_id": str(plumbing.connections.get(kind="email").pk),

@@ -64,6 +64,7 @@ class CardKind(Generic[C]):
     check_label: ClassVar[str]
     summary: ClassVar[str]
     regenerate_label: ClassVar[str]
+    related: ClassVar[tuple[str, ...]] = ()  # rows that the state of a card is read from
 
     def make_credential(self, card: C, actor: Actor, overlap: timedelta | None) -> Made:
         """Make new keys. The old ones end now, or after `overlap`; a key already in overlap ends in any case."""

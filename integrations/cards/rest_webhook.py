@@ -16,6 +16,7 @@ from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Mad
 from integrations.event_types import EventType
 from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook, WebhookSecret
 from integrations.outbox import hints
+from integrations.outbox.ending import cancel_deliveries, release
 from integrations.secrets import Secret, make_header_secret, make_signing_secret
 
 SHOWN = 8
@@ -37,6 +38,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
     check_label = "Test webhook"
     summary = "Sends leads and messages of this source to your own system."
     regenerate_label = "Regenerate keys…"
+    related = ("lane",)
 
     def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> Made:
         card.secrets.exclude(ends_at=None).delete()
@@ -69,31 +71,12 @@ class RestWebhookKind(CardKind[RestWebhook]):
         Lane.objects.filter(pk=card.lane_id).update(held_at=Now())
 
     def release(self, card: RestWebhook) -> None:
-        Lane.objects.filter(pk=card.lane_id).update(
-            held_at=None, stopped_at=None, stopped_because="", failing_since=None, last_error="", next_due_at=Now()
-        )
-        transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
+        release(card)
 
     def cancel(self, card: RestWebhook) -> None:
         # The card's row is locked, so no publisher is between its look and its commit: all that waits is here.
-        waiting = list(Delivery.objects.select_for_update().filter(lane=card.lane_id).order_by("id"))
-        Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
-        now = timezone.now()
-        Attempt.objects.bulk_create(
-            Attempt(
-                delivery_id=one.pk,
-                event_id=one.event_id,
-                lane_id=one.lane_id,
-                organization_id=one.organization_id,
-                source_id=one.source_id,
-                event_type=one.event_type,
-                number=one.attempts,
-                started_at=now,
-                outcome=Attempt.Outcome.CANCELLED,
-                next_because="The card was disconnected",
-            )
-            for one in waiting
-        )
+        cancel_deliveries(Delivery.objects.filter(lane=card.lane_id), "The card was disconnected")
+        Lane.objects.filter(pk=card.lane_id).update(missed_since=None)
 
     def check(self, card: RestWebhook, actor: Actor) -> None:
         """Queue a test event in a slot of its own: a web thread never waits for a receiver."""
@@ -145,7 +128,8 @@ class RestWebhookKind(CardKind[RestWebhook]):
             ahead = Delivery.objects.filter(lane=lane, next_attempt_at__isnull=False, is_test=False)
             first = ahead.order_by("next_attempt_at").first()
             detail = ", ".join(filter(None, [lane.last_error, wait]))
-            return Health("failing", "Failing", detail, lane.failing_since, first.next_attempt_at if first else None)
+            moments = [one for one in (first and first.next_attempt_at, lane.open_until) if one]
+            return Health("failing", "Failing", detail, lane.failing_since, max(moments) if first else None)
         if lane.last_ok_at:
             return Health("ok", "Working", wait, lane.last_ok_at)
         return Health("none", "No traffic yet", wait)

@@ -1,8 +1,9 @@
 from integrations.models.cards import Card, LeadReplyApi, RestWebhook
 from integrations.models.channels import ChannelConnection
+from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
 from integrations.models.log import ApiCall, Attempt, Event, IdempotencyKey, OnceUsed, RateWindow
-from integrations.models.outbox import Delivery, Dispatch, Job, Lane, Work
+from integrations.models.outbox import Delivery, Dispatch, Lane, Pace, Work
 from integrations.models.sources import Source, SourceAccess
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "Lane",
     "LeadReplyApi",
     "OnceUsed",
+    "Pace",
     "RateWindow",
+    "Replay",
     "ReplyKey",
     "RestWebhook",
     "Source",

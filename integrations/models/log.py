@@ -67,6 +67,7 @@ class Attempt(models.Model):
     source_id = models.UUIDField()
     event_type = models.CharField(max_length=40)
     is_test = models.BooleanField(default=False)
+    is_aside = models.BooleanField(default=False, db_default=False)  # sent out of order
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.IntegerField(default=0)
@@ -88,6 +89,7 @@ class Attempt(models.Model):
         indexes = [
             models.Index(fields=["delivery_id", "-id"], name="attempt_of_delivery"),
             models.Index(fields=["lane_id", "-id"], name="attempt_of_lane"),
+            models.Index(fields=["event_id"], name="attempt_of_event"),
             models.Index(fields=["organization_id", "-id"], name="attempt_newest"),
         ]
 

@@ -7,8 +7,6 @@ the work of a killed worker becomes due again by itself.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import models
 from django.db.models.functions import Now
 
@@ -37,6 +35,12 @@ class Lane(models.Model):
     last_ok_at = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
+    # The breaker: after some failures in a row nothing is sent before `open_until`, then one probe (outbox/health.py).
+    failures = models.PositiveIntegerField(db_default=0)
+    opens = models.PositiveSmallIntegerField(db_default=0)  # how often it opened since the last success
+    open_until = models.DateTimeField(null=True, blank=True)
+    missed_since = models.DateTimeField(null=True, blank=True)  # it was stopped; from then on events were not sent
+    warned_days = models.PositiveSmallIntegerField(db_default=0)  # of nothing but failures, that people were told of
 
     class Meta:
         indexes = [
@@ -48,6 +52,14 @@ class Lane(models.Model):
         ]
 
 
+class Pace(models.IntegerChoices):
+    """What kind of attempt comes next. Each has slots of its own, so that none waits for the others."""
+
+    FRESH = 0, "First attempt"
+    RETRY = 1, "Retry"
+    REPLAY = 2, "Replay"
+
+
 class Work(models.Model):
     """A narrow row: something that one lane has still to do."""
 
@@ -55,6 +67,7 @@ class Work(models.Model):
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     # Rows of one lane and order key go out one after the other; only the first has a next_attempt_at.
     order_key = models.UUIDField(null=True)
+    pace = models.PositiveSmallIntegerField(choices=Pace.choices, default=Pace.FRESH, db_default=Pace.FRESH)
     sequence = models.BigIntegerField(db_default=0)
     attempts = models.PositiveSmallIntegerField(db_default=0)
     next_attempt_at = models.DateTimeField(null=True, db_default=Now())
@@ -65,7 +78,7 @@ class Work(models.Model):
         abstract = True
         indexes = [
             models.Index(
-                fields=["lane", "next_attempt_at", "id"],
+                fields=["lane", "pace", "next_attempt_at", "id"],
                 condition=models.Q(next_attempt_at__isnull=False),
                 name="%(class)s_due",
             ),
@@ -85,14 +98,13 @@ class DeliveryQuerySet(ReachQuerySet["Delivery"]):
 class Delivery(Work):
     """One event on its way to one endpoint. The row exists while the delivery is open."""
 
-    GIVES_UP_AFTER = timedelta(days=5)
-
     organization_id = models.UUIDField()
     source_id = models.UUIDField()
     event_id = models.UUIDField()
     event_type = models.CharField(max_length=40)  # as this endpoint sees it: its card's options may rename an arrival
     is_test = models.BooleanField(default=False)
     is_announcement = models.BooleanField(default=False)  # a lead that was held back is announced as new
+    is_aside = models.BooleanField(default=False, db_default=False)  # refused so often that the next ones went ahead
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -102,6 +114,7 @@ class Delivery(Work):
         indexes = [
             *Work.Meta.indexes,
             models.Index(fields=["source_id", "-id"], name="delivery_of_source"),
+            models.Index(fields=["event_id"], name="delivery_of_event"),
             models.Index(fields=["id"], condition=models.Q(is_test=True), name="delivery_tests"),
         ]
 
@@ -116,28 +129,3 @@ class Dispatch(Work):
         abstract = False
         verbose_name_plural = "dispatches"
         indexes = [*Work.Meta.indexes]
-
-
-class Job(models.Model):
-    """Background work that is neither a delivery nor a message: a notification to the team, for instance."""
-
-    class Status(models.TextChoices):
-        SCHEDULED = "scheduled", "Scheduled"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization_id = models.UUIDField()
-    category = models.CharField(max_length=40)
-    subject_id = models.UUIDField()
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.SCHEDULED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True, db_default=Now())
-    error = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due")
-        ]

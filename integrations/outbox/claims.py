@@ -6,7 +6,7 @@ again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,35 +15,59 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
-LEASE = timedelta(seconds=30)
+from integrations.models import Pace
+from integrations.outbox.schedule import scaled
+
+LEASE = scaled(timedelta(seconds=30))
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
 FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, CASE WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
+    SELECT l.id, CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free
     FROM integrations_lane l
     WHERE l.kind = %(kind)s AND l.next_due_at <= now() AND l.held_at IS NULL AND l.stopped_at IS NULL
+        AND (l.open_until IS NULL OR l.open_until <= now())
     -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
     ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
 ), share AS (
     SELECT id, free, least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
-), picked AS MATERIALIZED (
-    SELECT w.id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND next_attempt_at <= now() AND NOT id = ANY(%(held)s) {unless}
-        ORDER BY next_attempt_at, id LIMIT greatest(share.n, 0) FOR UPDATE SKIP LOCKED
-    ) w LIMIT %(slots)s
+-- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
+-- endpoint are never read on the way to a first attempt.
+), fresh AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 0 AND next_attempt_at <= now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(share.n, %(fresh)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(fresh)s
+), retry AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1 AND next_attempt_at <= now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(
+            share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id), %(retry)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(retry)s
+), replay AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2 AND next_attempt_at <= now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(
+            share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id)
+                    - (SELECT count(*) FROM retry WHERE lane_id = share.id), %(replay)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(replay)s
 ), claimed AS (
     UPDATE {table} w SET claim = %(claim)s, attempts = attempts + 1, next_attempt_at = now() + %(lease)s
-    FROM picked WHERE w.id = picked.id RETURNING w.*
+    FROM (SELECT id FROM fresh UNION ALL SELECT id FROM retry UNION ALL SELECT id FROM replay) picked
+    WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
     SELECT share.id, share.free, c.got, (
         SELECT count(*) > c.got FROM (
-            SELECT FROM {table} WHERE lane_id = share.id AND next_attempt_at <= now() {unless} LIMIT c.got + 1
+            SELECT FROM {table} WHERE lane_id = share.id AND pace IN (0, 1, 2) AND next_attempt_at <= now() {unless}
+            LIMIT c.got + 1
         ) due
     ) AS has_more
     FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
@@ -52,10 +76,12 @@ WITH lane AS MATERIALIZED (
         idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(l.idle_rounds + 1, 5) END,
         next_due_at = CASE
             WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
-            WHEN c.has_more THEN now()
+            WHEN c.has_more AND c.got > 0 THEN now()
+            WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
             ELSE least(
-                coalesce((SELECT min(next_attempt_at) FROM {table} w
-                          WHERE w.lane_id = l.id AND w.next_attempt_at > now()), 'infinity'),
+                coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
+                    SELECT next_attempt_at FROM {table} WHERE lane_id = l.id AND pace = p.pace
+                        AND next_attempt_at > now() ORDER BY next_attempt_at LIMIT 1) w), 'infinity'),
                 now() + CASE WHEN c.got > 0 THEN interval '1 s'
                     ELSE make_interval(secs => least(power(2, l.idle_rounds + 1), %(idle)s)) END)
         END
@@ -80,6 +106,7 @@ class Claimed:
     id: UUID
     lane_id: UUID
     order_key: UUID | None
+    pace: int
     attempts: int
     claim: UUID
     next_attempt_at: datetime
@@ -95,12 +122,16 @@ class ClaimedDelivery(Claimed):
     event_type: str
     is_test: bool
     is_announcement: bool
+    is_aside: bool
+
+
+Slots = Mapping[Pace, int]  # free ones
 
 
 async def claim_deliveries(
-    connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = ()
+    connection: AsyncConnection[Any], slots: Slots, held: Collection[UUID] = ()
 ) -> list[ClaimedDelivery]:
-    """Claim up to `slots` deliveries, none of those that this process still has in hand."""
+    """Claim deliveries, up to the free slots of each pace, none of those that this process still has in hand."""
     return await _claim(
         connection, _CLAIM, slots, "webhook", "integrations_delivery", "AND NOT is_test", ClaimedDelivery, held
     )
@@ -108,12 +139,14 @@ async def claim_deliveries(
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
     """Claim test deliveries: they wait for no lane, held, full or stopped."""
-    return await _claim(connection, _CLAIM_TESTS, slots, "webhook", "integrations_delivery", "", ClaimedDelivery)
+    free = {Pace.FRESH: slots}
+    return await _claim(connection, _CLAIM_TESTS, free, "webhook", "integrations_delivery", "", ClaimedDelivery)
 
 
 async def claim_dispatches(connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = ()) -> list[Claimed]:
     """Claim up to `slots` outbound messages, none of those that this process still has in hand."""
-    return await _claim(connection, _CLAIM, slots, "channel", "integrations_dispatch", "", Claimed, held)
+    free = {Pace.FRESH: slots}
+    return await _claim(connection, _CLAIM, free, "channel", "integrations_dispatch", "", Claimed, held)
 
 
 async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
@@ -137,7 +170,7 @@ async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed]
 async def _claim(
     connection: AsyncConnection[Any],
     statement: sql.SQL,
-    slots: int,
+    slots: Slots,
     kind: str,
     table: str,
     unless: str,
@@ -150,7 +183,8 @@ async def _claim(
     )
     values = {
         "kind": kind,
-        "slots": slots,
+        "slots": sum(slots.values()),
+        **{pace.name.lower(): slots.get(pace, 0) for pace in Pace},
         "lanes": LANES_AT_ONCE,
         "claim": uuid4(),
         "lease": LEASE,

@@ -150,7 +150,7 @@ def _has_open(lane_id: UUID, order_key: UUID) -> bool:
 # Nothing is lost with this write, so its commit need not wait for the disk.
 _WAKE = """
 WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 FROM quickly WHERE id IN (
+UPDATE integrations_lane SET next_due_at = greatest(now(), open_until), idle_rounds = 0 FROM quickly WHERE id IN (
     SELECT id FROM integrations_lane WHERE id = ANY(%s) AND next_due_at > now() ORDER BY id FOR UPDATE)
 """
 

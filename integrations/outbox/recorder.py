@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 
 from integrations.outbox.database import connect, hang_up
-from integrations.outbox.deliver import DEADLINE_SECONDS
 from integrations.outbox.results import Result, record
+from integrations.outbox.schedule import DEADLINE_SECONDS
 
 logger = logging.getLogger(__name__)
 

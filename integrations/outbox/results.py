@@ -13,8 +13,9 @@ from psycopg.types.json import Jsonb
 from accounts.ids import uuid7
 from integrations.models import Attempt
 from integrations.outbox.claims import ClaimedDelivery
+from integrations.outbox.health import tell_lanes
+from integrations.outbox.schedule import steps_aside
 
-STOPS_AFTER = timedelta(days=5)
 MASK = "••••••"
 Outcome = Attempt.Outcome
 
@@ -44,11 +45,24 @@ class Result:
     def is_ok(self) -> bool:
         return self.outcome is Outcome.DELIVERED
 
+    @property
+    def steps_aside(self) -> bool:
+        """True when the next events of its conversation go ahead of it from now on."""
+        delivery = self.delivery
+        return (
+            delivery.order_key is not None
+            and self.retry_after is not None
+            and steps_aside(delivery.attempts, self.retry_after)
+        )
 
+
+# What steps aside leaves its order key: the next event of the conversation is the head from then on.
 _RETRY = """
-UPDATE integrations_delivery d SET claim = NULL, next_attempt_at = now() + r.wait, attempts = d.attempts - r.uncounted
-FROM unnest(%s::uuid[], %s::uuid[], %s::interval[], %s::int[]) AS r(id, claim, wait, uncounted)
-WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.next_attempt_at
+UPDATE integrations_delivery d SET claim = NULL, next_attempt_at = now() + r.wait, attempts = d.attempts - r.uncounted,
+    pace = greatest(d.pace, 1), is_aside = d.is_aside OR r.aside,
+    order_key = CASE WHEN NOT r.aside THEN d.order_key END
+FROM unnest(%s::uuid[], %s::uuid[], %s::interval[], %s::int[], %s::bool[]) AS r(id, claim, wait, uncounted, aside)
+WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.next_attempt_at, r.aside
 """
 _DONE = """
 DELETE FROM integrations_delivery d USING unnest(%s::uuid[], %s::uuid[]) AS r(id, claim)
@@ -63,30 +77,11 @@ UPDATE integrations_delivery d SET next_attempt_at = now() FROM (
 ) head WHERE d.id = head.id AND d.next_attempt_at IS NULL RETURNING d.lane_id
 """
 _ATTEMPTS = """
-COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test, number,
-    started_at, duration_ms, outcome, status_code, error, url, dialled, request_headers, request_body,
+COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
+    is_aside, number, started_at, duration_ms, outcome, status_code, error, url, dialled, request_headers, request_body,
     answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
 """
-_LANES_OK = """
-UPDATE integrations_lane SET last_ok_at = now(), failing_since = NULL, last_error = ''
-WHERE id = ANY(%s) AND (failing_since IS NOT NULL OR last_ok_at IS NULL OR last_ok_at < now() - interval '5 s')
-"""
-_LANES_FAILED = """
-UPDATE integrations_lane l SET failing_since = coalesce(failing_since, now()), last_error = f.error,
-    stopped_at = CASE WHEN f.stop <> '' OR failing_since < now() - %s THEN coalesce(stopped_at, now())
-        ELSE stopped_at END,
-    stopped_because = CASE WHEN f.stop <> '' THEN f.stop
-        WHEN failing_since < now() - %s THEN 'Nothing but failures for 5 days' ELSE stopped_because END
-FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS f(id, error, stop) WHERE l.id = f.id
-"""
-_LANES_DUE = """
-UPDATE integrations_lane l SET next_due_at = least(l.next_due_at, n.due), idle_rounds = 0
-FROM (SELECT lane_id, min(due) AS due FROM unnest(%s::uuid[], %s::timestamptz[]) AS u(lane_id, due)
-      GROUP BY lane_id ORDER BY lane_id) n
-WHERE l.id = n.lane_id AND l.next_due_at > n.due
-"""
 _LOCK_CARDS = "SELECT 1 FROM integrations_restwebhook WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
-_LOCK_LANES = "SELECT 1 FROM integrations_lane WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _TESTED = """
 UPDATE integrations_restwebhook SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
 WHERE lane_id = %s AND last_check->>'delivery' = %s
@@ -103,30 +98,37 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> Non
         tested = [result.delivery.lane_id for result in results if result.delivery.is_test]
         if tested:
             await cursor.execute(_LOCK_CARDS, [tested])
-        due: list[tuple[UUID, datetime]] = []
-        held: set[UUID] = set()
-        if done:
-            await cursor.execute(_DONE, _columns(done))
-            ended = await cursor.fetchall()
-            held |= {row[0] for row in ended}
-            keyed = {(lane_id, order_key) for _, lane_id, order_key in ended if order_key}
-            await cursor.execute("SELECT now()")
-            now = (await cursor.fetchall())[0][0]
-            due += [(lane_id, now) for _, lane_id, _ in ended]
-            if keyed:
-                await cursor.execute(_NEXT_IN_ORDER, [[key[0] for key in keyed], [key[1] for key in keyed]])
-        next_at: dict[UUID, datetime] = {}
-        if again:
-            waits = [result.retry_after for result in again]
-            uncounted = [0 if result.counts else 1 for result in again]
-            await cursor.execute(_RETRY, [*_columns(again), waits, uncounted])
-            for delivery_id, lane_id, moment in await cursor.fetchall():
-                held.add(delivery_id)
-                next_at[delivery_id] = moment
-                due.append((lane_id, moment))
+        ended = await _end(cursor, done) if done else []
+        retried = await _try_again(cursor, again) if again else []
+        held = {row[0] for row in (*ended, *retried)}
+        next_at = {delivery_id: moment for delivery_id, _, moment, _ in retried}
+        keys = {result.delivery.id: result.delivery.order_key for result in again}
+        freed = {(lane_id, key) for _, lane_id, key in ended if key}
+        freed |= {(lane_id, key) for one, lane_id, _, aside in retried if aside and (key := keys[one])}
+        await cursor.execute("SELECT now()")
+        now = (await cursor.fetchall())[0][0]
+        due = [(lane_id, now) for _, lane_id, _ in ended] + [(lane_id, moment) for _, lane_id, moment, _ in retried]
+        if freed:
+            await cursor.execute(_NEXT_IN_ORDER, [[key[0] for key in freed], [key[1] for key in freed]])
+            due += [(row[0], now) for row in await cursor.fetchall()]
         await _log(cursor, results, held, next_at)
-        await _tell_lanes(cursor, [result for result in results if result.delivery.id in held], due)
+        await tell_lanes(cursor, [result for result in results if result.delivery.id in held], due)
         await _keep_tests(cursor, results)
+
+
+async def _end(cursor: Any, done: list[Result]) -> list[Any]:
+    await cursor.execute(_DONE, _columns(done))
+    rows: list[Any] = await cursor.fetchall()
+    return rows
+
+
+async def _try_again(cursor: Any, again: list[Result]) -> list[Any]:
+    waits = [result.retry_after for result in again]
+    uncounted = [0 if result.counts else 1 for result in again]
+    asides = [result.steps_aside for result in again]
+    await cursor.execute(_RETRY, [*_columns(again), waits, uncounted, asides])
+    rows: list[Any] = await cursor.fetchall()
+    return rows
 
 
 def _columns(results: list[Result]) -> list[list[UUID]]:
@@ -141,7 +143,8 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
             await copy.write_row(
                 (
                     uuid7(), delivery.id, delivery.event_id, delivery.lane_id, delivery.organization_id,
-                    delivery.source_id, delivery.event_type, delivery.is_test, delivery.attempts,
+                    delivery.source_id, delivery.event_type, delivery.is_test, delivery.is_aside,
+                    delivery.attempts,
                     result.started_at, result.duration_ms,
                     (result.outcome if is_ours else Outcome.LATE).value,
                     result.status_code, result.error[:300], result.url, result.dialled,
@@ -150,25 +153,6 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
                     next_at.get(delivery.id), result.next_because[:200] if is_ours else "",
                 )
             )  # fmt: skip
-
-
-async def _tell_lanes(cursor: Any, results: list[Result], due: list[tuple[UUID, datetime]]) -> None:
-    """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
-    real = [result for result in results if not result.delivery.is_test]
-    working = sorted({result.delivery.lane_id for result in real if result.is_ok})
-    failures = [result for result in real if not result.is_ok and result.error]
-    failed = {result.delivery.lane_id: result for result in failures}
-    stopping = {result.delivery.lane_id: result.stops_endpoint for result in failures if result.stops_endpoint}
-    await cursor.execute(_LOCK_LANES, [[*working, *failed, *(lane for lane, _ in due)]])
-    if working:  # first: one success among failures ends "nothing but failures"
-        await cursor.execute(_LANES_OK, [working])
-    if failed:
-        lanes = sorted(failed)
-        errors = [failed[lane].error[:300] for lane in lanes]
-        stops = [stopping.get(lane, "") for lane in lanes]
-        await cursor.execute(_LANES_FAILED, [STOPS_AFTER, STOPS_AFTER, lanes, errors, stops])
-    if due:
-        await cursor.execute(_LANES_DUE, [[lane for lane, _ in due], [moment for _, moment in due]])
 
 
 async def _keep_tests(cursor: Any, results: list[Result]) -> None:

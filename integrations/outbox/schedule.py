@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from django.conf import settings
+
 MAX_ATTEMPTS = 10
 # The gap before each attempt: 75.6 hours in all.
 GAPS = (
@@ -23,6 +25,18 @@ GAPS = (
 )
 JITTER = 0.1  # of the gap; it only adds
 RETRY_AFTER_MAX = timedelta(hours=24)
+STEPS_ASIDE_AFTER = 4  # failed attempts, some 35 minutes: then the next events of the conversation go ahead
+STEPS_ASIDE_FOR = timedelta(hours=1)  # a receiver that asks for more than this blocks no conversation either
+GIVES_UP_AFTER = timedelta(days=5)  # after the delivery was made
+
+
+def scaled(length: timedelta) -> timedelta:
+    """Return a length of time as this installation counts it (LEADWIRE_TIME_SCALE; 1 unless something is tried)."""
+    return length * float(settings.LEADWIRE_TIME_SCALE)
+
+
+DEADLINE_SECONDS = scaled(timedelta(seconds=15)).total_seconds()  # for one attempt, with all that belongs to it
+LEASE_MARGIN = scaled(timedelta(seconds=5))
 
 
 @dataclass(frozen=True)
@@ -34,14 +48,21 @@ class Retry:
 def next_try(attempts: int, *, retry_after: timedelta | None = None) -> Retry | None:
     """Return when to try again after `attempts` failed ones, or None when that was the last.
 
-    `retry_after` is what the receiver asked for on 429 or 503: never earlier, at most 24 hours.
+    `retry_after` is what the receiver asked for on 429 or 503: never earlier, at most 24 hours. It waits the schedule's
+    gap at least, so that a receiver that asks for nothing is not called in a circle.
     """
-    if retry_after is not None:
-        return Retry(min(retry_after, RETRY_AFTER_MAX), "the receiver asked for it (Retry-After)")
-    if attempts >= MAX_ATTEMPTS:
+    if retry_after is None and attempts >= MAX_ATTEMPTS:
         return None
-    gap = GAPS[attempts]
-    return Retry(gap + gap * JITTER * random.random(), f"attempt {attempts + 1} of {MAX_ATTEMPTS}")  # noqa: S311
+    gap = scaled(GAPS[min(attempts, MAX_ATTEMPTS - 1)])
+    gap += gap * JITTER * random.random()  # noqa: S311
+    if retry_after is not None:
+        return Retry(max(gap, min(retry_after, RETRY_AFTER_MAX)), "the receiver asked for it (Retry-After)")
+    return Retry(gap, f"attempt {attempts + 1} of {MAX_ATTEMPTS}")
+
+
+def steps_aside(attempts: int, wait: timedelta) -> bool:
+    """True when a refused head of a conversation lets the next ones go ahead, out of order."""
+    return attempts >= STEPS_ASIDE_AFTER or wait > scaled(STEPS_ASIDE_FOR)
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta | None:

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,7 @@ import aiohttp
 import psycopg
 
 from integrations.dialling import make_session
+from integrations.models import Pace
 from integrations.outbox.claims import (
     LEASE,
     Claimed,
@@ -29,15 +31,17 @@ from integrations.outbox.claims import (
     release,
 )
 from integrations.outbox.database import connect, hang_up
-from integrations.outbox.deliver import DEADLINE_SECONDS, LEASE_MARGIN, Parcel, attempt
+from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import Endpoint, load_endpoints
 from integrations.outbox.recorder import STOP_SECONDS, Recorder
+from integrations.outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 REFILL_SECONDS = 0.008
 TEST_SLOTS = 4
+RETRY_PART, REPLAY_PART = 4, 8  # one slot for so many of first attempts
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 
 Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
@@ -129,13 +133,20 @@ class Deliveries(Stream):
 
     def __init__(self, slots: int, render: Render) -> None:
         super().__init__(slots)
+        # Retries and replays have slots beside those of first attempts: neither do they delay these, nor starve.
+        self.slots_of = {
+            Pace.FRESH: slots,
+            Pace.RETRY: max(1, slots // RETRY_PART),
+            Pace.REPLAY: max(1, slots // REPLAY_PART),
+        }
         self.render = render
         self.recorder = Recorder(after=self.woken.set)
         self.session: aiohttp.ClientSession
 
     @contextlib.asynccontextmanager
     async def equipment(self) -> Any:
-        self.session = make_session(connections=self.slots + TEST_SLOTS, seconds=DEADLINE_SECONDS)
+        connections = sum(self.slots_of.values()) + TEST_SLOTS
+        self.session = make_session(connections=connections, seconds=DEADLINE_SECONDS)
         recording = asyncio.create_task(self.recorder.run())
         try:
             yield
@@ -147,12 +158,12 @@ class Deliveries(Stream):
     async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
         """Tests have slots of their own: neither do they wait for deliveries, nor deliveries for them."""
         taken_at = time.monotonic()
-        testing = sum(1 for claimed in self.active.values() if isinstance(claimed, ClaimedDelivery) and claimed.is_test)
+        busy = Counter(_slot_of(claimed) for claimed in self.active.values())
         claimed: list[ClaimedDelivery] = []
-        if testing < TEST_SLOTS:
-            claimed += await claim_tests(connection, TEST_SLOTS - testing)
-        free = self.slots - (len(self.active) - testing)
-        if free > 0:
+        if busy[None] < TEST_SLOTS:
+            claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
+        free = {pace: slots - busy[pace] for pace, slots in self.slots_of.items() if slots > busy[pace]}
+        if free:
             claimed += await claim_deliveries(connection, free, [one.id for one in self.active.values()])
         try:
             await self._start_all(connection, claimed, taken_at)
@@ -181,6 +192,12 @@ class Deliveries(Stream):
         if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
             return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
         self.recorder.add(await attempt(self.session, parcel))
+
+
+def _slot_of(claimed: Claimed) -> Pace | None:
+    """Whose slot a delivery takes; None for a test's."""
+    is_test = isinstance(claimed, ClaimedDelivery) and claimed.is_test
+    return None if is_test else Pace(claimed.pace)
 
 
 class Dispatches(Stream):

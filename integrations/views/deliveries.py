@@ -7,10 +7,11 @@ import shlex
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
@@ -18,6 +19,8 @@ from accounts.models import Right
 from integrations.access import load, reach_of
 from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, RestWebhook, Source
 from integrations.outbox import hints
+from integrations.problems import Refusal
+from integrations.services.replays import send_again
 
 SHOWN = 50
 
@@ -54,11 +57,12 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "event_type": one.event_type,
         "source": source,
         "waiting": waiting,
+        "is_aside": one.is_aside,
         "lane": Lane.objects.filter(pk=one.lane_id).first(),
         "attempts": [_view(attempt, body) for attempt in attempts],
         "body": _pretty(body),
         "shows_all": _may_see_all(request, source),
-        "may_retry": waiting is not None and reach_of(request.user, Right.CONFIGURE).includes(source),
+        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(source),
     }
     return render(request, "integrations/delivery_page.html", values)
 
@@ -81,6 +85,22 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "delivery.retry", organization=found.organization_id, target=found.event_type, source_id=found.source_id
     )
     return redirect("integrations:delivery", delivery_id)
+
+
+@login_required
+@require_POST
+def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    """Send the event of an ended delivery once more, as a delivery of its own with the same webhook-id."""
+    last = Attempt.objects.visible_to(request.user, Right.CONFIGURE).filter(delivery_id=delivery_id).first()
+    if last is None:
+        raise Http404
+    card = get_object_or_404(RestWebhook.objects.with_owner(), lane=last.lane_id)
+    try:
+        again = send_again(delivery_id=delivery_id, card=card, actor=Actor.of(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect("integrations:delivery", delivery_id)
+    return redirect("integrations:delivery", again.pk)
 
 
 @login_required

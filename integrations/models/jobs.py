@@ -1,0 +1,94 @@
+"""Background work that is neither a delivery nor a message."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.ids import encode, uuid7
+from integrations.access import ReachQuerySet
+from integrations.event_types import EventType
+from integrations.models.outbox import Lane
+
+
+class JobQuerySet(ReachQuerySet["Job"]):
+    pass
+
+
+class Job(models.Model):
+    """Something to do once, soon, and again if it fails. Long ones say how far they are and can be cancelled."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "Scheduled"
+        PROCESSING = "processing", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    UNFINISHED = (Status.SCHEDULED, Status.PROCESSING)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)
+    category = models.CharField(max_length=40)
+    subject_id = models.UUIDField()
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.SCHEDULED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=Now())
+    done = models.PositiveIntegerField(db_default=0)
+    total = models.PositiveIntegerField(null=True)  # when it is known
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancelled_because = models.CharField(max_length=300, blank=True, db_default="")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due"),
+            models.Index(fields=["subject_id"], name="job_of_subject"),
+        ]
+
+    @property
+    def public_id(self) -> str:
+        return encode("job", self.pk)
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in self.UNFINISHED
+
+    def cancel(self, because: str) -> None:
+        """Stop it where it is; what was done stays done. Cancelling a finished job changes nothing."""
+        Job.objects.filter(pk=self.pk, status__in=self.UNFINISHED).update(
+            status=self.Status.CANCELLED,
+            next_attempt_at=None,
+            finished_at=timezone.now(),
+            cancelled_because=because[:300],
+        )
+
+
+class Replay(models.Model):
+    """Events of a time that are sent to one endpoint again, or (`is_dry_run`) only counted."""
+
+    CATEGORY = "replay"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="replays")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    event_types = ArrayField(models.CharField(max_length=40, choices=EventType.choices), default=list)  # empty: all
+    only_undelivered = models.BooleanField(default=True)
+    is_dry_run = models.BooleanField(default=False)
+    cursor = models.UUIDField(null=True)  # the last event that was looked at: it commits with what it led to
+    created_by = models.CharField(max_length=250)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["lane", "-id"], name="replay_newest")]
+
+
+__all__ = ["Job", "Replay"]

@@ -1,0 +1,100 @@
+"""How an endpoint does: working, failing, its breaker open, people warned, stopped.
+
+The breaker: after BREAKS_AT failures in a row nothing is sent for a while, then one probe. A probe that fails opens it
+again for twice as long, one that succeeds closes it. It only ever delays, and it counts no attempt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from accounts.ids import uuid7
+from integrations.outbox.schedule import scaled
+
+if TYPE_CHECKING:
+    from integrations.outbox.results import Result
+
+BREAKS_AT = 8  # failures in a row
+OPEN_FIRST, OPEN_LONGEST = timedelta(seconds=5), timedelta(minutes=5)
+WARNED_AFTER = (timedelta(days=1), timedelta(days=3))  # of nothing but failures
+STOPS_AFTER = timedelta(days=5)
+TROUBLE = "endpoint-trouble"  # the category of the job that tells people
+
+_LOCK = "SELECT 1 FROM integrations_lane WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+_OK = """
+UPDATE integrations_lane SET last_ok_at = now(), failing_since = NULL, last_error = '', failures = 0, opens = 0,
+    open_until = NULL, warned_days = 0
+WHERE id = ANY(%s) AND (failing_since IS NOT NULL OR last_ok_at IS NULL OR last_ok_at < now() - interval '5 s')
+"""
+# What is in flight when it opens fails too, and opens it no further.
+_FAILED = """
+UPDATE integrations_lane l SET failing_since = coalesce(l.failing_since, now()), last_error = f.error,
+    failures = l.failures + f.count,
+    opens = CASE WHEN opens_now THEN least(l.opens + 1, 30) ELSE l.opens END,
+    open_until = CASE WHEN opens_now THEN now() + least(%(first)s * power(2, l.opens), %(longest)s)
+        ELSE l.open_until END,
+    warned_days = greatest(l.warned_days, CASE WHEN l.failing_since < now() - %(warned_last)s THEN 3
+        WHEN l.failing_since < now() - %(warned_first)s THEN 1 ELSE 0 END),
+    stopped_at = CASE WHEN f.stop <> '' OR l.failing_since < now() - %(stops)s THEN coalesce(l.stopped_at, now())
+        ELSE l.stopped_at END,
+    stopped_because = CASE WHEN f.stop <> '' THEN f.stop
+        WHEN l.failing_since < now() - %(stops)s THEN 'Nothing but failures for 5 days' ELSE l.stopped_because END
+FROM unnest(%(lanes)s::uuid[], %(errors)s::text[], %(stop)s::text[], %(counts)s::int[]) AS f(id, error, stop, count)
+JOIN integrations_lane was ON was.id = f.id,
+LATERAL (
+    SELECT was.failures + f.count >= %(breaks)s AND (was.open_until IS NULL OR was.open_until <= now())
+) breaker(opens_now)
+WHERE l.id = f.id
+RETURNING l.id, l.warned_days > was.warned_days OR l.stopped_at IS DISTINCT FROM was.stopped_at AS is_news
+"""
+_DUE = """
+UPDATE integrations_lane l SET next_due_at = least(l.next_due_at, greatest(n.due, l.open_until)), idle_rounds = 0
+FROM (SELECT lane_id, min(due) AS due FROM unnest(%s::uuid[], %s::timestamptz[]) AS u(lane_id, due)
+      GROUP BY lane_id ORDER BY lane_id) n
+WHERE l.id = n.lane_id AND l.next_due_at > n.due
+"""
+_TELL = """
+INSERT INTO integrations_job (id, organization_id, category, subject_id, status, attempts, error)
+SELECT *, 'scheduled', 0, '' FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[])
+"""
+
+
+async def tell_lanes(cursor: Any, results: list[Result], due: list[tuple[UUID, datetime]]) -> None:
+    """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
+    real = [result for result in results if not result.delivery.is_test]
+    working = sorted({result.delivery.lane_id for result in real if result.is_ok})
+    failures = [result for result in real if (not result.is_ok and result.error) or result.stops_endpoint]
+    await cursor.execute(_LOCK, [[*working, *(one.delivery.lane_id for one in failures), *(lane for lane, _ in due)]])
+    if working:  # first: one success among failures ends "nothing but failures"
+        await cursor.execute(_OK, [working])
+    if failures:
+        await _count_failures(cursor, failures)
+    if due:
+        await cursor.execute(_DUE, [[lane for lane, _ in due], [moment for _, moment in due]])
+
+
+async def _count_failures(cursor: Any, failures: list[Result]) -> None:
+    last = {result.delivery.lane_id: result for result in failures}
+    stopping = {result.delivery.lane_id: result.stops_endpoint for result in failures if result.stops_endpoint}
+    counts = Counter(result.delivery.lane_id for result in failures)
+    lanes = sorted(last)
+    values = {
+        "lanes": lanes,
+        "errors": [last[lane].error[:300] for lane in lanes],
+        "stop": [stopping.get(lane, "") for lane in lanes],
+        "counts": [counts[lane] for lane in lanes],
+        "breaks": BREAKS_AT,
+        "first": scaled(OPEN_FIRST),
+        "longest": scaled(OPEN_LONGEST),
+        "warned_first": scaled(WARNED_AFTER[0]),
+        "warned_last": scaled(WARNED_AFTER[1]),
+        "stops": scaled(STOPS_AFTER),
+    }
+    await cursor.execute(_FAILED, values)
+    news = [lane for lane, is_news in await cursor.fetchall() if is_news]
+    if news:
+        owners = [last[lane].delivery.organization_id for lane in news]
+        await cursor.execute(_TELL, [[uuid7() for _ in news], owners, [TROUBLE] * len(news), news])
