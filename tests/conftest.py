@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.db import connection
 from django.test import Client
 
 from accounts.actors import Actor
 from accounts.models import Membership, Organization, User
-from config.supervisor.ports import choose
-from config.supervisor.postgres import Postgres
-from config.supervisor.stack import Servers, Stack
-from config.supervisor.valkey import Valkey
+from conversations.mail.incoming import keep, read_mail
+from conversations.models import InboundMail
 from conversations.services.sending import send_claimed
 from conversations.webhook_bodies import render_bodies
 from integrations.models import ApiToken, Source, SourceAccess
@@ -28,6 +22,8 @@ from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
 from integrations.services import cards
 from integrations.services.sources import create_source
 from integrations.services.tokens import make_token
+from tests.product import running, stack  # noqa: F401
+from tests.receivers import mail_server, receiver  # noqa: F401
 
 PASSWORD = "correct horse battery"
 
@@ -201,97 +197,6 @@ def lead_at() -> Callable[..., Any]:
     return make
 
 
-@dataclass
-class Receiver:
-    """A real HTTP receiver of webhooks. `answers` are used up one by one, then 200."""
-
-    url: str = ""
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[Any] = field(default_factory=list)
-    arrived: threading.Condition = field(default_factory=threading.Condition)
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(request["body"]) for request in self.requests]
-
-    def wait(self, count: int, seconds: float = 10) -> list[dict[str, Any]]:
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.requests) >= count, seconds), self.requests
-        return self.requests
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    seen = Receiver()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            with seen.arrived:
-                answer = seen.answers.pop(0) if seen.answers else 200
-                seen.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
-                seen.arrived.notify_all()
-            if callable(answer):
-                answer(self)
-                return
-            self.send_response(answer)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    seen.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield seen
-    server.shutdown()
-    server.server_close()
-
-
-@dataclass
-class MailServer:
-    """A real SMTP server. `refusals` are answered one by one to recipients, then every mail is taken."""
-
-    mails: list[Any] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
-    arrived: threading.Condition = field(default_factory=threading.Condition)
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        if self.refusals:
-            return self.refusals.pop(0)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        from email import message_from_bytes, policy
-
-        with self.arrived:
-            mail = message_from_bytes(envelope.content, policy=policy.default)
-            self.mails.append(mail)
-            self.arrived.notify_all()
-        return "250 OK"
-
-    def wait(self, count: int, seconds: float = 10) -> list[Any]:
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.mails) >= count, seconds), self.mails
-        return self.mails
-
-
-@pytest.fixture
-def mail_server(settings) -> Iterator[MailServer]:
-    seen = MailServer()
-    controller = Controller(seen, hostname="127.0.0.1", port=choose())
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
-    yield seen
-    controller.stop()
-
-
 @pytest.fixture
 def worker(transactional_db) -> Iterator[None]:
     """Both streams, as the Celery worker runs them. Needs a database that other connections see."""
@@ -320,41 +225,19 @@ def webhook_at(actor) -> Callable[..., dict[str, str]]:
     return make
 
 
-@dataclass
-class Running:
-    """The whole product as `make run` starts it, with handles on its parts."""
-
-    stack: Stack
-    postgres: Postgres
-    valkey: Valkey
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.stack.port}"
+@pytest.fixture
+def address_of():
+    return lambda source: source.connections.get(kind="email")
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory) -> Iterator[Running]:
-    """Web, worker, beat, mail in and out, with the demo's data, on ports and servers of their own."""
-    folder = tmp_path_factory.mktemp("demo run's")  # with a blank and a quote, as checkouts may have
-    hidden = {name: os.environ.pop(name) for name in ("DATABASE_URL", "BROKER_URL") if name in os.environ}
-    try:
-        with Servers(folder, durable=True) as servers:
-            stack = Stack(folder, servers.env)
-            stack.env.pop("LEADWIRE_PLAIN_STATIC", None)
-            stack.prepare()
-            try:
-                stack.start()
-                postgres, valkey = servers.running
-                assert isinstance(postgres, Postgres)
-                assert isinstance(valkey, Valkey)
-                yield Running(stack, postgres, valkey)
-            finally:
-                stack.stop()
-    finally:
-        os.environ.update(hidden)
+@pytest.fixture
+def receive(db):
+    """Keep and read one mail, as the listener and the job do."""
 
+    def take(connection, raw: bytes, to: str = "") -> InboundMail:
+        kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
+        read_mail(kept.pk)
+        kept.refresh_from_db()
+        return kept
 
-@pytest.fixture(scope="session")
-def stack(running) -> Stack:
-    return running.stack
+    return take

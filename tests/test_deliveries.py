@@ -100,6 +100,7 @@ def test_switched_off_holds_what_waits(worker, receiver, webhook_at, eastgate, l
     wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
     cards.switch(card=eastgate.restwebhook, on=False, actor=actor)
     Delivery.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    Lane.objects.update(next_due_at="2020-01-01T00:00Z")
     time.sleep(1.3)
     assert len(receiver.requests) == 1
     assert Delivery.objects.count() == 1

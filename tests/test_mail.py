@@ -5,18 +5,12 @@ from email.message import EmailMessage
 
 import pytest
 
-from conversations.mail.incoming import keep, read_mail
 from conversations.mail.listener import make_controller
 from conversations.models import Conversation, InboundMail, Message
 from conversations.services.states import close
 from integrations.models import Event
 from leads.models import Lead, OptOut
 from tests.test_deliveries import wait_for
-
-
-@pytest.fixture
-def address_of():
-    return lambda source: source.connections.get(kind="email")
 
 
 def mail(text: str = "Hello, my tap leaks.", sender: str = "Ava Brooks <ava@example.net>", **headers: str) -> bytes:
@@ -27,19 +21,6 @@ def mail(text: str = "Hello, my tap leaks.", sender: str = "Ava Brooks <ava@exam
         message[name.replace("_", "-")] = value
     message.set_content(text)
     return message.as_bytes()
-
-
-@pytest.fixture
-def receive(db):
-    """Keep and read one mail, as the listener and the job do."""
-
-    def take(connection, raw: bytes, to: str = "") -> InboundMail:
-        kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
-        read_mail(kept.pk)
-        kept.refresh_from_db()
-        return kept
-
-    return take
 
 
 @pytest.mark.django_db(transaction=True)

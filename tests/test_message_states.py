@@ -16,7 +16,7 @@ from conversations.services.sending import send_claimed
 from integrations.models import Dispatch, Event
 from integrations.outbox.claims import Claimed
 from tests.test_deliveries import wait_for
-from tests.test_mail import address_of, receive, report  # noqa: F401  fixtures
+from tests.test_mail import report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -46,7 +46,7 @@ def test_a_message_never_goes_back(queued, mail_server, status):
 
 
 @pytest.mark.parametrize("status", ["queued", "failed"])
-def test_a_bounce_fails_only_what_was_sent(queued, receive, address_of, plumbing, status):  # noqa: F811
+def test_a_bounce_fails_only_what_was_sent(queued, receive, address_of, plumbing, status):
     Message.objects.filter(pk=queued.pk).update(status=status, error_detail="as it was")
     receive(address_of(plumbing), report(queued.public_id, "failed"))
     queued.refresh_from_db()

@@ -201,7 +201,7 @@ def opted_out(addressee: Addressee, way: Way) -> Refusal:
     return Refusal(
         409,
         "lead.optedOut",
-        f"The lead wants no messages by {label} since {day}: {one.get_reason_display()}.",
+        f"The lead does not want messages on this channel ({label}) since {day}: {one.get_reason_display()}.",
         extra={"opted_out": {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason}},
     )
 

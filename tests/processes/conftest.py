@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from config.supervisor.stack import ROOT
-from tests.conftest import Running
+from tests.product import Running
 
 SET_UP = """
 import json, sys

@@ -1,0 +1,107 @@
+"""Whose words a mail carries, and what it may set off."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from conversations.mail.incoming import UnknownAddress, find_connection
+from conversations.models import Conversation, Message
+from conversations.services.replies import Author, Reply, send_reply
+from integrations.models import Event
+from integrations.services.sources import archive_source
+from leads.models import Lead, OptOut
+from leads.services import opt_out
+from tests.test_mail import mail, report
+
+pytestmark = pytest.mark.django_db
+STAFF = Author(Message.Author.STAFF, "Dana")
+
+
+def test_only_addresses_in_use_take_mail(eastgate, address_of, actor, lead_at):
+    lead_at(eastgate)
+    address = address_of(eastgate).address
+    local = address.partition("@")[0]
+    token = Conversation.objects.get().reply_address
+    assert find_connection(address) == find_connection(token) == address_of(eastgate)
+    with pytest.raises(UnknownAddress):
+        find_connection(f"{local}@elsewhere.example")
+    eastgate.connections.update(disconnected_at=timezone.now())
+    for one in (address, token):
+        with pytest.raises(UnknownAddress):
+            find_connection(one)
+    eastgate.connections.update(disconnected_at=None)
+    archive_source(source=eastgate, actor=actor)
+    for one in (address, token):
+        with pytest.raises(UnknownAddress):
+            find_connection(one)
+
+
+def test_a_token_counts_only_at_its_own_source(receive, eastgate, westgate, address_of, lead_at):
+    lead_at(westgate)
+    kept = receive(address_of(eastgate), mail(), to=Conversation.objects.get().reply_address)
+    assert kept.message.lead.source_id == eastgate.pk
+
+
+def test_a_stop_of_somebody_else_in_the_thread_blocks_nobody(receive, eastgate, address_of, lead_at):
+    lead_at(eastgate)
+    receive(
+        address_of(eastgate), mail("STOP", sender="Tom <tom@example.net>"), to=Conversation.objects.get().reply_address
+    )
+    assert not OptOut.objects.exists()
+
+
+def test_start_lifts_no_block_of_a_person(receive, eastgate, address_of, lead_at):
+    opt_out(lead=lead_at(eastgate), channel="email", reason=OptOut.Reason.PERSON)
+    receive(address_of(eastgate), mail("start"))
+    assert OptOut.objects.in_force().exists()
+
+
+def test_a_stop_is_told(receive, eastgate, address_of):
+    receive(address_of(eastgate), mail("STOP"))
+    assert Event.objects.filter(type="lead.opted_out").count() == 1
+
+
+def test_a_mail_from_our_own_domain_makes_no_lead(receive, eastgate, westgate, address_of):
+    kept = receive(address_of(eastgate), mail(sender=f"West <{address_of(westgate).address}>"))
+    assert kept.outcome == "automatic"
+    assert not Lead.objects.exists()
+
+
+def test_a_bounce_before_the_record_waits_and_one_of_another_source_is_nothing(
+    receive,
+    eastgate,
+    westgate,
+    address_of,
+    lead_at,
+):
+    from conversations.mail.incoming import StillSending
+
+    message = send_reply(lead_id=lead_at(eastgate).pk, reply=Reply("Hello"), author=STAFF)
+    Message.objects.filter(pk=message.pk).update(status="sending")
+    with pytest.raises(StillSending):
+        receive(address_of(eastgate), report(message.public_id, "failed"))
+    Message.objects.filter(pk=message.pk).update(status="sent")
+    receive(address_of(westgate), report(message.public_id, "failed"))
+    message.refresh_from_db()
+    assert message.status == "sent"
+
+
+def test_the_same_mail_at_two_sources_is_a_message_at_each(receive, eastgate, westgate, address_of):
+    kept = [receive(address_of(source), mail()).outcome for source in (eastgate, westgate)]
+    assert kept == ["message", "message"]
+
+
+AUTOMATIC = [
+    ("Precedence", "bulk"), ("Precedence", "auto_reply"), ("Return-Path", "<>"), ("List-Id", "<x.y>"),
+    ("X-Autoreply", "yes"), ("Auto-Submitted", "auto-generated"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), AUTOMATIC)
+def test_each_sign_of_an_automatic_mail_counts(receive, eastgate, address_of, name, value):
+    assert receive(address_of(eastgate), mail(**{name.replace("-", "_"): value})).outcome == "automatic"
+
+
+def test_auto_submitted_no_is_a_person(receive, eastgate, address_of):
+    assert receive(address_of(eastgate), mail(Auto_Submitted="no")).outcome == "message"
