@@ -21,8 +21,8 @@ def uuid7(at: datetime | None = None) -> UUID:
 
 
 def first_id(at: datetime) -> UUID:
-    """Return the smallest id of a millisecond: ids of rows written at or after it are not smaller."""
-    return UUID(int=int(at.timestamp() * 1000) << 80)
+    """Return the smallest UUIDv7 of a millisecond: ids of rows written at or after it are not smaller."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (0x7 << 76))
 
 
 def encode(prefix: str, value: UUID) -> str:

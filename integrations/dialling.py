@@ -17,6 +17,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 
+from integrations.outbox.timings import trace
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 RESOLVE_SECONDS = 3
@@ -109,6 +111,7 @@ def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
     )
     return aiohttp.ClientSession(
         connector=connector,
+        trace_configs=[trace()],
         timeout=aiohttp.ClientTimeout(total=seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,

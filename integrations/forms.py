@@ -66,6 +66,22 @@ class ReplayForm(forms.Form):
         return values
 
 
+class VerifyForm(forms.Form):
+    """The three headers of a signed webhook and its body, as a receiver got them."""
+
+    id = forms.CharField(label="webhook-id", max_length=100)
+    timestamp = forms.CharField(label="webhook-timestamp", max_length=20)
+    signature = forms.CharField(label="webhook-signature", max_length=2000)
+    body = forms.CharField(
+        label="Body, byte for byte", strip=False, max_length=1_000_000, widget=forms.Textarea(attrs={"rows": 4})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-control"
+
+
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A business, or a location of one."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, migrations, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
+
+from accounts.ids import first_id
 
 TABLES = ("integrations_event", "integrations_attempt", "integrations_apicall")
 MONTHS_AHEAD = 3
@@ -35,11 +36,6 @@ def month_start(year: int, month: int) -> datetime:
     """The first moment of a month; months beyond 12 run on into later years."""
     years, index = divmod(month - 1, 12)
     return datetime(year + years, index + 1, 1, tzinfo=UTC)
-
-
-def first_id(moment: datetime) -> UUID:
-    """The smallest UUIDv7 of a moment."""
-    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (0x7 << 76))
 
 
 def ensure_partitions(now: datetime | None = None) -> list[str]:

@@ -102,6 +102,7 @@ def test_who_asks_to_wait_is_left_alone_and_it_uses_up_no_attempt(
     wait_for(Attempt.objects.first)
     delivery = Delivery.objects.get()
     assert delivery.attempts == attempts
+    assert delivery.next_attempt_at
     assert (delivery.next_attempt_at > timezone.now() + timedelta(hours=1)) == (attempts == 0)
 
 

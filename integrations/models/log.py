@@ -71,6 +71,9 @@ class Attempt(models.Model):
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.IntegerField(default=0)
+    dns_ms = models.IntegerField(null=True)  # these three: see outbox/timings.py
+    connect_ms = models.IntegerField(null=True)
+    first_byte_ms = models.IntegerField(null=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     status_code = models.PositiveSmallIntegerField(null=True)
     error = models.CharField(max_length=300, blank=True)

@@ -79,7 +79,9 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     result.url = endpoint.url
     result.request_headers = {name: MASK if name in SECRET_HEADERS else value for name, value in headers.items()}
     try:
-        async with session.post(endpoint.url, data=parcel.body, headers=headers, allow_redirects=False) as answer:
+        async with session.post(
+            endpoint.url, data=parcel.body, headers=headers, allow_redirects=False, trace_request_ctx=result.timings
+        ) as answer:
             result.dialled = _peer(answer)
             result.status_code = answer.status
             result.answer_headers = _kept_headers(answer.headers)

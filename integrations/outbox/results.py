@@ -15,6 +15,7 @@ from integrations.models import Attempt
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.health import tell_lanes
 from integrations.outbox.schedule import steps_aside
+from integrations.outbox.timings import Timings
 
 MASK = "••••••"
 Outcome = Attempt.Outcome
@@ -28,6 +29,7 @@ class Result:
     outcome: Attempt.Outcome
     started_at: datetime
     duration_ms: int = 0
+    timings: Timings = field(default_factory=Timings)
     status_code: int | None = None
     error: str = ""
     url: str = ""
@@ -78,8 +80,8 @@ UPDATE integrations_delivery d SET next_attempt_at = now() FROM (
 """
 _ATTEMPTS = """
 COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
-    is_aside, number, started_at, duration_ms, outcome, status_code, error, url, dialled, request_headers, request_body,
-    answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
+    is_aside, number, started_at, duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status_code, error, url,
+    dialled, request_headers, request_body, answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
 """
 _LOCK_CARDS = "SELECT 1 FROM integrations_restwebhook WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
 _TESTED = """
@@ -145,7 +147,8 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
                     uuid7(), delivery.id, delivery.event_id, delivery.lane_id, delivery.organization_id,
                     delivery.source_id, delivery.event_type, delivery.is_test, delivery.is_aside,
                     delivery.attempts,
-                    result.started_at, result.duration_ms,
+                    result.started_at, result.duration_ms, result.timings.dns_ms, result.timings.connect_ms,
+                    result.timings.first_byte_ms,
                     (result.outcome if is_ours else Outcome.LATE).value,
                     result.status_code, result.error[:300], result.url, result.dialled,
                     Jsonb(result.request_headers), result.request_body,

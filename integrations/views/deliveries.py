@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,10 +18,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from integrations.access import load, reach_of
+from integrations.forms import VerifyForm
+from integrations.health import endpoint_health
 from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, RestWebhook, Source
 from integrations.outbox import hints
 from integrations.problems import Refusal
 from integrations.services.replays import send_again
+from integrations.verifying import SIGNED_BY, verify_signature
 
 SHOWN = 50
 
@@ -33,6 +37,7 @@ class AttemptView:
     mark: str
     body: str
     curl: str
+    steps: str
 
 
 MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "off", "late": "warn"}
@@ -51,8 +56,10 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     event = Event.objects.visible_to(request.user).filter(pk=one.event_id).first()
     source = load(Source.objects.select_related("parent"), request, one.source_id)
     body = next((attempt.request_body for attempt in reversed(attempts) if attempt.request_body), "")
+    shown_headers = attempts[-1].request_headers if attempts else {}
     values = {
         "delivery_id": delivery_id,
+        "verify_form": VerifyForm(initial={name: shown_headers.get(f"webhook-{name}", "") for name in SIGNED_BY}),
         "event": event,
         "event_type": one.event_type,
         "source": source,
@@ -104,6 +111,23 @@ def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    """Say whether a pasted signature is ours, and with which of the endpoint's secrets it was made."""
+    last = Attempt.objects.visible_to(request.user, Right.CONFIGURE).filter(delivery_id=delivery_id).first()
+    if last is None:
+        raise Http404
+    card = get_object_or_404(RestWebhook.objects.with_owner(), lane=last.lane_id)
+    if not reach_of(request.user, Right.CONFIGURE).includes(card.owner.source):
+        raise PermissionDenied(f"This needs the right to configure {card.owner.source}.")
+    form = VerifyForm(request.POST)
+    verdict = verify_signature(card.owner, **form.cleaned_data) if form.is_valid() else None
+    values = {"verify_form": form, "verdict": verdict, "delivery_id": delivery_id}
+    page = "integrations/_verify.html" if request.htmx else "integrations/verify_page.html"  # type: ignore[attr-defined]
+    return render(request, page, values)
+
+
+@login_required
 @require_safe
 def api_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """One call of the API: who called, what for, and how it was answered. Bodies are not kept."""
@@ -111,6 +135,16 @@ def api_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
     sources = Source.objects.visible_to(request.user)
     source = sources.filter(pk=call.source_id).first() if call.source_id else None
     return render(request, "integrations/api_call_page.html", {"call": call, "source": source})
+
+
+@login_required
+@require_safe
+def health(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """How an endpoint did in the last day: success, times, what waits."""
+    source = load(Source.objects.select_related("parent"), request, source_id)
+    card = RestWebhook.objects.with_owner().select_related("lane").get(source=source)
+    values = {"source": source, "card": card, "health": endpoint_health(card.lane)}
+    return render(request, "integrations/health_page.html", values)
 
 
 @login_required
@@ -133,7 +167,15 @@ def activity(request: HttpRequest) -> HttpResponse:
 def _view(attempt: Attempt, body: str) -> AttemptView:
     headers = " \\\n  ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items())
     curl = f"curl {shlex.quote(attempt.url)} \\\n  {headers} \\\n  --data-binary {shlex.quote(body)}"
-    return AttemptView(attempt, MARKS[attempt.outcome], _pretty(attempt.answer_body), curl if attempt.url else "")
+    return AttemptView(
+        attempt, MARKS[attempt.outcome], _pretty(attempt.answer_body), curl if attempt.url else "", _steps(attempt)
+    )
+
+
+def _steps(attempt: Attempt) -> str:
+    """Where the time went, in words; a kept connection has no look-up and no connect."""
+    named = (("DNS", attempt.dns_ms), ("connect", attempt.connect_ms), ("first byte", attempt.first_byte_ms))
+    return ", ".join(f"{label} {ms} ms" for label, ms in named if ms is not None)
 
 
 def _pretty(text: str) -> str:

@@ -1,0 +1,47 @@
+"""Is a pasted signature ours? Checked with the very function that signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from integrations.models import RestWebhook
+from integrations.signing import is_signed
+
+SIGNED_BY = ("id", "timestamp", "signature")
+TOLERANCE_SECONDS = 5 * 60  # what receivers' libraries allow (Standard Webhooks, "Timestamp")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    mark: str
+    title: str
+    detail: str
+
+
+def verify_signature(owner: RestWebhook, *, id: str, timestamp: str, signature: str, body: str) -> Verdict:
+    """Say whether one of the signatures is ours, and by which secret; and if not, what people get wrong."""
+    if not (timestamp.isascii() and timestamp.isdigit()):
+        return Verdict("bad", "Not valid.", "The timestamp is the number of seconds since 1970.")
+    # Browsers send the lines of a text field with CR LF.
+    bodies = dict.fromkeys((body.encode(), body.replace("\r\n", "\n").encode()))
+    for secret in sorted(owner.secrets.live(), key=lambda one: one.ends_at is not None):
+        for raw in bodies:
+            key = secret.signing_secret.reveal()
+            if is_signed(signature, key, webhook_id=id, timestamp=int(timestamp), body=raw):
+                which = (
+                    "the old signing secret, which still overlaps" if secret.ends_at else "the current signing secret"
+                )
+                return Verdict("ok", "Valid.", f"Signed with {which}.{_age(int(timestamp))}")
+    detail = (
+        "None of this webhook's secrets made it. Check that the body is what came over the wire, before any parsing,"
+    )
+    return Verdict("bad", "Not valid.", f"{detail} and that the secret begins with whsec_.")
+
+
+def _age(timestamp: int) -> str:
+    seconds = timezone.now().timestamp() - timestamp
+    if abs(seconds) <= TOLERANCE_SECONDS:
+        return ""
+    return " Its timestamp is more than five minutes away from now, so a receiver's library would refuse it today."
