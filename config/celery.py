@@ -40,6 +40,7 @@ app.conf.update(
     beat_schedule={
         "jobs": {"task": "conversations.tasks.run_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
         "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
+        "months": {"task": "integrations.tasks.forget_old_months", "schedule": 3_600.0},
         "forget": {"task": "integrations.tasks.forget_expired", "schedule": 3_600.0},
     },
 )
@@ -68,11 +69,14 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from conversations.webhook_bodies import render_bodies
         from integrations import partitions
         from integrations.outbox import running
+        from integrations.outbox.sequencer import Sequencer
         from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
 
         partitions.ensure_partitions()
         queues = set(worker.app.amqp.queues.consume_from)
         if "deliver" in queues:
+            self.threads.append(Sequencer())
+            self.threads[-1].start()
             self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), running)
         if "send" in queues:
             self._run("channel", StreamThread(lambda: Dispatches(SEND_SLOTS, send_claimed)), running)

@@ -19,6 +19,13 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
+def at_least(value: int, least: int, name: str) -> int:
+    """Refuse to start on a number that is too small to work."""
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is at least {least}.")
+    return value
+
+
 def required(name: str) -> str:
     """Return a variable that has no safe default."""
     value = str(env.str(name, default=""))

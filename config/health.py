@@ -1,10 +1,16 @@
-"""Is this process alive, and is the installation ready?"""
+"""Is this process alive, is the installation ready, and how does it do?"""
 
 from __future__ import annotations
 
-from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import hmac
 
+from django.conf import settings
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from integrations.metrics import QUEUES, Collector, read_queue
 from integrations.partitions import months_ready
 
 
@@ -13,8 +19,22 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready when the database answers and next month has its partitions."""
+    """Ready when the database answers, next month has its partitions, and the outbox moves."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     months = months_ready()
-    return JsonResponse({"ready": months >= 1, "partition_months_ahead": months}, status=200 if months else 503)
+    stalled = [name for name in QUEUES if read_queue(name).is_stalled]
+    is_ready = months >= 1 and not stalled
+    values = {"ready": is_ready, "partition_months_ahead": months, "stalled": stalled}
+    return JsonResponse(values, status=200 if is_ready else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with the bearer token of METRICS_TOKEN; without that setting there is no such page."""
+    token = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "")
+    if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise Http404
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

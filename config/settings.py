@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from csp.constants import NONCE, NONE, SELF
 
-from config.env import BASE_DIR, env, networks, required
+from config.env import BASE_DIR, at_least, env, networks, required
 
 # --- what an operator sets ---
 SECRET_KEY = required("SECRET_KEY")
@@ -146,6 +146,12 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     },
 }
+
+# --- what is kept ---
+EVENTS_KEPT_DAYS = at_least(env.int("EVENTS_KEPT_DAYS", default=90), 10, "EVENTS_KEPT_DAYS")  # and their attempts
+API_CALLS_KEPT_DAYS = at_least(env.int("API_CALLS_KEPT_DAYS", default=30), 1, "API_CALLS_KEPT_DAYS")
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # for /metrics; empty: there is no such page
 
 # --- webhooks ---
 # Gaps, leases and limits of the outbox in parts of their real length: tests and trials live days in seconds.

@@ -6,10 +6,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config import errors, health
+from integrations.api.events import EventsApi
 from integrations.api.whoami import WhoamiApi
 
 api: list[URLPattern | URLResolver] = [
     path("whoami", WhoamiApi.as_view(), name="whoami"),
+    path("events", EventsApi.as_view(), name="events"),
     path("", include("conversations.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
@@ -17,6 +19,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", health.metrics),
     path("v1/", include((api, "api"))),
     path("", include("conversations.urls")),
     path("", include("integrations.urls")),

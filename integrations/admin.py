@@ -198,3 +198,34 @@ class OnceUsedAdmin(ReadOnly):
 class RateWindowAdmin(ReadOnly):
     list_display = ["key", "started_at", "count"]
     search_fields = ["key"]
+
+
+@admin.register(models.Replay)
+class ReplayAdmin(ReadOnly):
+    list_display = ["created_at", "lane", "since", "until", "is_dry_run", "created_by"]
+    list_filter = ["is_dry_run"]
+    search_fields = ["created_by"]
+
+
+@admin.register(models.FeedEntry)
+class FeedEntryAdmin(ReadOnly):
+    list_display = ["event_id", "organization_id", "position"]
+    search_fields = ["event_id", "organization_id"]
+
+
+@admin.register(models.FeedHead)
+class FeedHeadAdmin(ReadOnly):
+    list_display = ["organization_id", "position"]
+    search_fields = ["organization_id"]
+
+
+@admin.register(models.Unsequenced)
+class UnsequencedAdmin(ReadOnly):
+    list_display = ["event_id", "organization_id"]
+    search_fields = ["event_id"]
+
+
+@admin.register(models.Tally)
+class TallyAdmin(ReadOnly):
+    list_display = ["name", "count"]
+    search_fields = ["name"]

@@ -14,6 +14,7 @@ from integrations.models import ApiToken, ReplyKey
 from integrations.problems import NotFound, Refusal
 from integrations.secrets import digest, is_well_formed
 
+REPLY_SCOPES = frozenset({"leads:read", "conversations:write", "channels:read"})  # what a source's key may do
 USED_AT_MOST_EVERY = timedelta(minutes=1)
 
 
@@ -56,12 +57,11 @@ class Caller:
         return self.kind == ReplyKey.CALLER
 
     def require_scope(self, scope: str) -> None:
-        """Raise Refusal 403 unless the token has the scope; write includes read. A source's key has its own rules."""
-        if self.is_source_key:
-            return
+        """Raise Refusal 403 unless the key has the scope; write includes read. A source's key is for replies."""
+        scopes = REPLY_SCOPES if self.is_source_key else self.scopes
         resource, _, verb = scope.partition(":")
-        if scope not in self.scopes and not (verb == "read" and f"{resource}:write" in self.scopes):
-            raise Refusal(403, "token.scopeMissing", f"This token needs the scope {scope}.", extra={"scope": scope})
+        if scope not in scopes and not (verb == "read" and f"{resource}:write" in scopes):
+            raise Refusal(403, "token.scopeMissing", f"This key needs the scope {scope}.", extra={"scope": scope})
 
     def require_source(self, source_id: UUID) -> OpenSource | None:
         """Raise NotFound for a source that is not the caller's, Refusal 403 where its card is off."""

@@ -40,6 +40,22 @@ def page_by_moment(rows: models.QuerySet[M], moment: str, cursor: str, limit: in
     return shown, _write([getattr(last, moment).isoformat(), last.pk.hex])
 
 
+def write_position(position: int) -> str:
+    """Return the cursor of a place in a feed."""
+    return _write(["feed", position])
+
+
+def read_position(cursor: str) -> int:
+    """Return the place in a feed that a cursor names. Raise Invalid for a bad one."""
+    try:
+        kind, position = _read(cursor)
+        if kind != "feed" or not isinstance(position, int) or not 0 <= position < 2**63:
+            raise _bad()
+        return position
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _bad() from error
+
+
 def _write(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 

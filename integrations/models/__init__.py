@@ -1,10 +1,12 @@
 from integrations.models.cards import Card, LeadReplyApi, RestWebhook
 from integrations.models.channels import ChannelConnection
+from integrations.models.feed import FeedEntry, FeedHead, Unsequenced
 from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
 from integrations.models.log import ApiCall, Attempt, Event, IdempotencyKey, OnceUsed, RateWindow
 from integrations.models.outbox import Delivery, Dispatch, Lane, Pace, Work
 from integrations.models.sources import Source, SourceAccess
+from integrations.models.tally import Tally
 
 __all__ = [
     "ApiCall",
@@ -15,6 +17,8 @@ __all__ = [
     "Delivery",
     "Dispatch",
     "Event",
+    "FeedEntry",
+    "FeedHead",
     "IdempotencyKey",
     "Job",
     "Lane",
@@ -27,6 +31,8 @@ __all__ = [
     "RestWebhook",
     "Source",
     "SourceAccess",
+    "Tally",
+    "Unsequenced",
     "WebhookSecret",
     "Work",
 ]

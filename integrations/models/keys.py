@@ -116,6 +116,9 @@ class ApiToken(HashedKey):
     class Scope(models.TextChoices):
         LEADS_READ = "leads:read", "Read leads"
         LEADS_WRITE = "leads:write", "Read and create leads"
+        CONVERSATIONS_READ = "conversations:read", "Read conversations"
+        CONVERSATIONS_WRITE = "conversations:write", "Read and answer conversations"
+        WEBHOOKS_READ = "webhooks:read", "Read webhooks and the feed of events"
 
     PREFIXES = {Kind.STAFF: "lws_", Kind.APP: "lwa_", Kind.DIRECTORY: "lwd_"}
 

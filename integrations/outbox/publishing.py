@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from integrations.event_types import EventType
-from integrations.models import Delivery, Event, Lane, RestWebhook
+from integrations.models import Delivery, Event, Lane, RestWebhook, Unsequenced
 from integrations.outbox import hints
 
 ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
@@ -73,6 +73,7 @@ def publish(happening: Happening) -> Published:
         sequence=happening.sequence,
         payload=happening.payload,
     )
+    Unsequenced.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
     withheld = set(happening.withheld_from)
     due = []
     for card in _listening(happening.source_id):

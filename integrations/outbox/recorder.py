@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
+from accounts.ids import encode
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.results import Result, record
 from integrations.outbox.schedule import DEADLINE_SECONDS
@@ -17,9 +19,29 @@ from integrations.outbox.schedule import DEADLINE_SECONDS
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.02
+TALLY_SECONDS = 5
 FLUSH_ROWS = 50
 RETRY_SECONDS = 0.5
 STOP_SECONDS = DEADLINE_SECONDS + 3  # how long a stop may take to finish what is in flight
+
+
+_TALLY = """
+INSERT INTO integrations_tally AS t (name, count) SELECT * FROM unnest(%s::text[], %s::bigint[])
+ON CONFLICT (name) DO UPDATE SET count = t.count + excluded.count
+"""
+
+
+def _told(result: Result) -> dict[str, object]:
+    """What a log line says of an attempt: with the ids that people see, and nothing of the lead."""
+    delivery = result.delivery
+    return {
+        "delivery": encode("dlv", delivery.id),
+        "event": encode("evt", delivery.event_id),
+        "attempt": delivery.attempts,
+        "outcome": result.outcome.value,
+        "error": result.error,
+        "ms": result.duration_ms,
+    }
 
 
 class Recorder:
@@ -31,6 +53,8 @@ class Recorder:
         self.after = after  # called when something was written
         self.closing = False
         self.connection: psycopg.AsyncConnection[Any] | None = None
+        self.tally: Counter[str] = Counter()
+        self.tallied_at = time.monotonic()
 
     def add(self, result: Result) -> None:
         self.results.append(result)
@@ -68,6 +92,25 @@ class Recorder:
                 await self._write_alone(result)
         del self.results[: len(batch)]
         self.after()
+        for result in batch:
+            if not result.is_ok:
+                logger.info("an attempt failed", extra=_told(result))
+        self.tally.update(f"attempts.{result.outcome.value}" for result in batch)
+        if self.closing or time.monotonic() - self.tallied_at > TALLY_SECONDS:
+            await self._write_tally()
+
+    async def _write_tally(self) -> None:
+        """Add to the operator's counts, apart from the batches: all workers add to the same few rows."""
+        names, counts = zip(*sorted(self.tally.items()), strict=True) if self.tally else ((), ())
+        self.tallied_at = time.monotonic()
+        try:
+            if self.connection and names:
+                async with self.connection.transaction():
+                    await self.connection.execute("SET LOCAL synchronous_commit = off")
+                    await self.connection.execute(_TALLY, [list(names), list(counts)])
+                self.tally.clear()
+        except (psycopg.Error, OSError) as error:
+            logger.info("deliver: counts wait for the database: %s", error)
 
     async def _write_alone(self, result: Result) -> None:
         try:

@@ -1,0 +1,98 @@
+"""What an operator's Prometheus reads, and whether the outbox moves. Everything is read from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from integrations.models import Tally
+
+COUNTED_MAX = 1_000_000  # rows of a queue: more are shown as this
+STALLED_AFTER_SECONDS = 60
+
+# From lane to lane along the index, so that the time depends on the lanes that have work and not on their rows.
+_OLDEST = """
+WITH RECURSIVE busy AS (
+    (SELECT lane_id FROM {table} WHERE next_attempt_at IS NOT NULL ORDER BY lane_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT lane_id FROM {table} WHERE lane_id > busy.lane_id AND next_attempt_at IS NOT NULL
+            ORDER BY lane_id LIMIT 1)
+    FROM busy WHERE busy.lane_id IS NOT NULL
+)
+SELECT extract(epoch FROM now() - min(due.at)), extract(epoch FROM now() - min(due.at) FILTER (
+    WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.failing_since IS NULL))
+FROM busy JOIN integrations_lane l ON l.id = busy.lane_id, (VALUES (0), (1), (2)) p(pace), LATERAL (
+    SELECT next_attempt_at AS at FROM {table} WHERE lane_id = l.id AND pace = p.pace AND next_attempt_at <= now()
+    ORDER BY next_attempt_at LIMIT 1
+) due
+"""
+_DEPTH = "SELECT count(*) FROM (SELECT FROM {table} LIMIT %s) rows"
+_LANES = """
+SELECT count(*) FILTER (WHERE failing_since IS NOT NULL AND stopped_at IS NULL),
+    count(*) FILTER (WHERE stopped_at IS NOT NULL), count(*) FILTER (WHERE open_until > now())
+FROM integrations_lane WHERE kind = 'webhook' AND held_at IS NULL
+"""
+QUEUES = {"deliveries": "integrations_delivery", "messages": "integrations_dispatch"}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One kind of work: how many rows are open, and since when the oldest has been due."""
+
+    depth: int
+    oldest_due_seconds: float  # of all, whatever keeps them
+    oldest_free_seconds: float  # of those that nothing keeps: not held, not stopped, not failing
+
+    @property
+    def is_stalled(self) -> bool:
+        return self.oldest_free_seconds > STALLED_AFTER_SECONDS
+
+
+def read_queue(name: str) -> Queue:
+    """Look at one queue."""
+    table = QUEUES[name]
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST.format(table=table))
+        oldest, free = cursor.fetchone() or (None, None)
+        cursor.execute(_DEPTH.format(table=table), [COUNTED_MAX])
+        depth = (cursor.fetchone() or (0,))[0]
+    return Queue(depth, float(oldest or 0), float(free or 0))
+
+
+class Collector:
+    """Reads the metrics at each scrape, so that every web process says the same."""
+
+    def collect(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily("leadwire_outbox_open", "Open rows of work.", labels=["queue"])
+        oldest = GaugeMetricFamily(
+            "leadwire_outbox_oldest_due_seconds", "Age of the oldest due row, whatever keeps it.", labels=["queue"]
+        )
+        free = GaugeMetricFamily(
+            "leadwire_outbox_stalled_seconds",
+            "Age of the oldest due row that nothing keeps: not held, not stopped, not failing.",
+            labels=["queue"],
+        )
+        for name in QUEUES:
+            queue = read_queue(name)
+            depth.add_metric([name], queue.depth)
+            oldest.add_metric([name], queue.oldest_due_seconds)
+            free.add_metric([name], queue.oldest_free_seconds)
+        yield from (depth, oldest, free)
+        yield self._endpoints()
+        attempts = CounterMetricFamily("leadwire_attempts", "Webhook attempts by outcome.", labels=["outcome"])
+        for tally in Tally.objects.filter(name__startswith="attempts."):
+            attempts.add_metric([tally.name.partition(".")[2]], tally.count)
+        yield attempts
+
+    def _endpoints(self) -> Metric:
+        words = "Webhook endpoints that are on, by state."
+        endpoints = GaugeMetricFamily("leadwire_endpoints", words, labels=["state"])
+        with connection.cursor() as cursor:
+            cursor.execute(_LANES)
+            counts = cursor.fetchone() or (0, 0, 0)
+        for state, count in zip(("failing", "stopped", "breaker_open"), counts, strict=True):
+            endpoints.add_metric([state], count)
+        return endpoints

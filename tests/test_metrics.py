@@ -1,0 +1,77 @@
+"""What an operator's monitoring reads, and when the installation says that it is not ready."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from integrations.models import Delivery, Lane, Tally
+from tests.test_deliveries import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def scrape(client, settings):
+    settings.METRICS_TOKEN = "a-long-token"
+
+    def read() -> dict[str, float]:
+        answer = client.get("/metrics", headers={"Authorization": "Bearer a-long-token"})
+        assert answer.status_code == 200
+        lines = [line for line in answer.content.decode().splitlines() if not line.startswith("#")]
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+    return read
+
+
+@pytest.fixture
+def late(webhook_at, eastgate, lead_at):
+    """A delivery that has been due for five minutes."""
+    webhook_at(eastgate, "http://127.0.0.1:9/hook")
+    lead_at(eastgate)
+    Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=5))
+    return Lane.objects.filter(rest_webhook__source=eastgate)
+
+
+def test_without_its_token_there_is_no_such_page(client, settings):
+    assert client.get("/metrics").status_code == 404
+    settings.METRICS_TOKEN = "a-long-token"
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer a-long-tokeé"}).status_code == 404
+
+
+def test_the_oldest_due_age_has_no_exclusions(scrape, late):
+    late.update(held_at=timezone.now())
+    seen = scrape()
+    assert 300 <= seen['leadwire_outbox_oldest_due_seconds{queue="deliveries"}'] < 320
+    assert seen['leadwire_outbox_stalled_seconds{queue="deliveries"}'] == 0
+    assert seen['leadwire_outbox_open{queue="deliveries"}'] == 1
+    assert seen['leadwire_outbox_open{queue="messages"}'] == 0
+
+
+def test_attempts_are_counted_by_outcome(scrape, worker, receiver, webhook_at, eastgate, lead_at, monkeypatch):
+    from integrations.outbox import recorder
+
+    monkeypatch.setattr(recorder, "TALLY_SECONDS", 0)
+    webhook_at(eastgate, receiver.url)
+    receiver.answers = [200, 410]
+    lead_at(eastgate)
+    receiver.wait(1)
+    lead_at(eastgate, "bob@example.net")
+    wait_for(lambda: Tally.objects.filter(name="attempts.failed").first())
+    seen = scrape()
+    assert seen['leadwire_attempts_total{outcome="delivered"}'] == 1
+    assert seen['leadwire_attempts_total{outcome="failed"}'] == 1
+    assert seen['leadwire_endpoints{state="stopped"}'] == 1
+
+
+def test_ready_means_that_the_outbox_moves(client, late):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["stalled"]) == (503, ["deliveries"])
+    late.update(failing_since=timezone.now())  # somebody else's server is not our stall
+    assert client.get("/readyz").status_code == 200
+    late.update(failing_since=None)
+    Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=30))
+    assert client.get("/readyz").status_code == 200
