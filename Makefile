@@ -3,13 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lock clean
+.PHONY: run test crash chaos lock clean
 
 run: $(VENV)/run.installed
 	@exec $(BIN)/python -m config.supervisor run
 
 test: $(VENV)/dev.installed
 	@exec $(BIN)/python -m config.supervisor exec -- $(BIN)/python -m pytest $(ARGS)
+
+# SIGKILL at each named point; EVENTS for each.
+EVENTS ?= 30
+crash: $(VENV)/dev.installed
+	@exec $(BIN)/python -m bench.crash --events $(EVENTS) $(ARGS)
+
+# Faults of every kind at once; sizes: python -m bench.chaos --help.
+MESSAGES ?= 20000
+OUTAGE ?= 60
+chaos: $(VENV)/dev.installed
+	@exec $(BIN)/python -m bench.chaos --messages $(MESSAGES) --outage $(OUTAGE) $(ARGS)
 
 # The stamp is written last: an install that was cut off is done again.
 $(VENV)/run.installed: requirements/run.txt

@@ -13,10 +13,11 @@ from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Now
 
 from integrations.models import Job
+from integrations.outbox.schedule import scaled
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
+LEASE = scaled(timedelta(minutes=2))
 GAPS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120, 600, 1800, 7200, 21600))
 
 _CLAIM = """

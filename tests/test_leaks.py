@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 # Django's and the library's own pages; the API has its own test; what is public by design.
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
-PUBLIC = {"form", "form-thanks"}
+PUBLIC = {"metrics", "form", "form-thanks"}
 SECRET = "Xylophone-4711"  # stands in every text of the other organization
 LISTS = {"home", "inbox", "leads", "sources", "activity", "account", "tokens", "members", "audit", "source-create"}
 

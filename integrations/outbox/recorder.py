@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -66,9 +67,13 @@ class Recorder:
         deadline = time.monotonic() + STOP_SECONDS
         while self.results and time.monotonic() < deadline:
             await self._write_some()
+        await self._write_tally()
         await hang_up(self.connection)
 
     async def run(self) -> None:
+        # Connected before there is a result: what is answered and not yet written would be sent again after a kill.
+        with contextlib.suppress(psycopg.Error, OSError):
+            self.connection = await connect()
         while not self.closing:
             await self.waiting.wait()
             if len(self.results) < FLUSH_ROWS:

@@ -1,0 +1,73 @@
+"""The receivers' code of docs/webhooks.md, run in every language that is on the machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from integrations.secrets import make_signing_secret
+from integrations.signing import signature_header
+
+ROOT = Path(__file__).resolve().parent.parent
+RECEIVERS = ROOT / "examples" / "receivers"
+LANGUAGES = {"py": sys.executable, "mjs": "node", "php": "php", "rb": "ruby", "go": "go"}
+PRESENT = {suffix: program for suffix, name in LANGUAGES.items() if (program := shutil.which(name))}
+BODIES = [b"", b'{"type":"lead.created"}', '{"name":"Zoë 🌊 \u200f"}'.encode(), b"\x00\xff\xfe", b'{"a": "1\\n2"}\r\n']
+
+
+@pytest.fixture(params=PRESENT, scope="module")
+def verify(request, tmp_path_factory):
+    """The program of one language; Go is compiled once."""
+    command = [PRESENT[request.param], str(RECEIVERS / f"verify.{request.param}")]
+    if request.param == "go":
+        program = tmp_path_factory.mktemp("go") / "verify"
+        subprocess.run(["go", "build", "-o", program, command[-1]], check=True)
+        command = [str(program)]
+
+    def run(secret: str, signature: str, *, body: bytes, webhook_id: str = "evt_1", timestamp: int | str = "") -> bool:
+        words = [secret, webhook_id, str(timestamp), signature]
+        return subprocess.run([*command, *words], input=body, check=False).returncode == 0
+
+    return run
+
+
+def sign(*secrets: str, body: bytes, timestamp: int) -> str:
+    return signature_header(secrets, webhook_id="evt_1", timestamp=timestamp, body=body)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_what_we_sign_verifies(verify, body):
+    secret, now = make_signing_secret(), int(time.time())
+    assert verify(secret, sign(secret, body=body, timestamp=now), body=body, timestamp=now)
+
+
+def test_while_secrets_overlap_holders_of_either_verify(verify):
+    old, new, now = make_signing_secret(), make_signing_secret(), int(time.time())
+    signature = sign(new, old, body=b"{}", timestamp=now)
+    assert verify(old, signature, body=b"{}", timestamp=now)
+    assert verify(new, signature, body=b"{}", timestamp=now)
+    assert not verify(make_signing_secret(), signature, body=b"{}", timestamp=now)
+
+
+def test_what_was_changed_or_is_old_does_not_verify(verify):
+    secret, now = make_signing_secret(), int(time.time())
+    signature = sign(secret, body=b"{}", timestamp=now)
+    assert not verify(secret, signature, body=b"{ }", timestamp=now)
+    assert not verify(secret, signature, body=b"{}", timestamp=now + 1)
+    assert not verify(secret, signature, body=b"{}", timestamp=now, webhook_id="evt_2")
+    assert not verify(secret, "v1,é rubbish", body=b"{}", timestamp=now)
+    assert not verify(secret, signature, body=b"{}", timestamp="soon")
+    old = now - 301
+    assert not verify(secret, sign(secret, body=b"{}", timestamp=old), body=b"{}", timestamp=old)
+
+
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_the_page_shows_the_code_that_is_run(suffix):
+    """docs/webhooks.md quotes the files, so that what people copy is what was tried."""
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    assert (RECEIVERS / f"verify.{suffix}").read_text().strip() in page

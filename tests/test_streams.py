@@ -1,0 +1,222 @@
+"""The parts of the outbox that run by themselves: the schedule, what is told, the streams, the recorder."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.utils import timezone
+
+from conversations.webhook_bodies import render_bodies
+from integrations import dialling
+from integrations.dialling import GuardedResolver, make_session
+from integrations.models import Attempt, Delivery, Dispatch, Pace
+from integrations.outbox import recorder as recording
+from integrations.outbox import streams
+from integrations.outbox.claims import claim_deliveries
+from integrations.outbox.database import connect, hang_up
+from integrations.outbox.deliver import Parcel
+from integrations.outbox.endpoints import Endpoint
+from integrations.outbox.recorder import Recorder
+from integrations.outbox.results import Outcome, Result, record
+from integrations.outbox.schedule import GAPS, next_try
+from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
+from integrations.secrets import Secret, make_signing_secret
+from integrations.services import cards
+from tests.test_deliveries import wait_for
+from tests.test_etiquette import claimed, send
+
+URL = "http://127.0.0.1:9/hook"
+outbox = pytest.mark.django_db(transaction=True)
+
+
+# --- the schedule ---
+
+
+def test_the_gaps_are_those_of_the_contract_in_their_order():
+    seconds = [gap.total_seconds() for gap in GAPS]
+    assert seconds == [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
+
+
+def test_no_two_of_those_that_failed_together_are_tried_at_the_same_moment():
+    assert len({next_try(5).after for _ in range(20)}) == 20
+
+
+# --- what is told ---
+
+
+@pytest.mark.django_db
+def test_only_the_first_telling_of_a_lead_held_back_announces_it(webhook_at, plumbing, api, token, actor):
+    webhook_at(plumbing, URL)
+    cards.configure(card=plumbing.restwebhook, actor=actor, needs_contact=True)
+    known = {"identifier_type": "unique_id", "unique_id": "A1"}
+    for email in ("", "ava@example.net", ""):
+        api.create_lead(token, **known, email=email)
+    assert list(Delivery.objects.order_by("id").values_list("is_announcement", flat=True)) == [True, False]
+
+
+def test_a_delivery_to_a_card_without_a_url_is_cancelled():
+    result = send("")
+    assert (result.outcome, result.error, result.retry_after) == ("cancelled", "", None)
+    assert result.next_because == "The card was disconnected"
+
+
+# --- deliveries ---
+
+
+def deliver(url: str, seconds_ago: float) -> list[Result]:
+    """Let the stream go on with a delivery that it claimed so long ago, and return its results."""
+    secret = [str(Secret.of(make_signing_secret()).token)]
+    delivery = claimed()
+    endpoint = Endpoint(
+        lane_id=delivery.lane_id, url=url, sends_secret_header=False, includes_source_name=False, signing=secret,
+        header=[], since=timezone.now(),
+    )  # fmt: skip
+
+    async def run():
+        stream = Deliveries(1, render_bodies)
+        async with make_session(connections=1, seconds=5) as stream.session:
+            await stream._deliver(Parcel(delivery, endpoint, b"{}"), time.monotonic() - seconds_ago)
+        return stream.recorder.results
+
+    return asyncio.run(run())
+
+
+# Of the 30 seconds of a lease 15 are for the attempt and 5 for its record.
+def test_what_can_no_longer_end_within_its_lease_is_not_dialled(receiver):
+    assert deliver(receiver.url, 10.1) == []
+    assert receiver.requests == []
+
+
+def test_what_can_still_end_within_its_lease_is_dialled(receiver):
+    [result] = deliver(receiver.url, 8)
+    assert (result.outcome, len(receiver.requests)) == ("delivered", 1)
+
+
+@outbox
+def test_what_cannot_be_rendered_is_given_back_and_counts_no_attempt(webhook_at, eastgate, lead_at):
+    webhook_at(eastgate, URL)
+    lead_at(eastgate)
+
+    async def broken(connection, rows, endpoints):
+        raise RuntimeError(f"{len(rows)} cannot be rendered")
+
+    async def run():
+        connection = await connect()
+        try:
+            await Deliveries(4, broken).start_some(connection)
+        finally:
+            await hang_up(connection)
+
+    with pytest.raises(RuntimeError, match="1 cannot be rendered"):
+        asyncio.run(run())
+    left = Delivery.objects.get()
+    assert (left.claim, left.attempts) == (None, 0)
+
+
+# --- messages ---
+
+
+@outbox
+def test_a_message_that_takes_long_to_send_stays_ours(api, key_of, eastgate, lead_at, monkeypatch):
+    monkeypatch.setattr(streams, "LEASE", timedelta(milliseconds=40))  # how often it is extended, not for how long
+    api.reply(key_of(eastgate), lead_at(eastgate))
+    may_end = threading.Event()
+    thread = StreamThread(lambda: Dispatches(1, lambda claimed: may_end.wait(10)))
+    thread.start()
+    try:
+        taken = wait_for(lambda: Dispatch.objects.exclude(claim=None).first())
+        Dispatch.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=5))  # nearly over
+        kept = wait_for(lambda: Dispatch.objects.filter(next_attempt_at__gt=timezone.now() + timedelta(seconds=20)))
+        assert kept.get().claim == taken.claim
+    finally:
+        may_end.set()
+        thread.stop()
+
+
+# --- the recorder ---
+
+
+@pytest.fixture
+def two_results(webhook_at, eastgate, lead_at) -> list[Result]:
+    """Of two claimed deliveries that were delivered."""
+    webhook_at(eastgate, URL)
+    lead_at(eastgate)
+    lead_at(eastgate, "bob@example.net")
+
+    async def claim():
+        connection = await connect()
+        try:
+            return await claim_deliveries(connection, dict.fromkeys(Pace, 5))
+        finally:
+            await hang_up(connection)
+
+    return [Result(delivery, Outcome.DELIVERED, timezone.now()) for delivery in asyncio.run(claim())]
+
+
+def write(results: list[Result], times: int = 1) -> tuple[list[Result], int]:
+    """Let a recorder write; return what it still has, and how often it said that it wrote."""
+    told = []
+
+    async def run():
+        recorder = Recorder(after=lambda: told.append(1))
+        recorder.results += results
+        for _ in range(times):
+            await recorder._write_some()
+        await hang_up(recorder.connection)
+        return recorder.results
+
+    return asyncio.run(run()), len(told)
+
+
+@outbox
+def test_a_result_that_the_database_refuses_does_not_take_its_batch_with_it(two_results):
+    bad, good = two_results
+    bad.url = "x" * 2_001
+    assert write([bad, good]) == ([], 1)
+    assert Attempt.objects.get().delivery_id == good.delivery.id
+    assert Delivery.objects.get().pk == bad.delivery.id  # it comes back when its lease ends
+
+
+@outbox
+@pytest.mark.parametrize("error", [psycopg.OperationalError, psycopg.InterfaceError, ConnectionResetError])
+def test_results_wait_for_a_database_that_is_away(two_results, monkeypatch, error):
+    errors = [error("gone")]
+
+    async def once_refused(connection, batch):
+        if errors:
+            raise errors.pop()
+        await record(connection, batch)
+
+    monkeypatch.setattr(recording, "record", once_refused)
+    monkeypatch.setattr(recording, "RETRY_SECONDS", 0)
+    assert write(two_results) == (two_results, 0)
+    errors.append(error("gone again"))
+    assert write(two_results, times=2) == ([], 1)
+    assert not Delivery.objects.exists()
+    assert Attempt.objects.count() == 2
+
+
+# --- names ---
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
+    may_end = threading.Event()
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))]
+
+    def slowly(*_, **__):
+        may_end.wait(3)
+        return answer
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(dialling, "RESOLVE_SECONDS", 0.05)
+    try:
+        with pytest.raises(OSError, match="took more than"):
+            asyncio.run(GuardedResolver().resolve("slow.example", 443))
+    finally:
+        may_end.set()
