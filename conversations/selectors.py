@@ -71,7 +71,7 @@ def _fails(row: SourceRow) -> bool:
 _COUNTS = """
 SELECT source.id,
     (SELECT count(*) FROM (SELECT FROM leads_lead lead
-     WHERE lead.source_id = source.id AND lead.id >= %s LIMIT %s) week),
+     WHERE lead.source_id = source.id AND lead.id >= %s AND NOT lead.is_test LIMIT %s) week),
     (SELECT last_message_at FROM conversations_conversation conversation WHERE conversation.source_id = source.id
      ORDER BY last_message_at DESC, id DESC LIMIT 1)
 FROM unnest(%s::uuid[]) source(id)
@@ -131,9 +131,9 @@ def daily_chart(source: Source) -> list[Bar]:
     zone, today = source.zone, timezone.now().astimezone(source.zone).date()
     days = [today - timedelta(days=offset) for offset in range(CHART_DAYS - 1, -1, -1)]
     since = timezone.now() - timedelta(days=CHART_DAYS)
-    leads = _by_day(Lead.objects.filter(source=source, id__gte=uuid7(since)), zone)
+    leads = _by_day(Lead.objects.real().filter(source=source, id__gte=uuid7(since)), zone)
     replies = _by_day(
-        Message.objects.filter(source=source, id__gte=uuid7(since), direction=Message.Direction.OUTBOUND), zone
+        Message.objects.filter(source=source, id__gte=uuid7(since), direction="outbound", lead__is_test=False), zone
     )
     top = max([1, *leads.values(), *replies.values()])
     return [

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import forms, inbox, leads, sources
+from conversations.views import forms, inbox, leads, sources, trials
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
@@ -18,6 +18,8 @@ urlpatterns = [
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),
     path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),
     path("sources/", sources.sources, name="sources"),
+    path("sources/<src:source_id>/test-lead/", trials.trial_start, name="trial-start"),
+    path("test-leads/<conv:conversation_id>/", trials.trial, name="trial"),
     path("sources/<src:source_id>/", sources.source, name="source"),
     path("forms/<src:source_id>", forms.form, name="form"),
     path("forms/<src:source_id>/thanks", forms.form_thanks, name="form-thanks"),

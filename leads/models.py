@@ -29,6 +29,10 @@ class LeadQuerySet(ReachQuerySet["Lead"]):
     def new(self) -> Self:
         return self.filter(returned_at=None)
 
+    def real(self) -> Self:
+        """Without test leads: what lists, counts and reports are about."""
+        return self.filter(is_test=False)
+
 
 class Lead(models.Model):
     """A person who reached out to one source."""
@@ -58,6 +62,8 @@ class Lead(models.Model):
     contact_captured_at = models.DateTimeField(null=True, blank=True)
     returned_at = models.DateTimeField(null=True, blank=True)  # a second conversation opened: no longer new
     # Endpoints (lanes) that were not told of this lead, because their card waits for contact information.
+    # Made by "Send a test lead" for the tester's own address: in no list, count or report.
+    is_test = models.BooleanField(default=False, db_default=False)
     withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -68,7 +74,10 @@ class Lead(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "source", Lower("email"), condition=~models.Q(email=""), name="lead_email_unique_in_source"
+                "source",
+                Lower("email"),
+                condition=~models.Q(email="") & models.Q(is_test=False),
+                name="lead_email_unique_in_source",
             ),
             models.UniqueConstraint(
                 fields=["source", "unique_id"],
@@ -81,7 +90,7 @@ class Lead(models.Model):
             models.Index(fields=["source", "-id"], name="lead_newest_of_source"),
             models.Index(
                 fields=["source", "phone_e164", "-last_message_at"],
-                condition=~models.Q(phone_e164=""),
+                condition=~models.Q(phone_e164="") & models.Q(is_test=False),
                 name="lead_by_phone",
             ),
         ]

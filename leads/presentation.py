@@ -33,6 +33,7 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
         ],
         "is_new": lead.is_new,
         "is_ready": lead.has_contact,
+        "is_test": lead.is_test,
         "contact_captured_at": moment(lead.contact_captured_at),
         "created_at": moment(lead.created_at),
         "updated_at": moment(lead.updated_at),

@@ -84,14 +84,21 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
     lock_identities(source, normalize_email(details.email), phone)
     found = None
     if details.email:
-        found = _locked(source).annotate(lower=Lower("email")).filter(lower=normalize_email(details.email)).first()
+        # At most one has it. first() would order by id, and the planner might then read leads until it comes.
+        found = next(iter(_with_email(_locked(source), normalize_email(details.email))), None)
     elif phone:
-        found = _locked(source).filter(phone_e164=phone).order_by("-last_message_at").first()
+        rows = _locked(source).filter(phone_e164=phone).exclude(phone_e164="")
+        found = rows.order_by("-last_message_at").first()
     return _fill(found, details) if found else _create(source, details)
 
 
 def _locked(source: Source) -> LeadQuerySet:
-    return Lead.objects.filter(source=source).select_for_update(no_key=True)
+    """The source's leads, to be locked. Conditions repeat those of the partial indexes, or these are not used."""
+    return Lead.objects.filter(source=source, is_test=False).select_for_update(no_key=True)
+
+
+def _with_email(rows: LeadQuerySet, email: str) -> LeadQuerySet:
+    return rows.annotate(lower=Lower("email")).filter(lower=email).exclude(email="")
 
 
 def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None]:
@@ -99,9 +106,9 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
     email, unique_id = normalize_email(details.email), details.unique_id
     either = Q(pk__in=[])
     if email:
-        either |= Q(lower=email)
+        either |= Q(lower=email) & ~Q(email="")
     if unique_id:
-        either |= Q(unique_id=unique_id)
+        either |= Q(unique_id=unique_id) & ~Q(unique_id="")
     found = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
     by_email = next((lead for lead in found if email and normalize_email(lead.email) == email), None)
     by_unique_id = next((lead for lead in found if unique_id and lead.unique_id == unique_id), None)

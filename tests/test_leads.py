@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
@@ -85,3 +87,22 @@ def test_a_lead_has_at_most_100_tags(api, token, plumbing):
     assert api.create_lead(token, tags=first.split(",")).status_code == 201
     answer = api.create_lead(token, tags=second.split(","))
     assert (answer.status_code, answer.json()["code"]) == (422, "lead.tooLarge")
+
+
+@pytest.mark.parametrize(
+    ("details", "index"),
+    [
+        (Details(email="ava@example.net"), "lead_email_unique_in_source"),
+        (Details(phone="+14155550101"), "lead_by_phone"),
+    ],
+)
+def test_a_lead_is_found_by_an_index_made_for_it(plumbing, details, index):
+    """The conditions of a partial index must be in the query, or every arrival reads all leads of its source."""
+    with CaptureQueriesContext(connection) as seen:
+        identify_by_channel(source=plumbing, details=details)
+    look_up = next(one["sql"] for one in seen if one["sql"].startswith("SELECT") and "FOR NO KEY UPDATE" in one["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {look_up}")
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert index in plan

@@ -20,7 +20,7 @@ from leads.presentation import lead_json
 
 def leads_listed_for(caller: Caller) -> LeadQuerySet:
     """The leads that a list shows. A source's key: of enabled cards, as each card's options say."""
-    leads = Lead.objects.visible_to(caller)
+    leads = Lead.objects.visible_to(caller).real()
     if not caller.is_source_key:
         return leads
     shown = Q(pk__in=[])

@@ -37,6 +37,7 @@ class LeadShown(serializers.Serializer[Any]):
     opted_out = OptedOut(many=True)
     is_new = serializers.BooleanField()
     is_ready = serializers.BooleanField()
+    is_test = serializers.BooleanField()
     contact_captured_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -54,7 +54,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
     """Conversations, the newest first, by keyset pages."""
     membership = request.membership  # type: ignore[attr-defined]
     state = request.GET.get("state", "open")
-    rows = Conversation.objects.visible_to(request.user).select_related("lead", "source", "connection")
+    rows = Conversation.objects.visible_to(request.user).filter(lead__is_test=False)
+    rows = rows.select_related("lead", "source", "connection")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     if state in ("open", "waiting", "closed"):
         rows = getattr(rows, state)()

@@ -29,7 +29,7 @@ PAGE_SIZE = 30
 @require_safe
 def leads(request: HttpRequest) -> HttpResponse:
     membership = request.membership  # type: ignore[attr-defined]
-    rows = Lead.objects.visible_to(request.user).select_related("source")
+    rows = Lead.objects.visible_to(request.user).real().select_related("source")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     search = request.GET.get("q", "").replace("\x00", "")[:100]
     for word in search.split()[:5]:

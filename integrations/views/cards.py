@@ -214,7 +214,10 @@ def _page(request: HttpRequest, source: Source, more: dict[str, dict[str, Any]] 
         _values(request, kind.model.objects.with_owner().get(source=source), **(more or {}).get(slug, {}))
         for slug, kind in CARDS.items()
     ]
-    response = render(request, "integrations/integrations_page.html", {"source": source, "cards": shown})
+    may_test = not source.is_archived and reach_of(request.user, Right.CONFIGURE).includes(source)
+    response = render(
+        request, "integrations/integrations_page.html", {"source": source, "cards": shown, "may_test": may_test}
+    )
     response["Cache-Control"] = "no-store"
     return response
 
