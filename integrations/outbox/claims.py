@@ -66,7 +66,10 @@ WITH lane AS MATERIALIZED (
 ), counted AS (
     SELECT share.id, share.free, c.got, (
         SELECT count(*) > c.got FROM (
-            SELECT FROM {table} WHERE lane_id = share.id AND pace IN (0, 1, 2) AND next_attempt_at <= now() {unless}
+            -- ordered by the index, or the planner reads the whole table for a lane that has nothing
+            SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
+                SELECT FROM {table} WHERE lane_id = share.id AND pace = p.pace AND next_attempt_at <= now() {unless}
+                ORDER BY next_attempt_at, id LIMIT c.got + 1) rows
             LIMIT c.got + 1
         ) due
     ) AS has_more

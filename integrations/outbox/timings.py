@@ -36,21 +36,24 @@ def trace() -> aiohttp.TraceConfig:
 
 def _on(field: str) -> Any:
     async def began(session: aiohttp.ClientSession, context: SimpleNamespace, _: Any) -> None:
-        setattr(context.trace_request_ctx, field, time.perf_counter())
+        if context.trace_request_ctx:
+            setattr(context.trace_request_ctx, field, time.perf_counter())
 
     return began
 
 
 def _on_end(field: str, since: str) -> Any:
     async def ended(session: aiohttp.ClientSession, context: SimpleNamespace, _: Any) -> None:
-        timings = context.trace_request_ctx
-        setattr(timings, field, _ms(getattr(timings, since)))
+        if timings := context.trace_request_ctx:
+            setattr(timings, field, _ms(getattr(timings, since)))
 
     return ended
 
 
 async def _on_connected(session: aiohttp.ClientSession, context: SimpleNamespace, _: Any) -> None:
-    timings: Timings = context.trace_request_ctx
+    timings: Timings | None = context.trace_request_ctx
+    if timings is None:
+        return
     timings.connect_ms = _ms(timings._connect_at) - (timings.dns_ms or 0)
     timings._sent_at = time.perf_counter()
 
