@@ -12,6 +12,7 @@ from accounts.models import Right
 from conversations.models import Conversation
 
 WAITING_MAX = 99
+BELONGS = {"/deliveries/": "/activity/"}  # pages that are part of another place
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         ("Settings", _settings_url(membership), ""),
     ]
     prefix = f"/{request.path.split('/')[1]}/"
+    prefix = BELONGS.get(prefix, prefix)
     return {"navigation": [NavigationItem(label, url, url.startswith(prefix), n) for label, url, n in places]}
 
 

@@ -99,6 +99,17 @@ class GuardedResolver(AbstractResolver):
         self.threads.shutdown(wait=False, cancel_futures=True)
 
 
+class Answer(aiohttp.ClientResponse):
+    """An answer that knows whom it came from: one without a body has let its connection go before anybody can ask."""
+
+    peer = ""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        name = connection.transport.get_extra_info("peername") if connection.transport else None
+        self.peer = f"{name[0]}:{name[1]}" if name else ""
+        return await super().start(connection)
+
+
 def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
     """Return the one client session of a process: no redirects, no proxies, no cookies, everything bounded."""
     connector = aiohttp.TCPConnector(
@@ -111,6 +122,7 @@ def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
     )
     return aiohttp.ClientSession(
         connector=connector,
+        response_class=Answer,
         trace_configs=[trace()],
         timeout=aiohttp.ClientTimeout(total=seconds),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -44,6 +44,7 @@ def test_each_attempt_says_where_its_time_went_and_whom_it_reached(delivered, da
     assert first.first_byte_ms is not None
     page = words(dana_client.get(path()))
     assert "connect" in page
+    assert Attempt.objects.latest("id").dialled == receiver.url.split("/")[2]
     assert "first byte" in page
     assert receiver.url.split("/")[2] in page
     assert "attempt 2 of 10" in page  # why the next one was when it was

@@ -82,6 +82,7 @@ def test_2xx_is_success(receiver, status):
     receiver.answers = [says(status)]
     result = send(receiver.url)
     assert (result.outcome, result.status_code, result.retry_after) == ("delivered", status, None)
+    assert result.dialled == receiver.url.split("/")[2]  # also where no body keeps the connection
 
 
 def test_an_answer_cut_short_after_a_2xx_is_success(receiver):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def try_it(dana_client, eastgate):
     def start() -> Conversation:
         answer = dana_client.post(f"/sources/{eastgate.public_id}/test-lead/")
-        assert answer["Location"].startswith("/test-leads/conv_")
+        assert answer["Location"].startswith("/sources/test-leads/conv_")
         return Conversation.objects.select_related("lead", "source").get(lead__is_test=True)
 
     return start
@@ -52,9 +52,9 @@ def test_it_goes_all_the_way_round(
     [mail] = mail_server.wait(1)
     assert mail["To"] == "dana@example.com"
     wait_for(lambda: follow(trial).is_done)
-    times = [hop.after_ms or 0 for hop in follow(trial).hops]
+    times = [hop.after_ms or 0 for hop in follow(trial).hops[1:]]
     assert times == sorted(times)
-    page = dana_client.get(f"/test-leads/{trial.public_id}/").content.decode()
+    page = dana_client.get(f"/sources/test-leads/{trial.public_id}/").content.decode()
     assert "It went round" in page
     assert 'hx-trigger="load' not in page  # it has come to rest
 
@@ -138,5 +138,5 @@ def test_only_who_may_configure_sends_one_and_a_real_lead_has_no_such_page(north
         "Send a test lead" not in agent.get(f"/sources/{eastgate.public_id}/messaging/integrations/").content.decode()
     )
     lead_at(eastgate)
-    assert dana_client.get(f"/test-leads/{Conversation.objects.get().public_id}/").status_code == 404
+    assert dana_client.get(f"/sources/test-leads/{Conversation.objects.get().public_id}/").status_code == 404
     assert Lead.objects.real().count() == 1

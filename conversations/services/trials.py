@@ -77,7 +77,7 @@ def follow(conversation: Conversation) -> Trial:
     """Say how far a test lead has come."""
     trial = Trial(conversation)
     begun = conversation.created_at
-    trial.hops.append(Hop("ok", conversation.source.name, begun, 0, label="The lead arrives"))
+    trial.hops.append(Hop("ok", conversation.source.name, begun, label="The lead arrives"))
     for label, look in STEPS.items():
         reached = trial.hops[-1].mark == "ok"
         trial.hops.append(replace(look(conversation), label=label) if reached else Hop("off", label=label))

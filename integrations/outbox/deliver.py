@@ -82,7 +82,7 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
         async with session.post(
             endpoint.url, data=parcel.body, headers=headers, allow_redirects=False, trace_request_ctx=result.timings
         ) as answer:
-            result.dialled = _peer(answer)
+            result.dialled = getattr(answer, "peer", "")
             result.status_code = answer.status
             result.answer_headers = _kept_headers(answer.headers)
             result.answer_body = await _read(answer)
@@ -111,12 +111,6 @@ async def _read(answer: aiohttp.ClientResponse) -> str:
 def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value[:1000].replace("\x00", "�") for name, value in list(headers.items())[:50]}
     return {name: value.encode("utf-8", "replace").decode() for name, value in kept.items()}
-
-
-def _peer(answer: aiohttp.ClientResponse) -> str:
-    transport = answer.connection.transport if answer.connection else None
-    peer = transport.get_extra_info("peername") if transport else None
-    return f"{peer[0]}:{peer[1]}" if peer else ""
 
 
 def _since(started: float) -> int:

@@ -56,10 +56,11 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     event = Event.objects.visible_to(request.user).filter(pk=one.event_id).first()
     source = load(Source.objects.select_related("parent"), request, one.source_id)
     body = next((attempt.request_body for attempt in reversed(attempts) if attempt.request_body), "")
-    shown_headers = attempts[-1].request_headers if attempts else {}
+    headers = attempts[-1].request_headers if attempts else {}
+    signed = {name: headers.get(f"webhook-{name}", "") for name in SIGNED_BY} | {"body": body}
     values = {
         "delivery_id": delivery_id,
-        "verify_form": VerifyForm(initial={name: shown_headers.get(f"webhook-{name}", "") for name in SIGNED_BY}),
+        "verify_form": VerifyForm(initial=signed),
         "event": event,
         "event_type": one.event_type,
         "source": source,

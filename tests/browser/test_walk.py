@@ -240,8 +240,33 @@ def pages_of(page: Page) -> list[str]:
     page.goto("/activity/")
     delivery = page.locator("main table a").first.get_attribute("href") or ""
     source = f"/sources/{riverside}/"
+    tab = f"{source}messaging/integrations/"
+    page.goto(f"{tab}rest-webhook/replays/")
+    page.get_by_label("From").fill("2026-01-01T00:00")
+    page.get_by_role("button", name="Count them first").click()
+    replay = page.url
+    page.goto(tab)
+    page.get_by_role("button", name="Send a test lead").click()
     return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
-            f"{source}messaging/channels/", f"{source}messaging/integrations/"]  # fmt: skip
+            f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
+            page.url]  # fmt: skip
+
+
+def test_a_test_lead_goes_round(page):
+    """The demo's own system answers it, as the newcomer's would."""
+    open_tab(page, "Northside Plumbing")
+    page.get_by_role("button", name="Send a test lead").click()
+    expect(page.get_by_role("heading", name="It went round")).to_be_visible(timeout=20_000)
+    assert page.get_by_text("Done", exact=True).count() == 4
+
+
+def test_a_replay_counts_as_one_watches(page):
+    open_tab(page, "Riverside")
+    page.get_by_role("link", name="Send events again…").click()
+    page.get_by_label("From").fill("2026-01-01T00:00")
+    page.get_by_label("Only what never arrived").uncheck()
+    page.get_by_role("button", name="Count them first").click()
+    expect(page.get_by_text("would be sent")).to_be_visible(timeout=20_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

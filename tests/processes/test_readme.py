@@ -9,8 +9,16 @@ import subprocess
 import pytest
 
 from config.supervisor.stack import ROOT
+from tests.processes.conftest import inside
 
 pytestmark = pytest.mark.processes
+TOKEN = """
+from accounts.actors import SYSTEM
+from accounts.models import Membership
+from integrations.services.tokens import make_token
+maker = Membership.objects.get(organization__name="NAME")
+print(make_token(maker=maker, actor=SYSTEM, name="Feed", scopes=["webhooks:read"])[1])
+"""
 
 
 def test_the_loop_of_the_readme_works_as_pasted(running, tmp_path):
@@ -32,3 +40,23 @@ def test_the_loop_of_the_readme_works_as_pasted(running, tmp_path):
     assert '"kind":"source_key"' in done.stdout
     assert '"status":"queued"' in done.stdout
     assert '"status":"sent"' in done.stdout
+
+
+def test_the_commands_of_the_receivers_page_work_as_pasted(running, place):
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    [command] = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    code = TOKEN.replace("NAME", place.sql("SELECT max(name) FROM accounts_organization WHERE name LIKE 'x%'")[0][0])
+    token = inside(running, code, "").splitlines()[-1]
+    assert place.create_lead("feed@example.net")[0] == 201
+    for _ in range(50):
+        done = subprocess.run(
+            ["bash", "-c", f"set -euo pipefail\n{command.replace('http://localhost:8000', running.url)}"],
+            env={**os.environ, "TOKEN": token},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert done.returncode == 0, done.stderr
+        if '"feed_position":1' in done.stdout:
+            return
+    raise AssertionError(done.stdout)
