@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HIT = 5  # how often the point is passed before: some events are through, others are under way
+HIT = 3  # how often the point is passed before: some events are through, others are under way
 
 # Where each point lies: module, function, and whether the kill comes before it or after it.
 POINTS: dict[str, tuple[str, str, str]] = {

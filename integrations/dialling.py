@@ -124,7 +124,8 @@ def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
         connector=connector,
         response_class=Answer,
         trace_configs=[trace()],
-        timeout=aiohttp.ClientTimeout(total=seconds),
+        # Else aiohttp rounds a deadline of more than five seconds up to a whole second of its clock.
+        timeout=aiohttp.ClientTimeout(total=seconds, ceil_threshold=seconds + 1),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
