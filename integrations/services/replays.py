@@ -16,9 +16,11 @@ from accounts.ids import first_id
 from integrations.event_types import EventType
 from integrations.models import Attempt, Delivery, Event, Job, Lane, Pace, Replay, RestWebhook
 from integrations.outbox import hints
-from integrations.outbox.ending import cancel_deliveries, release
+from integrations.outbox.ending import cancel_deliveries
 from integrations.outbox.publishing import Happening, seen_as, wake
 from integrations.problems import Refusal
+from integrations.services import cards
+from integrations.services.trouble import missing_since
 
 PORTION = 500  # events in one transaction
 PORTIONS_AT_ONCE = 20  # before other jobs have their turn
@@ -86,10 +88,14 @@ def running_replay(card: RestWebhook) -> Job | None:
     return Job.objects.filter(subject_id__in=replays, status__in=Job.UNFINISHED).first()
 
 
+@transaction.atomic
 def start_missed(*, card: RestWebhook, actor: Actor) -> Job | None:
-    """Turn a stopped endpoint on again and send it what it missed. None when it missed nothing that we know of."""
-    since = card.lane.missed_since
-    release(card)
+    """Turn a stopped endpoint on again and send it what it missed. None when it was not stopped.
+
+    Raise Refusal as `start_replay` and `cards.switch` do; then it stays stopped.
+    """
+    since = missing_since(card)
+    cards.switch(card=card, on=True, actor=actor)
     return start_replay(card=card, actor=actor, since=since) if since else None
 
 

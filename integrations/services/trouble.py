@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -32,15 +32,23 @@ def tell_of_trouble(lane_id: UUID) -> timedelta | None:
     return None
 
 
+def missing_since(card: RestWebhook) -> datetime | None:
+    """From when on a stopped endpoint may have missed events; None for one that is not stopped."""
+    lane = card.lane
+    if lane.stopped_at is None or lane.missed_since is not None:
+        return lane.missed_since
+    # A delivery lives as long as it may fail; what happened while a person had the card off was not missed.
+    begun = (lane.failing_since or lane.stopped_at) - scaled(STOPS_AFTER)
+    return max(begun, card.enabled_at) if card.enabled_at else begun
+
+
 @transaction.atomic
 def _keep_the_stop(card: RestWebhook) -> None:
     """Remember from when on events were missed, and publish the stop, once."""
     lane = Lane.objects.select_for_update().get(pk=card.lane_id)
     if lane.stopped_at is None or lane.missed_since is not None:
         return
-    # A delivery lives as long as it may fail; what happened while a person had the card off was not missed.
-    begun = (lane.failing_since or lane.stopped_at) - scaled(STOPS_AFTER)
-    lane.missed_since = max(begun, card.enabled_at) if card.enabled_at else begun
+    lane.missed_since = missing_since(card)
     lane.save(update_fields=["missed_since"])
     publish(
         Happening(
