@@ -20,7 +20,7 @@ from integrations.callers import Caller
 from integrations.calls import log_call
 from integrations.models import IdempotencyKey
 from integrations.problems import Invalid, Refusal
-from integrations.secrets import Secret
+from integrations.secrets import Secret, Unreadable
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255  # characters
@@ -58,7 +58,7 @@ def _once(request: Request, digest: bytes, effect: Callable[[], Response], may_s
             raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body.")
         may_still()
         return Response(
-            json.loads(Secret(first.answer).reveal()),
+            _stored(first),
             status=first.status,
             headers={**first.headers, "Idempotency-Replayed": "true"},
         )
@@ -66,6 +66,15 @@ def _once(request: Request, digest: bytes, effect: Callable[[], Response], may_s
     if 200 <= response.status_code < 300:
         _pin(digest, body, response)
     return response
+
+
+def _stored(first: IdempotencyKey) -> Any:
+    """The first answer. Raise Refusal `idempotency.unreadable` when its encryption key is lost: it was done, once."""
+    try:
+        return json.loads(Secret(first.answer).reveal())
+    except Unreadable as error:
+        detail = "This call was answered before, and the stored answer cannot be read any more. It was not done again."
+        raise Refusal(409, "idempotency.unreadable", detail) from error
 
 
 _PIN = """

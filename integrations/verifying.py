@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from integrations.models import RestWebhook
+from integrations.secrets import Unreadable
 from integrations.signing import is_signed
 
 SIGNED_BY = ("id", "timestamp", "signature")
@@ -26,14 +28,21 @@ def verify_signature(owner: RestWebhook, *, id: str, timestamp: str, signature: 
         return Verdict("bad", "Not valid.", "The timestamp is the number of seconds since 1970.")
     # Browsers send the lines of a text field with CR LF.
     bodies = dict.fromkeys((body.encode(), body.replace("\r\n", "\n").encode()))
+    try:
+        return _verdict(owner, id, int(timestamp), signature, bodies)
+    except Unreadable as error:
+        return Verdict("bad", "Cannot be checked.", f"{error} Regenerate the keys.")
+
+
+def _verdict(owner: RestWebhook, id: str, timestamp: int, signature: str, bodies: Iterable[bytes]) -> Verdict:
     for secret in sorted(owner.secrets.live(), key=lambda one: one.ends_at is not None):
         for raw in bodies:
             key = secret.signing_secret.reveal()
-            if is_signed(signature, key, webhook_id=id, timestamp=int(timestamp), body=raw):
+            if is_signed(signature, key, webhook_id=id, timestamp=timestamp, body=raw):
                 which = (
                     "the old signing secret, which still overlaps" if secret.ends_at else "the current signing secret"
                 )
-                return Verdict("ok", "Valid.", f"Signed with {which}.{_age(int(timestamp))}")
+                return Verdict("ok", "Valid.", f"Signed with {which}.{_age(timestamp)}")
     detail = (
         "None of this webhook's secrets made it. Check that the body is what came over the wire, before any parsing,"
     )

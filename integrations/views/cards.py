@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ from integrations.cards import CARDS, Made
 from integrations.forms import EventTypesForm, WebhookUrlForm
 from integrations.models import Card, RestWebhook, Source
 from integrations.problems import Refusal
+from integrations.secrets import Unreadable
 from integrations.selectors import view_card
 from integrations.services import cards
 from integrations.snippets import snippets
@@ -168,6 +170,12 @@ def _reveal(request: HttpRequest, card: RestWebhook) -> HttpResponse:
         source_id=owner.source_id,
     )
     rows = sorted(owner.secrets.live(), key=lambda one: one.ends_at is not None)
+    try:
+        for row in rows:
+            row.header_secret.reveal(), row.signing_secret.reveal()
+    except Unreadable as error:
+        messages.error(request, f"{error} Regenerate the keys, or ask the operator to put the lost one back.")
+        rows = []
     return render(request, "integrations/secrets_page.html", {"source": card.source, "owner": owner, "rows": rows})
 
 
