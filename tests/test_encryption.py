@@ -79,7 +79,9 @@ def test_with_the_key_lost_pages_say_so(plumbing, webhook_at, dana, client, lost
     tab = f"/sources/{plumbing.public_id}/messaging/integrations/"
     with lost:
         assert client.get(tab).status_code == 200
-        page = html.unescape(client.get(f"{tab}rest-webhook/secrets/").content.decode())
+        asked = client.get(f"{tab}rest-webhook/secrets/")["Location"]
+        shown = client.post(asked, {"password": PASSWORD}, follow=True)
+    page = html.unescape(shown.content.decode())
     assert "None of LEADWIRE_ENCRYPTION_KEYS can read this secret." in page
 
 
