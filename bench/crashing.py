@@ -37,6 +37,11 @@ POINTS: dict[str, tuple[str, str, str]] = {
 AT_ONCE = {"scheduling-a-retry", "while-disabling", "in-a-replay", "in-a-rotation"}  # these are passed once
 
 
+def armed(marker: Path) -> Path:
+    """The file that says that the process is warm and the point counts from now on."""
+    return marker.with_name(f"{marker.name}.armed")
+
+
 def arm(point: str, marker: Path) -> None:
     """Wrap the point's function."""
     module_name, name, when = POINTS[point]
@@ -49,7 +54,7 @@ def _deadly(function: Callable[..., Any], when: str, hit: int, marker: Path) -> 
 
     def die(moment: str) -> None:
         nonlocal passed
-        if moment != when or marker.exists():
+        if moment != when or marker.exists() or not armed(marker).exists():
             return
         passed += 1
         if passed >= hit:
