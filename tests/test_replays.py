@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from integrations.models import Attempt, Delivery, Event, Job, Lane, Replay, RestWebhook
+from integrations.problems import Refusal
 from integrations.services import cards
 from integrations.services.replays import cancel_replay, send_again, start_missed, start_replay
 from tests.conftest import log_in, person
@@ -157,6 +158,27 @@ def test_a_cancelled_replay_takes_back_what_waits(told, receiver, actor):
     Lane.objects.update(held_at=None)
     assert not Delivery.objects.exists()
     assert Attempt.objects.filter(outcome="cancelled").count() == 5
+
+
+def test_cancelling_a_count_or_an_older_replay_takes_nothing_of_a_later_one_back(told, actor):
+    Lane.objects.update(held_at=timezone.now())
+    count = start_replay(card=told, actor=actor, since=ago(hours=1), is_dry_run=True)
+    older = start_replay(card=told, actor=actor, since=ago(days=3), until=ago(days=2))
+    run_jobs()
+    start_replay(card=told, actor=actor, since=ago(hours=1))
+    run_jobs()
+    for job in (count, older):
+        job.refresh_from_db()
+        assert cancel_replay(job=job, card=told, actor=actor) == 0
+    assert Delivery.objects.count() == 5
+    Lane.objects.update(held_at=None)
+
+
+def test_an_event_that_is_no_longer_kept_is_refused(told, actor):
+    ended = Attempt.objects.filter(outcome="failed").first()
+    Event.objects.filter(pk=ended.event_id).delete()
+    with pytest.raises(Refusal, match="no longer kept"):
+        send_again(delivery_id=ended.delivery_id, card=told, actor=actor)
 
 
 def test_a_replay_does_not_hold_up_fresh_events_of_its_conversations(told, receiver, actor, lead_at, eastgate):

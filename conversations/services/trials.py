@@ -18,7 +18,7 @@ from conversations.services.arrivals import Words, arrive
 from conversations.services.intake import website_of
 from integrations.models import ApiCall, Attempt, Delivery, Event, RestWebhook, Source
 from leads.models import Lead
-from leads.services import Details, Identified
+from leads.services import Identified
 
 PATIENCE = timedelta(minutes=2)
 WORDS = "This is a test. Answer it through the Lead Reply API, and the answer is mailed to the person who sent it."
@@ -56,13 +56,12 @@ class Trial:
 @transaction.atomic
 def send_test_lead(*, source: Source, tester: User, actor: Actor) -> Conversation:
     """Let a flagged lead with the tester's own address arrive at a source; it is in no list, count or report."""
-    details = Details(first_name="Test", last_name="Lead", email=tester.email)
     lead = Lead.objects.create(
         organization_id=source.organization_id,
         source=source,
-        first_name=details.first_name,
-        last_name=details.last_name,
-        email=details.email,
+        first_name="Test",
+        last_name="Lead",
+        email=tester.email,
         contact_captured_at=timezone.now(),
         is_test=True,
     )

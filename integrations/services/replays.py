@@ -29,11 +29,13 @@ WAITING_MAX = 5_000  # open replays of one endpoint: the rest stays in the feed 
 
 @transaction.atomic
 def send_again(*, delivery_id: UUID, card: RestWebhook, actor: Actor) -> Delivery:
-    """Send the event of an ended delivery once more. Raise Refusal `delivery.open` while it still tries by itself."""
+    """Send the event of an ended delivery once more. Raise Refusal `delivery.open` or `event.gone`."""
     last = Attempt.objects.filter(delivery_id=delivery_id, lane_id=card.lane_id).order_by("-id").first()
     if last is None or Delivery.objects.filter(pk=delivery_id).exists():
         raise Refusal(409, "delivery.open", "This delivery is still being tried. Use Retry now.")
-    event = Event.objects.get(pk=last.event_id)
+    event = Event.objects.filter(pk=last.event_id).first()
+    if event is None:
+        raise Refusal(410, "event.gone", "This event is no longer kept, so it cannot be sent again.")
     delivery = Delivery.objects.create(**_row(event, card.lane_id, last.event_type))
     actor.record(
         "delivery.again", organization=event.organization_id, target=last.event_type, source_id=event.source_id
@@ -102,10 +104,14 @@ def start_missed(*, card: RestWebhook, actor: Actor) -> Job | None:
 @transaction.atomic
 def cancel_replay(*, job: Job, card: RestWebhook, actor: Actor) -> int:
     """Stop a replay: nothing more is written, and what waits is taken back. Return how many that were."""
+    until = job.finished_at or timezone.now()
     job.cancel(f"by {actor.name}")
     replay = Replay.objects.get(pk=job.subject_id)
+    if replay.is_dry_run:
+        return 0
+    # One replay of a webhook runs at a time, so what was written while this one ran is its own, not a later one's.
     waiting = Delivery.objects.filter(
-        lane=replay.lane_id, pace=Pace.REPLAY, claim=None, created_at__gte=replay.created_at
+        lane=replay.lane_id, pace=Pace.REPLAY, claim=None, created_at__range=(replay.created_at, until)
     )
     count = cancel_deliveries(waiting, "The replay was cancelled")
     actor.record(
