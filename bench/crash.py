@@ -9,6 +9,7 @@ when more came twice than was open at the kill or answered in its last 100 ms. G
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -60,7 +61,7 @@ from accounts.actors import SYSTEM
 from integrations.models import RestWebhook
 from integrations.services.replays import start_replay
 card = RestWebhook.objects.with_owner().get(source=sys.stdin.read().strip())
-start_replay(card=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
+start_replay(listener=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
 print("started")
 """
 ROTATE = """
@@ -209,11 +210,11 @@ def try_point(stack: CrashStack, point: str, broker: str, count: int) -> Trial:
 
 
 def _answers(point: str):  # type: ignore[no-untyped-def]
+    """Where a point needs refusals, every third event is refused once: by count, so that there always are some."""
+    refuses, firsts = point in ("scheduling-a-retry", "while-disabling"), itertools.count(1)
+
     def answer(seen: Seen, before: int) -> int:
-        refuses = point in ("scheduling-a-retry", "while-disabling")
-        if refuses and before == 0 and ord(seen.webhook_id[-1]) % 3 == 0:
-            return 500
-        return 200
+        return 500 if refuses and before == 0 and next(firsts) % 3 == 0 else 200
 
     return answer
 
