@@ -36,7 +36,7 @@ EVERYWHERE = {
     "404": "There is no such thing, or it is somebody else's.",
     "503": "The database is not available right now; see Retry-After.",
 }
-ON_POST = {
+ON_WRITE = {
     "409": "The state does not allow it.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
@@ -54,6 +54,6 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 continue
             answers = operation["responses"]
             answers.setdefault("401", {"description": "The key is missing, malformed, unknown or ended."})
-            for status, words in (EVERYWHERE | (ON_POST if method == "post" else {})).items():
+            for status, words in (EVERYWHERE | (ON_WRITE if method in ("post", "patch", "delete") else {})).items():
                 answers.setdefault(status, {"description": words, "content": content})
     return result

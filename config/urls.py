@@ -6,12 +6,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config import errors, health
-from integrations.api.events import EventsApi
-from integrations.api.whoami import WhoamiApi
 
 api: list[URLPattern | URLResolver] = [
-    path("whoami", WhoamiApi.as_view(), name="whoami"),
-    path("events", EventsApi.as_view(), name="events"),
+    path("", include("integrations.api.urls")),
     path("", include("conversations.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

@@ -118,6 +118,26 @@ class WebhookSecretAdmin(ReadOnly):
     exclude = ["header_secret", "signing_secret"]
 
 
+@admin.register(models.Subscription)
+class SubscriptionAdmin(ReadOnly):
+    list_display = ["name", "organization", "url", "enabled_at", "failing_since", "deleted_at"]
+    list_filter = ["organization", ("deleted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["organization", "lane"]
+    search_fields = ["name", "url"]
+    exclude = ["headers", "basic_password", "client_key"]
+
+    @admin.display(description="failing since")
+    def failing_since(self, subscription: models.Subscription) -> object:
+        return subscription.lane.failing_since
+
+
+@admin.register(models.SubscriptionSecret)
+class SubscriptionSecretAdmin(ReadOnly):
+    list_display = ["subscription", "created_at", "ends_at"]
+    search_fields = ["subscription__name"]
+    exclude = ["signing_secret"]
+
+
 @admin.register(models.ApiToken)
 class ApiTokenAdmin(ReadOnly):
     list_display = ["name", "__str__", "kind", "organization", "created_at", "last_used_at", "revoked_at"]

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import Membership
 from integrations.access import Reach, limited_sources
 from integrations.models import ApiToken, ReplyKey
 from integrations.problems import NotFound, Refusal
@@ -49,6 +50,7 @@ class Caller:
     sources: dict[UUID, OpenSource] = field(default_factory=dict)  # a source's key only
     home_source_id: UUID | None = None
     address: str | None = None
+    maker: Membership | None = None  # of a token: whose rights it carries
 
     is_authenticated = True
 
@@ -161,6 +163,7 @@ def _token_caller(key: str, address: str | None) -> Caller | None:
         reach=reach,
         scopes=frozenset(token.scopes),
         address=address,
+        maker=token.maker,
     )
 
 

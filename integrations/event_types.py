@@ -21,6 +21,7 @@ class EventType(models.TextChoices):
 
 NOT_CHOOSABLE = (EventType.WEBHOOK_TEST, EventType.WEBHOOK_DISABLED)
 CHOOSABLE = [event_type for event_type in EventType if event_type not in NOT_CHOOSABLE]
+SUBSCRIBABLE = [*CHOOSABLE, EventType.WEBHOOK_DISABLED]  # one webhook may hear that another was stopped
 
 
 def DEFAULT_TYPES() -> list[str]:  # noqa: N802  the default of a column, a constant in all but name

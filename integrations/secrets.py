@@ -67,6 +67,11 @@ def make_signing_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def make_private_key() -> str:
+    """Return a new private key for `v1a` signatures: `whsk_` and the 32 bytes of an Ed25519 seed in base64."""
+    return "whsk_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 class Unreadable(Exception):
     """A secret cannot be decrypted with the keys that this installation has."""
 
@@ -127,3 +132,11 @@ class SecretField(TextField):
 
     def value_to_string(self, obj: models.Model) -> str:
         return "…"
+
+
+if TYPE_CHECKING:
+
+    class OptionalSecretField(models.TextField["Secret | None", "Secret | None"]):
+        pass
+else:
+    OptionalSecretField = SecretField  # the same column, which may be empty

@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures (https://www.standardwebhooks.com, version 1.0.0)."""
+"""Standard Webhooks signatures (https://www.standardwebhooks.com, version 1.0.0): `v1` and `v1a`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,36 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-PREFIX = "whsec_"
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 
 
 def sign(secret: str, *, webhook_id: str, timestamp: int, body: bytes) -> str:
-    """Return one `v1,...` signature over `id.timestamp.body`. Raise ValueError when the secret is not base64."""
+    """Return one signature over `id.timestamp.body`: `v1,...` with a `whsec_`, `v1a,...` with a `whsk_`.
+
+    Raise ValueError when the secret is not base64.
+    """
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    if secret.startswith(PRIVATE):
+        return "v1a," + base64.b64encode(_private_key(secret).sign(signed)).decode()
+    return "v1," + base64.b64encode(hmac.new(_decoded(secret, SHARED), signed, hashlib.sha256).digest()).decode()
+
+
+def public_key(secret: str) -> str:
+    """Return the `whpk_` that belongs to a `whsk_`: 32 bytes of Ed25519 (RFC 8032) in base64."""
+    return PUBLIC + base64.b64encode(_private_key(secret).public_key().public_bytes_raw()).decode()
+
+
+def _private_key(secret: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(_decoded(secret, PRIVATE))
+
+
+def _decoded(secret: str, prefix: str) -> bytes:
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        return base64.b64decode(secret.removeprefix(prefix), validate=True)
     except binascii.Error as error:
         raise ValueError("The signing secret is not base64.") from error
-    signed = f"{webhook_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 def signature_header(secrets: Iterable[str], *, webhook_id: str, timestamp: int, body: bytes) -> str:

@@ -3,9 +3,10 @@
 from django.urls import path
 
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
-from integrations.views import cards, deliveries, replays, settings, sources
+from integrations.views import cards, deliveries, replays, settings, sources, webhooks
 
 app_name = "integrations"
+WEBHOOK = "settings/webhooks/<wh:webhook_id>/"
 TAB = "sources/<src:source_id>/messaging/integrations/"
 urlpatterns = [
     path("sources/new/", sources.source_create, name="source-create"),
@@ -43,6 +44,18 @@ urlpatterns = [
     path("settings/tokens/", settings.tokens_page, name="tokens"),
     path("settings/tokens/<tok:token_id>/revoke/", settings.token_revoke, name="token-revoke"),
     path("settings/tokens/<tok:token_id>/take-over/", settings.token_take_over, name="token-take-over"),
+    path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("settings/webhooks/new/", webhooks.webhook_create, name="webhook-create"),
+    path(WEBHOOK, webhooks.webhook, name="webhook"),
+    path(f"{WEBHOOK}edit/", webhooks.webhook_edit, name="webhook-edit"),
+    path(f"{WEBHOOK}enabled/", webhooks.webhook_switch, name="webhook-switch"),
+    path(f"{WEBHOOK}test/", webhooks.webhook_test, name="webhook-test"),
+    path(f"{WEBHOOK}take-over/", webhooks.webhook_take_over, name="webhook-take-over"),
+    path(f"{WEBHOOK}rotate/", webhooks.webhook_rotate, name="webhook-rotate"),
+    path(f"{WEBHOOK}delete/", webhooks.webhook_delete, name="webhook-delete"),
+    path(f"{WEBHOOK}secret/", webhooks.webhook_secret, name="webhook-secret"),
+    path(f"{WEBHOOK}replays/", replays.webhook_replays, name="webhook-replays"),
+    path(f"{WEBHOOK}replays/<job:job_id>/", replays.webhook_replay, name="webhook-replay"),
     path("settings/invitations/<mem:member_id>/", settings.invitation, name="invitation"),
     path("settings/account/", settings.account, name="account"),
     path("settings/audit/", settings.audit, name="audit"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from integrations.models import RestWebhook
+from integrations.models import Listener
 from integrations.secrets import Unreadable
 from integrations.signing import is_signed
 
@@ -22,31 +22,28 @@ class Verdict:
     detail: str
 
 
-def verify_signature(owner: RestWebhook, *, id: str, timestamp: str, signature: str, body: str) -> Verdict:
+def verify_signature(listener: Listener, *, id: str, timestamp: str, signature: str, body: str) -> Verdict:
     """Say whether one of the signatures is ours, and by which secret; and if not, what people get wrong."""
     if not (timestamp.isascii() and timestamp.isdigit()):
         return Verdict("bad", "Not valid.", "The timestamp is the number of seconds since 1970.")
     # Browsers send the lines of a text field with CR LF.
     bodies = dict.fromkeys((body.encode(), body.replace("\r\n", "\n").encode()))
     try:
-        return _verdict(owner, id, int(timestamp), signature, bodies)
+        return _verdict(listener, id, int(timestamp), signature, bodies)
     except Unreadable as error:
         return Verdict("bad", "Cannot be checked.", f"{error} Regenerate the keys.")
 
 
-def _verdict(owner: RestWebhook, id: str, timestamp: int, signature: str, bodies: Iterable[bytes]) -> Verdict:
-    for secret in sorted(owner.secrets.live(), key=lambda one: one.ends_at is not None):
+def _verdict(listener: Listener, id: str, timestamp: int, signature: str, bodies: Iterable[bytes]) -> Verdict:
+    for secret, is_old in listener.signing_secrets():
         for raw in bodies:
-            key = secret.signing_secret.reveal()
-            if is_signed(signature, key, webhook_id=id, timestamp=timestamp, body=raw):
-                which = (
-                    "the old signing secret, which still overlaps" if secret.ends_at else "the current signing secret"
-                )
+            if is_signed(signature, secret.reveal(), webhook_id=id, timestamp=timestamp, body=raw):
+                which = "the old signing secret, which still overlaps" if is_old else "the current signing secret"
                 return Verdict("ok", "Valid.", f"Signed with {which}.{_age(timestamp)}")
     detail = (
         "None of this webhook's secrets made it. Check that the body is what came over the wire, before any parsing,"
     )
-    return Verdict("bad", "Not valid.", f"{detail} and that the secret begins with whsec_.")
+    return Verdict("bad", "Not valid.", f"{detail} and that the secret begins with whsec_ (whpk_ for v1a).")
 
 
 def _age(timestamp: int) -> str:

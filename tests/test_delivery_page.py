@@ -96,7 +96,7 @@ def test_an_old_timestamp_is_pointed_out(delivered, dana_client):
 
 def test_only_who_may_configure_the_owner_verifies(delivered, northside):
     agent = log_in(person("ann", northside, "agent"))
-    assert agent.post(f"{path()}verify/", {}).status_code == 404
+    assert agent.post(f"{path()}verify/", {}).status_code == 403
 
 
 def test_the_health_of_an_endpoint(delivered, dana_client, eastgate):

@@ -37,7 +37,7 @@ def send(url: str, delivery: ClaimedDelivery | None = None, seconds: float = 15)
     secret = [str(Secret.of(make_signing_secret()).token)]
     endpoint = Endpoint(
         lane_id=delivery.lane_id, url=url, sends_secret_header=False, includes_source_name=False, signing=secret,
-        header=[], since=NOW,
+        header=[],
     )  # fmt: skip
 
     async def run():

@@ -11,8 +11,10 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.models import Membership
 from conversations.models import Conversation, InboundMail, Message
-from integrations.models import ApiCall, ApiToken, Delivery, Job
+from integrations.event_types import EventType
+from integrations.models import ApiCall, ApiToken, Delivery, Job, Subscription, SubscriptionSecret
 from integrations.services.replays import start_replay
+from integrations.services.subscriptions import subscribe
 from integrations.services.tokens import make_token
 from tests.conftest import log_in, person
 
@@ -22,7 +24,6 @@ pytestmark = pytest.mark.django_db
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
 PUBLIC = {"metrics", "form", "form-thanks"}
 SECRET = "Xylophone-4711"  # stands in every text of the other organization
-LISTS = {"home", "inbox", "leads", "sources", "activity", "account", "tokens", "members", "audit", "source-create"}
 
 
 def patterns() -> Iterator[tuple[str, str, list[str]]]:
@@ -67,6 +68,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "call_id": _public("call", _call_of(dental).pk),
         "job_id": _public("job", _replay_of(dental).pk),
         "member_id": _public("mem", membership.pk),
+        "webhook_id": _webhook_of(membership, stranger).public_id,
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -85,8 +87,19 @@ def _keep_secret_mail(lead) -> None:
     InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message)
 
 
+def _webhook_of(maker: Membership, actor: Actor) -> Subscription:
+    """A subscription that hears of nothing: only its pages matter here."""
+    return subscribe(
+        maker=maker,
+        actor=actor,
+        name=SECRET,
+        url=f"https://{SECRET.lower()}.example.com/hook",
+        event_types=[EventType.WEBHOOK_DISABLED.value],
+    )[0]
+
+
 def _replay_of(source) -> Job:
-    return start_replay(card=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
+    return start_replay(listener=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
 
 
 def _call_of(source) -> ApiCall:
@@ -156,6 +169,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "delivery_id": _public("dlv", Delivery.objects.get().pk),
         "call_id": _public("call", _call_of(westgate).pk),
         "job_id": _public("job", _replay_of(westgate).pk),
+        "webhook_id": _webhook_of(Membership.objects.get(user=dana), Actor(SECRET, dana)).public_id,
         "connection_id": str(westgate.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -186,6 +200,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "job_id": _public("job", _replay_of(plumbing).pk),
         "token_id": _public("tok", token.pk),
         "member_id": _public("mem", membership.pk),
+        "webhook_id": _webhook_of(membership, actor).public_id,
         "connection_id": str(plumbing.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -207,6 +222,9 @@ def _state() -> list[object]:
         list(Conversation.objects.order_by("pk").values_list("closed_at", "unread_at")),
         list(RestWebhook.objects.order_by("pk").values_list("enabled_at", "url", "last_check")),
         list(Source.objects.order_by("pk").values_list("archived_at", "name")),
+        list(Subscription.objects.order_by("pk").values_list("enabled_at", "deleted_at", "url", "last_check", "maker")),
+        list(SubscriptionSecret.objects.order_by("pk").values_list("pk", "ends_at")),
+        Job.objects.count(),
         list(ApiToken.objects.order_by("pk").values_list("revoked_at")),
         list(ChannelConnection.objects.order_by("pk").values_list("disconnected_at")),
         list(Membership.objects.order_by("pk").values_list("role", "removed_at")),

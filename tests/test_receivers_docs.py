@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.secrets import make_signing_secret
-from integrations.signing import signature_header
+from integrations.secrets import make_private_key, make_signing_secret
+from integrations.signing import public_key, signature_header
 
 ROOT = Path(__file__).resolve().parent.parent
 RECEIVERS = ROOT / "examples" / "receivers"
@@ -66,8 +66,26 @@ def test_what_was_changed_or_is_old_does_not_verify(verify):
     assert not verify(secret, sign(secret, body=b"{}", timestamp=old), body=b"{}", timestamp=old)
 
 
+@pytest.mark.parametrize("suffix", [suffix for suffix in ("py", "mjs") if suffix in PRESENT])
+def test_what_a_private_key_signs_verifies_with_its_public_key(suffix):
+    old, new, now = make_private_key(), make_private_key(), int(time.time())
+
+    def verify(key: str, signature: str, body: bytes, timestamp: int = now) -> bool:
+        command = [PRESENT[suffix], str(RECEIVERS / f"verify_v1a.{suffix}"), key, "evt_1", str(timestamp), signature]
+        return subprocess.run(command, input=body, check=False).returncode == 0
+
+    for body in BODIES:
+        signature = sign(new, old, body=body, timestamp=now)
+        assert verify(public_key(old), signature, body)
+        assert verify(public_key(new), signature, body)
+        assert not verify(public_key(new), signature, body + b" ")
+        assert not verify(public_key(make_private_key()), signature, body)
+    assert not verify(public_key(old), "v1,AAAA v1a,é v1a", b"{}")
+    assert not verify(public_key(old), sign(old, body=b"{}", timestamp=now - 301), b"{}", now - 301)
+
+
 @pytest.mark.parametrize("suffix", LANGUAGES)
 def test_the_page_shows_the_code_that_is_run(suffix):
     """docs/webhooks.md quotes the files, so that what people copy is what was tried."""
     page = (ROOT / "docs" / "webhooks.md").read_text()
-    assert (RECEIVERS / f"verify.{suffix}").read_text().strip() in page
+    assert all(one.read_text().strip() in page for one in RECEIVERS.glob(f"*.{suffix}"))

@@ -63,7 +63,7 @@ def test_only_the_first_telling_of_a_lead_held_back_announces_it(webhook_at, plu
 def test_a_delivery_to_a_card_without_a_url_is_cancelled():
     result = send("")
     assert (result.outcome, result.error, result.retry_after) == ("cancelled", "", None)
-    assert result.next_because == "The card was disconnected"
+    assert result.next_because == "The webhook was disconnected"
 
 
 # --- deliveries ---
@@ -75,7 +75,7 @@ def deliver(url: str, seconds_ago: float) -> list[Result]:
     delivery = claimed()
     endpoint = Endpoint(
         lane_id=delivery.lane_id, url=url, sends_secret_header=False, includes_source_name=False, signing=secret,
-        header=[], since=timezone.now(),
+        header=[],
     )  # fmt: skip
 
     async def run():

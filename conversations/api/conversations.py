@@ -11,13 +11,12 @@ from rest_framework.response import Response
 
 from accounts.ids import decode
 from conversations.api.access import load_conversation, load_lead, load_message
-from conversations.api.leads import IDEMPOTENCY
 from conversations.api.schema import ConversationShown, MessageShown, enveloped
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.replies import Addressee, Author, Reply, send_reply
 from conversations.services.states import retry
-from integrations.api.base import Api, PageQuery, caller_of, id_of, listed, read_body, read_query
+from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
 from integrations.callers import Caller, disabled
 from integrations.calls import about
 from integrations.idempotency import answer_once

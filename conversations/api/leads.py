@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from accounts.ids import decode, encode
 from conversations.api.access import leads_listed_for, load_lead, shown_lead
 from conversations.api.schema import LeadShown, enveloped
 from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
-from integrations.api.base import Api, PageQuery, caller_of, listed, read_body, read_query
+from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, listed, read_body, read_query
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.idempotency import answer_once
@@ -26,9 +26,6 @@ from leads.models import Lead, OptOut
 from leads.services import Details
 
 DATA_MAX = 20_000  # characters
-IDEMPOTENCY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 visible characters."
-)
 
 
 class SplitList(serializers.ListField):

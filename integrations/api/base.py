@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connection, transaction
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.actors import Actor
 from accounts.ids import decode
 from integrations.callers import Caller
 from integrations.calls import log_call
@@ -20,13 +22,16 @@ from integrations.parsers import pointer_part, text_problem
 from integrations.problems import Invalid, NotFound
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 visible characters."
+)
 
 
 class Api(APIView):
     """One operation, or the GET and POST of one path. `scopes` names what a token needs for each method."""
 
     scopes: ClassVar[dict[str, str]] = {}
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post", "patch", "delete"]
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         request.started = time.perf_counter()
@@ -52,6 +57,12 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def actor_of(request: Request) -> Actor:
+    """Return who changes things by this call."""
+    caller = caller_of(request)
+    return Actor(f"{caller.name} (API)", None, caller.address, getattr(request._request, "request_id", ""))
+
+
 def id_of(prefix: str, text: str, what: str) -> UUID:
     """Return the UUID behind an id of the path. Raise NotFound: a malformed id names nothing."""
     found = decode(prefix, text)
@@ -60,21 +71,30 @@ def id_of(prefix: str, text: str, what: str) -> UUID:
     return found
 
 
-def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """Return the validated body. Raise Invalid with a pointer for each bad or unknown field, all at once."""
+def read_body(request: Request, shape: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+    """Return the validated body. Raise Invalid with a pointer for each bad or unknown field, all at once.
+
+    `partial`: a PATCH, in which what is left out stays as it is.
+    """
     if not isinstance(request.data, dict):
         raise Invalid.at("#", "The body is a JSON object.", "type")
-    data = shape(data=request.data)
-    errors = [
-        {"pointer": f"#/{pointer_part(name)}", "detail": "There is no such field.", "code": "unknown"}
-        for name in request.data
-        if name not in data.fields
-    ]
+    data = shape(data=request.data, partial=partial)
+    errors = list(_unknown(request.data, data, "#"))
     if not data.is_valid():
         errors += list(_flat(data.errors, "#"))
     if errors:
         raise Invalid(errors)
     return dict(data.validated_data)
+
+
+def _unknown(given: Any, shape: serializers.Serializer[Any], place: str) -> Iterator[dict[str, str]]:
+    """A typo must not be silence: name every field that nobody knows, in objects inside too."""
+    for name, value in given.items():
+        here, field = f"{place}/{pointer_part(name)}", shape.fields.get(name)
+        if field is None:
+            yield {"pointer": here, "detail": "There is no such field.", "code": "unknown"}
+        elif isinstance(field, serializers.Serializer) and isinstance(value, dict):
+            yield from _unknown(value, field, here)
 
 
 def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:

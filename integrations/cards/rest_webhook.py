@@ -5,23 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import encode, moment, uuid7
+from accounts.ids import uuid7
 from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
-from integrations.event_types import EventType
-from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook, WebhookSecret
-from integrations.outbox import hints
+from integrations.models import Attempt, Delivery, Lane, RestWebhook, WebhookSecret
 from integrations.outbox.ending import cancel_deliveries, release
+from integrations.outbox.testing import queue_test
 from integrations.secrets import Secret, make_header_secret, make_signing_secret
 
 SHOWN = 8
 PERIOD = timedelta(days=7)
-CHECK_PATIENCE = timedelta(seconds=40)
 MARKS = {
     Attempt.Outcome.DELIVERED: "ok",
     Attempt.Outcome.RETRYING: "bad",
@@ -79,36 +76,14 @@ class RestWebhookKind(CardKind[RestWebhook]):
         Lane.objects.filter(pk=card.lane_id).update(missed_since=None)
 
     def check(self, card: RestWebhook, actor: Actor) -> None:
-        """Queue a test event in a slot of its own: a web thread never waits for a receiver."""
         if not card.is_set_up:
             card.keep_check(ok=False, title="Not set up.", detail="There is no URL and key to test yet.")
             return
-        if self.is_checking(card):
-            return
-        source = card.source
-        event = Event.objects.create(
-            type=EventType.WEBHOOK_TEST,
-            organization_id=source.organization_id,
-            source_id=source.pk,
-            payload={"source_id": encode("src", source.pk), "sent_by": actor.name, "sent_at": moment(timezone.now())},
-        )
-        delivery = Delivery.objects.create(
-            lane_id=card.lane_id,
-            organization_id=source.organization_id,
-            source_id=source.pk,
-            event_id=event.pk,
-            event_type=EventType.WEBHOOK_TEST,
-            is_test=True,
-        )
-        card.last_check = {"delivery": str(delivery.pk), "at": timezone.now().isoformat()}
-        card.save(update_fields=["last_check"])
-        transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
+        if not self.is_checking(card):
+            queue_test(card, actor)
 
     def is_checking(self, card: RestWebhook) -> bool:
-        check = card.last_check or {}
-        if "ok" in check or "delivery" not in check:
-            return False
-        return bool(check["at"] > (timezone.now() - CHECK_PATIENCE).isoformat())
+        return card.is_checking
 
     def keys(self, card: RestWebhook) -> list[KeyShown]:
         rows = sorted(card.secrets.live().select_related("created_by"), key=lambda one: one.ends_at is not None)

@@ -3,9 +3,11 @@ from integrations.models.channels import ChannelConnection
 from integrations.models.feed import FeedEntry, FeedHead, Unsequenced
 from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
+from integrations.models.listening import Listener
 from integrations.models.log import ApiCall, Attempt, Event, IdempotencyKey, OnceUsed, RateWindow
 from integrations.models.outbox import Delivery, Dispatch, Lane, Pace, Work
 from integrations.models.sources import Source, SourceAccess
+from integrations.models.subscriptions import Subscription, SubscriptionSecret
 from integrations.models.tally import Tally
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Job",
     "Lane",
     "LeadReplyApi",
+    "Listener",
     "OnceUsed",
     "Pace",
     "RateWindow",
@@ -31,6 +34,8 @@ __all__ = [
     "RestWebhook",
     "Source",
     "SourceAccess",
+    "Subscription",
+    "SubscriptionSecret",
     "Tally",
     "Unsequenced",
     "WebhookSecret",

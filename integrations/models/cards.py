@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.ids import uuid7
-from accounts.models import User
-from integrations.access import ReachQuerySet
+from accounts.models import Right, User
+from integrations.access import ReachQuerySet, reach_of
 from integrations.event_types import DEFAULT_TYPES, EventType
+from integrations.models.listening import Listener
 from integrations.models.outbox import Lane
 from integrations.models.sources import Source
+from integrations.secrets import Secret
 
 C = TypeVar("C", bound="Card")
 
@@ -120,10 +124,11 @@ class Card(models.Model):
         self.save(update_fields=["last_check", "verified_at"])
 
 
-class RestWebhook(Card):
+class RestWebhook(Listener, Card):
     """Tells the business's own system about leads and messages."""
 
     slug, label = "rest-webhook", "REST Webhook"
+    is_ordered = True
 
     lane = models.OneToOneField(Lane, on_delete=models.PROTECT, related_name="rest_webhook")
     url = models.URLField("Webhook URL", max_length=2000, blank=True)
@@ -144,8 +149,41 @@ class RestWebhook(Card):
         return bool(self.url) and self.secrets.filter(ends_at=None).exists()
 
     @property
-    def is_stopped(self) -> bool:
-        return self.lane.stopped_at is not None
+    def title(self) -> str:
+        return f"the REST Webhook of {self.source.name}"
+
+    @property
+    def owning_organization_id(self) -> UUID:
+        return self.source.organization_id
+
+    @property
+    def home_source_id(self) -> UUID:
+        return self.source_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.is_set_up
+
+    @property
+    def page_url(self) -> str:
+        return reverse("integrations:integrations", args=[self.source_id])
+
+    @property
+    def replays_url(self) -> str:
+        return reverse("integrations:replays", args=[self.source_id])
+
+    def hears_of(self) -> models.Q:
+        return models.Q(organization_id=self.source.organization_id, source_id=self.source_id)
+
+    def signing_secrets(self) -> list[tuple[Secret, bool]]:
+        rows = sorted(self.owner.secrets.live(), key=lambda one: one.ends_at is not None)
+        return [(one.signing_secret, one.ends_at is not None) for one in rows]
+
+    def may_configure(self, user: User) -> bool:
+        return reach_of(user, Right.CONFIGURE).includes(self.source)
+
+    def may_see_all(self, user: User) -> bool:
+        return reach_of(user, Right.CONFIGURE).includes(self.owner.source)
 
     @property
     def endpoint_host(self) -> str:

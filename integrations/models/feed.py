@@ -13,7 +13,7 @@ class Unsequenced(models.Model):
 
     event_id = models.UUIDField(primary_key=True)
     organization_id = models.UUIDField()
-    source_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)
 
 
 class FeedHead(models.Model):
@@ -29,7 +29,7 @@ class FeedEntry(models.Model):
     event_id = models.UUIDField(primary_key=True)
     organization_id = models.UUIDField()
     position = models.BigIntegerField()
-    source_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)
 
     class Meta:
         verbose_name_plural = "feed entries"

@@ -28,6 +28,7 @@ class Job(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     UNFINISHED = (Status.SCHEDULED, Status.PROCESSING)
+    SHOWN = ("replay", "import", "export")  # what somebody asked for, and follows
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization_id = models.UUIDField()
@@ -51,6 +52,11 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due"),
             models.Index(fields=["subject_id"], name="job_of_subject"),
+            models.Index(
+                fields=["organization_id", "-id"],
+                condition=models.Q(category__in=["export", "import", "replay"]),
+                name="job_newest",
+            ),
         ]
 
     @property

@@ -119,6 +119,10 @@ class ApiToken(HashedKey):
         CONVERSATIONS_READ = "conversations:read", "Read conversations"
         CONVERSATIONS_WRITE = "conversations:write", "Read and answer conversations"
         WEBHOOKS_READ = "webhooks:read", "Read webhooks and the feed of events"
+        WEBHOOKS_WRITE = "webhooks:write", "Read and change webhooks"
+        JOBS_READ = "jobs:read", "Follow background jobs"
+        JOBS_WRITE = "jobs:write", "Follow and cancel background jobs"
+        CHANNELS_READ = "channels:read", "Read channel connections"
 
     PREFIXES = {Kind.STAFF: "lws_", Kind.APP: "lwa_", Kind.DIRECTORY: "lwd_"}
 

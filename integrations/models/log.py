@@ -24,7 +24,7 @@ class Event(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization_id = models.UUIDField()
-    source_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)  # empty: it concerns the organization, as the stop of a subscription does
     lead_id = models.UUIDField(null=True)
     conversation_id = models.UUIDField(null=True)
     type = models.CharField(max_length=40, choices=EventType.choices)
@@ -64,7 +64,7 @@ class Attempt(models.Model):
     event_id = models.UUIDField()
     lane_id = models.UUIDField()
     organization_id = models.UUIDField()
-    source_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)
     event_type = models.CharField(max_length=40)
     is_test = models.BooleanField(default=False)
     is_aside = models.BooleanField(default=False, db_default=False)  # sent out of order

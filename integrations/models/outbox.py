@@ -99,7 +99,7 @@ class Delivery(Work):
     """One event on its way to one endpoint. The row exists while the delivery is open."""
 
     organization_id = models.UUIDField()
-    source_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)  # empty: the event concerns the organization
     event_id = models.UUIDField()
     event_type = models.CharField(max_length=40)  # as this endpoint sees it: its card's options may rename an arrival
     is_test = models.BooleanField(default=False)

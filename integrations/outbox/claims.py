@@ -116,7 +116,7 @@ class Claimed:
     created_at: datetime
     claimed_at: datetime
     organization_id: UUID
-    source_id: UUID
+    source_id: UUID | None
 
 
 @dataclass(frozen=True)

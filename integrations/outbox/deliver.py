@@ -37,7 +37,7 @@ def headers_for(parcel: Parcel, endpoint: Endpoint, timestamp: int) -> dict[str,
     """Return the headers of one attempt. Raise Unreadable when a secret cannot be decrypted."""
     webhook_id = encode("evt", parcel.delivery.event_id)
     body = parcel.body or b""
-    headers = {
+    headers = endpoint.own_headers | {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "webhook-id": webhook_id,
@@ -59,7 +59,10 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     started_at, started = datetime.now(UTC), time.perf_counter()
     result = Result(delivery, Outcome.FAILED, started_at)
     if endpoint is None or not endpoint.is_connected:
-        result.outcome, result.error, result.next_because = Outcome.CANCELLED, "", "The card was disconnected"
+        result.outcome, result.error, result.next_because = Outcome.CANCELLED, "", "The webhook was disconnected"
+        return result
+    if not endpoint.may_hear_of(delivery):
+        result.outcome, result.next_because = Outcome.CANCELLED, "The webhook's maker may no longer see this source"
         return result
     if parcel.body is None:
         result.error = "The event is no longer kept"
@@ -73,14 +76,20 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     if parcel.is_fresh:
         result.request_body = parcel.body.decode()
     try:
-        headers = headers_for(parcel, endpoint, int(started_at.timestamp()))
+        headers, tls = headers_for(parcel, endpoint, int(started_at.timestamp())), endpoint.tls
     except Unreadable as error:
         return failed(result, str(error))
     result.url = endpoint.url
-    result.request_headers = {name: MASK if name in SECRET_HEADERS else value for name, value in headers.items()}
+    hidden = {*SECRET_HEADERS, *endpoint.own_headers}
+    result.request_headers = {name: MASK if name in hidden else value for name, value in headers.items()}
     try:
         async with session.post(
-            endpoint.url, data=parcel.body, headers=headers, allow_redirects=False, trace_request_ctx=result.timings
+            endpoint.url,
+            data=parcel.body,
+            headers=headers,
+            allow_redirects=False,
+            ssl=tls,
+            trace_request_ctx=result.timings,
         ) as answer:
             result.dialled = getattr(answer, "peer", "")
             result.status_code = answer.status

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Lane, RestWebhook
+from integrations.models import Attempt, Delivery, Lane, Listener
 from integrations.outbox import hints
 
 
@@ -35,9 +35,9 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
     return len(waiting)
 
 
-def release(card: RestWebhook) -> None:
+def release(listener: Listener) -> None:
     """Let a lane go on from a clean slate: not held, not stopped, its breaker closed."""
-    Lane.objects.filter(pk=card.lane_id).update(
+    Lane.objects.filter(pk=listener.lane_id).update(
         held_at=None,
         stopped_at=None,
         stopped_because="",

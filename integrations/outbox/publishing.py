@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from accounts.models import ROLES_WITH, Right
 from integrations.event_types import EventType
-from integrations.models import Delivery, Event, Lane, RestWebhook, Unsequenced
+from integrations.models import Delivery, Event, Lane, Listener, RestWebhook, Subscription, Unsequenced
 from integrations.outbox import hints
 
 ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
@@ -22,7 +23,7 @@ class Happening:
 
     type: EventType
     organization_id: UUID
-    source_id: UUID
+    source_id: UUID | None
     lead_id: UUID | None = None
     conversation_id: UUID | None = None
     sequence: int = 0
@@ -39,23 +40,23 @@ class Published:
     withheld_from: frozenset[UUID]  # as it is now
 
 
-def seen_as(happening: Happening, card: RestWebhook) -> EventType | None:
-    """Return the type under which a card's endpoint hears of this, or None when it does not.
+def seen_as(happening: Happening, listener: Listener) -> EventType | None:
+    """Return the type under which an endpoint hears of this, or None when it does not.
 
-    Exactly one event for one arrival: the card's options rename an arrival, they never add one.
+    Exactly one event for one arrival: the options of a card rename an arrival, they never add one.
     """
-    if card.needs_contact and not happening.is_ready:
+    if listener.needs_contact and not happening.is_ready:
         return None
     seen = happening.type
-    if seen in ARRIVALS and card.lane_id in happening.withheld_from:
+    if seen in ARRIVALS and listener.lane_id in happening.withheld_from:
         seen = EventType.LEAD_CREATED  # the announcement that was held back, with the history
-    elif seen is EventType.LEAD_CREATED and not happening.is_new and card.only_new_leads:
+    elif seen is EventType.LEAD_CREATED and not happening.is_new and listener.only_new_leads:
         seen = EventType.MESSAGE_RECEIVED
-    if seen in ARRIVALS and happening.has_message and seen not in card.event_types:
+    if seen in ARRIVALS and happening.has_message and seen not in listener.event_types:
         seen = EventType.MESSAGE_RECEIVED  # who did not ask for leads or contact details still gets the message
     if seen is EventType.MESSAGE_RECEIVED and not happening.has_message:
         return None
-    return seen if seen in card.event_types else None
+    return seen if seen in listener.event_types else None
 
 
 def publish(happening: Happening) -> Published:
@@ -76,42 +77,61 @@ def publish(happening: Happening) -> Published:
     Unsequenced.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
     withheld = set(happening.withheld_from)
     due = []
-    for card in _listening(happening.source_id):
-        seen = seen_as(happening, card)
+    for listener in _listening(happening):
+        lane_id, seen = listener.lane_id, seen_as(happening, listener)
         if seen:
-            due.append(Due(card.lane_id, seen, card.lane_id in withheld and seen is EventType.LEAD_CREATED))
+            announces = lane_id in withheld and seen is EventType.LEAD_CREATED
+            due.append(Due(lane_id, seen, announces, listener.is_ordered))
         if happening.type in ARRIVALS:
-            if card.needs_contact and not happening.is_ready:
-                withheld.add(card.lane_id)
+            if listener.needs_contact and not happening.is_ready:
+                withheld.add(lane_id)
             else:
-                withheld.discard(card.lane_id)
+                withheld.discard(lane_id)
     if due:
         add_deliveries(event, due)
     return Published(event, frozenset(withheld))
 
 
-def _listening(source_id: UUID) -> list[RestWebhook]:
-    """The cards that hear of this source's events, locked against a Disconnect until our commit.
+# The locks are shared among publishers. After waiting for a Disconnect the row is read anew and is off.
+_CARDS = """
+SELECT card.* FROM integrations_restwebhook card JOIN integrations_lane lane ON lane.id = card.lane_id
+WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL FOR KEY SHARE OF card
+"""
+# A subscription hears of what its maker may see, and of what concerns the organization if that is all of it.
+_SUBSCRIPTIONS = """
+SELECT sub.* FROM integrations_subscription sub
+JOIN integrations_lane lane ON lane.id = sub.lane_id AND lane.stopped_at IS NULL
+JOIN accounts_membership maker ON maker.id = sub.maker_id AND maker.removed_at IS NULL
+    AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%(roles)s)
+LEFT JOIN integrations_source source ON source.id = %(source)s
+WHERE sub.organization_id = %(organization)s AND sub.deleted_at IS NULL AND sub.enabled_at IS NOT NULL
+    AND (sub.source_ids = '{}' OR sub.source_ids && ARRAY[source.id, source.parent_id])
+    AND (maker.limited_at IS NULL OR EXISTS (
+        SELECT FROM integrations_sourceaccess access
+        WHERE access.membership_id = maker.id AND access.source_id IN (source.id, source.parent_id)))
+FOR KEY SHARE OF sub
+"""
 
-    The lock is shared among publishers. After waiting for a Disconnect the row is read anew and is off.
-    """
-    return list(
-        RestWebhook.objects.raw(
-            "SELECT card.* FROM integrations_restwebhook card JOIN integrations_lane lane ON lane.id = card.lane_id"
-            " WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL"
-            " FOR KEY SHARE OF card",
-            [source_id],
-        )
-    )
+
+def _listening(happening: Happening) -> list[Listener]:
+    """Who hears of this, locked against a Disconnect until our commit."""
+    where = {
+        "organization": happening.organization_id,
+        "source": happening.source_id,
+        "roles": sorted(ROLES_WITH[Right.CONFIGURE]),
+    }
+    cards: list[Listener] = list(RestWebhook.objects.raw(_CARDS, [happening.source_id])) if happening.source_id else []
+    return [*cards, *Subscription.objects.raw(_SUBSCRIPTIONS, where)]
 
 
 @dataclass(frozen=True, order=True)
 class Due:
-    """One endpoint that hears of an event, under which type, and whether it is the announcement held back so far."""
+    """One endpoint that hears of an event, and how."""
 
     lane_id: UUID
     seen: EventType
-    is_announcement: bool = False
+    is_announcement: bool = False  # that was held back so far
+    is_ordered: bool = True
 
 
 def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
@@ -120,7 +140,7 @@ def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
     for one in sorted(due):
         delivery = Delivery(
             lane_id=one.lane_id,
-            order_key=event.conversation_id,
+            order_key=event.conversation_id if one.is_ordered else None,
             sequence=event.sequence,
             organization_id=event.organization_id,
             source_id=event.source_id,
@@ -128,7 +148,7 @@ def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
             event_type=one.seen,
             is_announcement=one.is_announcement,
         )
-        if event.conversation_id and _has_open(one.lane_id, event.conversation_id):
+        if delivery.order_key and _has_open(one.lane_id, delivery.order_key):
             delivery.next_attempt_at = None
         deliveries.append(delivery)
     Delivery.objects.bulk_create(deliveries)

@@ -83,9 +83,10 @@ COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, 
     is_aside, number, started_at, duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status_code, error, url,
     dialled, request_headers, request_body, answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
 """
-_LOCK_CARDS = "SELECT 1 FROM integrations_restwebhook WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
+LISTENERS = ("integrations_restwebhook", "integrations_subscription")
+_LOCK_LISTENERS = "SELECT 1 FROM {table} WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
 _TESTED = """
-UPDATE integrations_restwebhook SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
+UPDATE {table} SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
 WHERE lane_id = %s AND last_check->>'delivery' = %s
 """
 
@@ -96,10 +97,11 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> Non
     again = [result for result in results if result.retry_after is not None]
     done = [result for result in results if result.retry_after is None]
     async with connection.transaction(), connection.cursor() as cursor:
-        # Locks in one order everywhere: cards, deliveries, lanes, each by id.
+        # Locks in one order everywhere: listeners, deliveries, lanes, each by id.
         tested = [result.delivery.lane_id for result in results if result.delivery.is_test]
         if tested:
-            await cursor.execute(_LOCK_CARDS, [tested])
+            for table in LISTENERS:
+                await cursor.execute(_LOCK_LISTENERS.format(table=table), [tested])
         ended = await _end(cursor, done) if done else []
         retried = await _try_again(cursor, again) if again else []
         held = {row[0] for row in (*ended, *retried)}
@@ -159,7 +161,7 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
 
 
 async def _keep_tests(cursor: Any, results: list[Result]) -> None:
-    """Keep a test's result on its card, unless the card has changed since the test was asked for."""
+    """Keep a test's result on its card or subscription, unless that has changed since the test was asked for."""
     for result in results:
         if result.delivery.is_test:
             title, detail = describe_test(result)
@@ -171,7 +173,8 @@ async def _keep_tests(cursor: Any, results: list[Result]) -> None:
                 "delivery": str(result.delivery.id),
             }
             values = [Jsonb(check), result.is_ok, result.delivery.lane_id, str(result.delivery.id)]
-            await cursor.execute(_TESTED, values)
+            for table in LISTENERS:
+                await cursor.execute(_TESTED.format(table=table), values)
 
 
 def describe_test(result: Result) -> tuple[str, str]:

@@ -207,13 +207,17 @@ def _change(card: Card, settings: dict[str, Any]) -> None:
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for the audit log: of a URL only the host and a mark that tells two apart: paths may hold tokens."""
+    """Settings for the audit log."""
     shown = dict(settings)
     if shown.get("url"):
-        parts = urlsplit(str(shown["url"]))
-        mark = hashlib.sha256(str(shown["url"]).encode()).hexdigest()[:6]
-        shown["url"] = f"{parts.scheme}://{parts.hostname}/… (#{mark})"
+        shown["url"] = shown_url(str(shown["url"]))
     return shown
+
+
+def shown_url(url: str) -> str:
+    """Of a URL only the host, and a mark that tells two apart: paths may hold tokens."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}/… (#{hashlib.sha256(url.encode()).hexdigest()[:6]})"
 
 
 def _keys(card: Card) -> dict[str, Any]:

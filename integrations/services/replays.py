@@ -14,12 +14,24 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.ids import first_id
 from integrations.event_types import EventType
-from integrations.models import Attempt, Delivery, Event, Job, Lane, Pace, Replay, RestWebhook
+from integrations.listeners import find_listener
+from integrations.models import (
+    Attempt,
+    Delivery,
+    Event,
+    Job,
+    Lane,
+    Listener,
+    Pace,
+    Replay,
+    RestWebhook,
+    Subscription,
+)
 from integrations.outbox import hints
 from integrations.outbox.ending import cancel_deliveries
 from integrations.outbox.publishing import Happening, seen_as, wake
 from integrations.problems import Refusal
-from integrations.services import cards
+from integrations.services import cards, subscriptions
 from integrations.services.trouble import missing_since
 
 PORTION = 500  # events in one transaction
@@ -28,26 +40,26 @@ WAITING_MAX = 5_000  # open replays of one endpoint: the rest stays in the feed 
 
 
 @transaction.atomic
-def send_again(*, delivery_id: UUID, card: RestWebhook, actor: Actor) -> Delivery:
+def send_again(*, delivery_id: UUID, listener: Listener, actor: Actor) -> Delivery:
     """Send the event of an ended delivery once more. Raise Refusal `delivery.open` or `event.gone`."""
-    last = Attempt.objects.filter(delivery_id=delivery_id, lane_id=card.lane_id).order_by("-id").first()
+    last = Attempt.objects.filter(delivery_id=delivery_id, lane_id=listener.lane_id).order_by("-id").first()
     if last is None or Delivery.objects.filter(pk=delivery_id).exists():
         raise Refusal(409, "delivery.open", "This delivery is still being tried. Use Retry now.")
     event = Event.objects.filter(pk=last.event_id).first()
     if event is None:
         raise Refusal(410, "event.gone", "This event is no longer kept, so it cannot be sent again.")
-    delivery = Delivery.objects.create(**_row(event, card.lane_id, last.event_type))
+    delivery = Delivery.objects.create(**_row(event, listener.lane_id, last.event_type))
     actor.record(
         "delivery.again", organization=event.organization_id, target=last.event_type, source_id=event.source_id
     )
-    wake(Lane.Kind.WEBHOOK, [card.lane_id])
+    wake(Lane.Kind.WEBHOOK, [listener.lane_id])
     return delivery
 
 
 @transaction.atomic
 def start_replay(
     *,
-    card: RestWebhook,
+    listener: Listener,
     actor: Actor,
     since: datetime,
     until: datetime | None = None,
@@ -55,17 +67,18 @@ def start_replay(
     only_undelivered: bool = True,
     is_dry_run: bool = False,
 ) -> Job:
-    """Begin to send a card's events of a time again, or only to count them. Return the job to follow.
+    """Begin to send events of a time again, or only to count them. Return the job to follow.
 
-    Raise Refusal `replay.notSetUp` when the card has no URL, `replay.running` while another one is under way.
+    Raise Refusal `replay.notSetUp` when there is no URL, `replay.running` while another one is under way.
     """
-    card = RestWebhook.objects.with_owner().select_for_update(of=("self",)).get(pk=card.pk)
-    if not card.is_set_up:
-        raise Refusal(409, "replay.notSetUp", "This card has no URL to send to. Set it up first.")
-    if not is_dry_run and running_replay(card):
+    Lane.objects.select_for_update().get(pk=listener.lane_id)  # one replay of a webhook runs at a time
+    listener = find_listener(listener.lane_id) or listener  # as it is now
+    if not listener.is_live:
+        raise Refusal(409, "replay.notSetUp", "There is no URL to send to. Set it up first.")
+    if not is_dry_run and running_replay(listener):
         raise Refusal(409, "replay.running", "A replay is under way already. Wait for it, or cancel it.")
     replay = Replay.objects.create(
-        lane_id=card.lane_id,
+        lane_id=listener.lane_id,
         since=since,
         until=until or timezone.now(),
         event_types=list(event_types),
@@ -73,39 +86,40 @@ def start_replay(
         is_dry_run=is_dry_run,
         created_by=actor.name,
     )
-    source = card.source
-    job = Job.objects.create(
-        organization_id=source.organization_id, source_id=source.pk, category=Replay.CATEGORY, subject_id=replay.pk
-    )
+    where = {"organization_id": listener.owning_organization_id, "source_id": listener.home_source_id}
+    job = Job.objects.create(category=Replay.CATEGORY, subject_id=replay.pk, **where)
     if not is_dry_run:
         after = {"since": since.isoformat(), "until": replay.until.isoformat(), "only_undelivered": only_undelivered}
-        actor.record("replay.start", organization=source.organization_id, target=card, source_id=source.pk, after=after)
+        _record(actor, "replay.start", listener, after=after)
     transaction.on_commit(lambda: hints.send("job"))
     return job
 
 
-def running_replay(card: RestWebhook) -> Job | None:
-    """The replay of a card that is under way."""
-    replays = Replay.objects.filter(lane=card.lane_id, is_dry_run=False).values("pk")
+def running_replay(listener: Listener) -> Job | None:
+    """The replay of a webhook that is under way."""
+    replays = Replay.objects.filter(lane=listener.lane_id, is_dry_run=False).values("pk")
     return Job.objects.filter(subject_id__in=replays, status__in=Job.UNFINISHED).first()
 
 
 @transaction.atomic
-def start_missed(*, card: RestWebhook, actor: Actor) -> Job | None:
+def start_missed(*, listener: Listener, actor: Actor) -> Job | None:
     """Turn a stopped endpoint on again and send it what it missed. None when it was not stopped.
 
-    Raise Refusal as `start_replay` and `cards.switch` do; then it stays stopped.
+    Raise Refusal as `start_replay` and a switch do; then it stays stopped.
     """
-    since = missing_since(card)
-    cards.switch(card=card, on=True, actor=actor)
-    return start_replay(card=card, actor=actor, since=since) if since else None
+    since = missing_since(listener)
+    if isinstance(listener, RestWebhook):
+        cards.switch(card=listener, on=True, actor=actor)
+    elif isinstance(listener, Subscription):
+        subscriptions.switch(subscription=listener, on=True, actor=actor)
+    return start_replay(listener=listener, actor=actor, since=since) if since else None
 
 
 @transaction.atomic
-def cancel_replay(*, job: Job, card: RestWebhook, actor: Actor) -> int:
+def cancel_replay(*, job: Job, actor: Actor, because: str = "") -> int:
     """Stop a replay: nothing more is written, and what waits is taken back. Return how many that were."""
     until = job.finished_at or timezone.now()
-    job.cancel(f"by {actor.name}")
+    job.cancel(because or f"by {actor.name}")
     replay = Replay.objects.get(pk=job.subject_id)
     if replay.is_dry_run:
         return 0
@@ -114,15 +128,15 @@ def cancel_replay(*, job: Job, card: RestWebhook, actor: Actor) -> int:
         lane=replay.lane_id, pace=Pace.REPLAY, claim=None, created_at__range=(replay.created_at, until)
     )
     count = cancel_deliveries(waiting, "The replay was cancelled")
-    actor.record(
-        "replay.cancel",
-        organization=job.organization_id,
-        target=card,
-        source_id=job.source_id,
-        before={"sent": job.done - count},
-        after={"taken_back": count},
-    )
+    listener = find_listener(replay.lane_id)
+    if listener:
+        _record(actor, "replay.cancel", listener, before={"sent": job.done - count}, after={"taken_back": count})
     return count
+
+
+def _record(actor: Actor, action: str, listener: Listener, **states: dict[str, object]) -> None:
+    where = {"organization": listener.owning_organization_id, "source_id": listener.home_source_id}
+    actor.record(action, target=listener, **where, **states)  # type: ignore[arg-type]
 
 
 def run_replay(replay_id: UUID) -> timedelta | None:
@@ -139,20 +153,20 @@ def _run_portion(replay_id: UUID) -> timedelta | None:
     """Look at the next events and write their rows; the place where it stands commits with them."""
     replay = Replay.objects.select_for_update().get(pk=replay_id)
     job = Job.objects.select_for_update().get(subject_id=replay_id)
-    card = RestWebhook.objects.with_owner().filter(lane=replay.lane_id).first()
-    if job.status == Job.Status.CANCELLED or card is None:
+    listener = find_listener(replay.lane_id)
+    if job.status == Job.Status.CANCELLED or listener is None:
         return None
     if not replay.is_dry_run and _waiting(replay.lane_id) > WAITING_MAX:
         return timedelta(seconds=1)
-    events = list(_next_events(replay, card))
+    events = list(_next_events(replay, listener))
     if not events:
         job.total = job.done
         job.save(update_fields=["total"])
         return None
-    due = _due(replay, card, events)
+    due = _due(replay, listener, events)
     if not replay.is_dry_run:
-        Delivery.objects.bulk_create(_in_order(replay, card.lane_id, due))
-        wake(Lane.Kind.WEBHOOK, [card.lane_id])
+        Delivery.objects.bulk_create(_in_order(replay, listener, due))
+        wake(Lane.Kind.WEBHOOK, [listener.lane_id])
     replay.cursor = events[-1].pk
     replay.save(update_fields=["cursor"])
     job.done += len(due)
@@ -164,17 +178,16 @@ def _waiting(lane_id: UUID) -> int:
     return Delivery.objects.filter(lane=lane_id, pace=Pace.REPLAY)[: WAITING_MAX + 1].count()
 
 
-def _next_events(replay: Replay, card: RestWebhook) -> Iterable[Event]:
-    """The next events of the card's source in the replay's time, oldest first. Ids are in the order of time."""
-    source = card.source
-    rows = Event.objects.filter(organization_id=source.organization_id, source_id=source.pk)
+def _next_events(replay: Replay, listener: Listener) -> Iterable[Event]:
+    """The next events of where it listens in the replay's time, oldest first. Ids are in the order of time."""
+    rows = Event.objects.filter(listener.hears_of())
     after = Q(pk__gt=replay.cursor) if replay.cursor else Q(pk__gte=first_id(replay.since))
     return rows.filter(after, pk__lt=first_id(replay.until + timedelta(milliseconds=1))).order_by("pk")[:PORTION]
 
 
-def _due(replay: Replay, card: RestWebhook, events: list[Event]) -> list[tuple[Event, str]]:
+def _due(replay: Replay, listener: Listener, events: list[Event]) -> list[tuple[Event, str]]:
     """Those that this endpoint hears of, each with its type as the endpoint sees it."""
-    seen = [(event, seen_as(_happening(event), card)) for event in events]
+    seen = [(event, seen_as(_happening(event), listener)) for event in events]
     due = [(event, one.value) for event, one in seen if one]
     if replay.event_types:
         due = [(event, one) for event, one in due if one in replay.event_types]
@@ -202,8 +215,11 @@ def _happening(event: Event) -> Happening:
     )
 
 
-def _in_order(replay: Replay, lane_id: UUID, due: list[tuple[Event, str]]) -> list[Delivery]:
+def _in_order(replay: Replay, listener: Listener, due: list[tuple[Event, str]]) -> list[Delivery]:
     """Rows of one conversation go out one after the other, and do not hold up its fresh events."""
+    lane_id = listener.lane_id
+    if not listener.is_ordered:
+        return [Delivery(**_row(event, lane_id, seen)) for event, seen in due]
     rows, heads = [], set(_open_keys(lane_id, {key for event, _ in due if (key := _key(replay, event))}))
     for event, seen in due:
         row, key = Delivery(**_row(event, lane_id, seen)), _key(replay, event)

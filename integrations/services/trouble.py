@@ -9,13 +9,12 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.urls import reverse
 
 from accounts.ids import encode, moment
-from accounts.models import Membership, Right, User
-from integrations.access import reach_of
+from accounts.models import Membership, User
 from integrations.event_types import EventType
-from integrations.models import Lane, RestWebhook, Source
+from integrations.listeners import find_listener
+from integrations.models import Lane, Listener
 from integrations.outbox.health import STOPS_AFTER
 from integrations.outbox.publishing import Happening, publish
 from integrations.outbox.schedule import scaled
@@ -23,41 +22,41 @@ from integrations.outbox.schedule import scaled
 
 def tell_of_trouble(lane_id: UUID) -> timedelta | None:
     """Mail those who may configure the source; of a stop there is also an event for the other endpoints."""
-    card = RestWebhook.objects.with_owner().select_related("lane").filter(lane=lane_id).first()
-    if card is None or (card.lane.failing_since is None and card.lane.stopped_at is None):
+    listener = find_listener(lane_id)
+    if listener is None or (listener.lane.failing_since is None and listener.lane.stopped_at is None):
         return None
-    if card.lane.stopped_at:
-        _keep_the_stop(card)
-    _mail(card)
+    if listener.lane.stopped_at:
+        _keep_the_stop(listener)
+    _mail(listener)
     return None
 
 
-def missing_since(card: RestWebhook) -> datetime | None:
+def missing_since(listener: Listener) -> datetime | None:
     """From when on a stopped endpoint may have missed events; None for one that is not stopped."""
-    lane = card.lane
+    lane = listener.lane
     if lane.stopped_at is None or lane.missed_since is not None:
         return lane.missed_since
-    # A delivery lives as long as it may fail; what happened while a person had the card off was not missed.
+    # A delivery lives as long as it may fail; what happened while a person had it off was not missed.
     begun = (lane.failing_since or lane.stopped_at) - scaled(STOPS_AFTER)
-    return max(begun, card.enabled_at) if card.enabled_at else begun
+    return max(begun, listener.enabled_at) if listener.enabled_at else begun
 
 
 @transaction.atomic
-def _keep_the_stop(card: RestWebhook) -> None:
+def _keep_the_stop(listener: Listener) -> None:
     """Remember from when on events were missed, and publish the stop, once."""
-    lane = Lane.objects.select_for_update().get(pk=card.lane_id)
+    lane = Lane.objects.select_for_update().get(pk=listener.lane_id)
     if lane.stopped_at is None or lane.missed_since is not None:
         return
-    lane.missed_since = missing_since(card)
+    lane.missed_since = missing_since(listener)
     lane.save(update_fields=["missed_since"])
     publish(
         Happening(
             type=EventType.WEBHOOK_DISABLED,
-            organization_id=card.source.organization_id,
-            source_id=card.source_id,
+            organization_id=listener.owning_organization_id,
+            source_id=listener.home_source_id,
             payload={
-                "source_id": encode("src", card.source_id),
-                "endpoint": card.endpoint_host,
+                **_identity(listener),
+                "endpoint": listener.endpoint_host,
                 "reason": lane.stopped_because,
                 "failing_since": moment(lane.failing_since),
                 "stopped_at": moment(lane.stopped_at),
@@ -66,26 +65,26 @@ def _keep_the_stop(card: RestWebhook) -> None:
     )
 
 
-def _mail(card: RestWebhook) -> None:
-    path = reverse("integrations:integrations", args=[card.source_id])
-    lane = card.lane
-    values = {
-        "card": card,
-        "lane": lane,
-        "source": card.source,
-        "url": f"{settings.BASE_URL}{path}",
-        "host": card.endpoint_host,
-    }
+def _identity(listener: Listener) -> dict[str, str]:
+    """Whose webhook it is: a source's card, or a subscription."""
+    if listener.home_source_id:
+        return {"source_id": encode("src", listener.home_source_id)}
+    return {"webhook_id": encode("wh", listener.pk)}
+
+
+def _mail(listener: Listener) -> None:
+    lane = listener.lane
+    values = {"listener": listener, "lane": lane, "url": f"{settings.BASE_URL}{listener.page_url}"}
     what = "was stopped" if lane.stopped_at else "has been failing"
-    subject = " ".join(f"The webhook of {card.source.name} {what}".split())
+    subject = " ".join(f"{listener.title[:1].upper()}{listener.title[1:]} {what}".split())
     body = render_to_string("mail/endpoint_trouble.txt", values)
-    mails = [EmailMessage(subject, body, to=[user.email]) for user in configurers_of(card.source)]
+    mails = [EmailMessage(subject, body, to=[user.email]) for user in configurers_of(listener)]
     if mails:
         get_connection().send_messages(mails)
 
 
-def configurers_of(source: Source) -> list[User]:
-    """The people who may configure a source."""
-    rows = Membership.objects.current().filter(organization=source.organization_id, user__is_active=True)
+def configurers_of(listener: Listener) -> list[User]:
+    """The people who may configure a webhook."""
+    rows = Membership.objects.current().filter(organization=listener.owning_organization_id, user__is_active=True)
     people = [membership.user for membership in rows.select_related("user")]
-    return [user for user in people if reach_of(user, Right.CONFIGURE).includes(source)]
+    return [user for user in people if listener.may_configure(user)]

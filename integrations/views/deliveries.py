@@ -12,15 +12,16 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
-from accounts.models import Right
+from accounts.models import User
 from integrations.access import load, reach_of
 from integrations.forms import VerifyForm
 from integrations.health import endpoint_health
-from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, RestWebhook, Source
+from integrations.listeners import find_listener
+from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, Listener, RestWebhook, Source
 from integrations.outbox import hints
 from integrations.problems import Refusal
 from integrations.services.replays import send_again
@@ -47,50 +48,91 @@ MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "of
 @require_safe
 def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
-    rows = Attempt.objects.visible_to(request.user).filter(delivery_id=delivery_id)
-    attempts = list(rows.order_by("-id")[:SHOWN])
-    waiting = Delivery.objects.visible_to(request.user).filter(pk=delivery_id).first()
-    if not attempts and waiting is None:
-        raise Http404
-    one = waiting or attempts[0]
-    event = Event.objects.visible_to(request.user).filter(pk=one.event_id).first()
-    source = load(Source.objects.select_related("parent"), request, one.source_id)
-    body = next((attempt.request_body for attempt in reversed(attempts) if attempt.request_body), "")
-    headers = attempts[-1].request_headers if attempts else {}
+    found = _find(request, delivery_id)
+    one, listener, user = found.one, found.listener, found.user
+    body = next((attempt.request_body for attempt in reversed(found.attempts) if attempt.request_body), "")
+    headers = found.attempts[-1].request_headers if found.attempts else {}
     signed = {name: headers.get(f"webhook-{name}", "") for name in SIGNED_BY} | {"body": body}
     values = {
         "delivery_id": delivery_id,
         "verify_form": VerifyForm(initial=signed),
-        "event": event,
+        "event": Event.objects.filter(pk=one.event_id).first(),
         "event_type": one.event_type,
-        "source": source,
-        "waiting": waiting,
+        "listener": listener,
+        "title": _title(listener, user),
+        "source": Source.objects.visible_to(user).filter(pk=one.source_id).first() if one.source_id else None,
+        "waiting": found.waiting,
         "is_aside": one.is_aside,
         "lane": Lane.objects.filter(pk=one.lane_id).first(),
-        "attempts": [_view(attempt, body) for attempt in attempts],
+        "attempts": [_view(attempt, body) for attempt in found.attempts],
         "body": _pretty(body),
-        "shows_all": _may_see_all(request, source),
-        "may_configure": reach_of(request.user, Right.CONFIGURE).includes(source),
+        "shows_all": bool(listener and listener.may_see_all(user)),
+        "may_configure": bool(listener and listener.may_configure(user)),
     }
     return render(request, "integrations/delivery_page.html", values)
 
 
-def _may_see_all(request: HttpRequest, source: Source) -> bool:
-    """URL, headers and answers belong to whoever may configure the card that owns them; others read the outcome."""
-    card = RestWebhook.objects.with_owner().get(source=source)
-    return reach_of(request.user, Right.CONFIGURE).includes(card.owner.source)
+def _title(listener: Listener | None, user: User) -> str:
+    """How the endpoint is called: a subscription's name is for those who may configure it."""
+    if listener is None:
+        return "an endpoint"
+    is_shown = listener.home_source_id or listener.may_configure(user)
+    return listener.title if is_shown else "a webhook of the organization"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A delivery that a person may see, open or ended."""
+
+    user: User
+    waiting: Delivery | None
+    attempts: list[Attempt]
+    listener: Listener | None
+
+    @property
+    def one(self) -> Delivery | Attempt:
+        return self.waiting or self.attempts[0]
+
+
+def _find(request: HttpRequest, delivery_id: UUID) -> Found:
+    """A delivery is seen by who sees its event's source; a test of a webhook also by who may configure that."""
+    user: User = request.user  # type: ignore[assignment]
+    waiting = Delivery.objects.filter(pk=delivery_id).first()
+    attempts = list(Attempt.objects.filter(delivery_id=delivery_id).order_by("-id")[:SHOWN])
+    if waiting is None and not attempts:
+        raise Http404
+    one = waiting or attempts[0]
+    listener = find_listener(one.lane_id)
+    is_seen = reach_of(user).where(organization="organization_id", source="source_id")
+    rows = (Delivery if waiting else Attempt)._default_manager.filter(pk=one.pk).filter(is_seen)
+    if not rows.exists() and not (one.source_id is None and listener and listener.may_configure(user)):
+        raise Http404
+    return Found(user, waiting, attempts, listener)
+
+
+def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Listener]:
+    """The same for who acts on it: 403 where the person may only look."""
+    found = _find(request, delivery_id)
+    if found.listener is None:
+        raise Http404
+    if not found.listener.may_configure(found.user):
+        raise PermissionDenied(f"This needs the right to configure {found.listener.title}.")
+    return found, found.listener
 
 
 @login_required
 @require_POST
 def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Let an open delivery's next attempt be now."""
-    found = load(Delivery.objects.all(), request, delivery_id, Right.CONFIGURE)
-    Delivery.objects.filter(pk=found.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
-    Lane.objects.filter(pk=found.lane_id).update(next_due_at=Now())
+    found, listener = _to_configure(request, delivery_id)
+    waiting = found.waiting
+    if waiting is None:
+        raise Http404
+    Delivery.objects.filter(pk=waiting.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
+    Lane.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
     hints.send(Lane.Kind.WEBHOOK)
     Actor.of(request).record(
-        "delivery.retry", organization=found.organization_id, target=found.event_type, source_id=found.source_id
+        "delivery.retry", organization=waiting.organization_id, target=waiting.event_type, source_id=waiting.source_id
     )
     return redirect("integrations:delivery", delivery_id)
 
@@ -99,12 +141,9 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Send the event of an ended delivery once more, as a delivery of its own with the same webhook-id."""
-    last = Attempt.objects.visible_to(request.user, Right.CONFIGURE).filter(delivery_id=delivery_id).first()
-    if last is None:
-        raise Http404
-    card = get_object_or_404(RestWebhook.objects.with_owner(), lane=last.lane_id)
+    _, listener = _to_configure(request, delivery_id)
     try:
-        again = send_again(delivery_id=delivery_id, card=card, actor=Actor.of(request))
+        again = send_again(delivery_id=delivery_id, listener=listener, actor=Actor.of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect("integrations:delivery", delivery_id)
@@ -115,14 +154,11 @@ def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Say whether a pasted signature is ours, and with which of the endpoint's secrets it was made."""
-    last = Attempt.objects.visible_to(request.user, Right.CONFIGURE).filter(delivery_id=delivery_id).first()
-    if last is None:
-        raise Http404
-    card = get_object_or_404(RestWebhook.objects.with_owner(), lane=last.lane_id)
-    if not reach_of(request.user, Right.CONFIGURE).includes(card.owner.source):
-        raise PermissionDenied(f"This needs the right to configure {card.owner.source}.")
+    found, listener = _to_configure(request, delivery_id)
+    if not listener.may_see_all(found.user):
+        raise PermissionDenied("This needs the right to configure the card that owns the secret.")
     form = VerifyForm(request.POST)
-    verdict = verify_signature(card.owner, **form.cleaned_data) if form.is_valid() else None
+    verdict = verify_signature(listener, **form.cleaned_data) if form.is_valid() else None
     values = {"verify_form": form, "verdict": verdict, "delivery_id": delivery_id}
     page = "integrations/_verify.html" if request.htmx else "integrations/verify_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
@@ -159,7 +195,8 @@ def activity(request: HttpRequest) -> HttpResponse:
     if outcome in Attempt.Outcome.values:
         rows = rows.filter(outcome=outcome)
     attempts = list(rows.order_by("-id")[:SHOWN])
-    names = dict(Source.objects.filter(pk__in={one.source_id for one in attempts}).values_list("pk", "name"))
+    named = {one.source_id for one in attempts if one.source_id}
+    names: dict[UUID | None, str] = dict(Source.objects.filter(pk__in=named).values_list("pk", "name"))
     shown = [(attempt, MARKS[attempt.outcome], names.get(attempt.source_id, "")) for attempt in attempts]
     values = {"attempts": shown, "outcomes": Attempt.Outcome.choices, "outcome": outcome}
     return render(request, "integrations/activity_page.html", values)

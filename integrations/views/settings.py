@@ -53,7 +53,7 @@ class MemberForm(forms.Form):
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
 
 
-def _mine(request: HttpRequest, right: Right) -> Membership:
+def mine_with(request: HttpRequest, right: Right) -> Membership:
     """The person's current membership, if it has this right."""
     membership: Membership | None = request.membership or None  # type: ignore[attr-defined]
     if membership is None or not membership.may(right):
@@ -65,7 +65,7 @@ def _mine(request: HttpRequest, right: Right) -> Membership:
 @require_http_methods(["GET", "HEAD", "POST"])
 def members_page(request: HttpRequest) -> HttpResponse:
     """Owners see and invite members."""
-    mine = _mine(request, Right.OWN)
+    mine = mine_with(request, Right.OWN)
     form = MemberForm(request.POST or None, membership=mine)
     if request.method == "POST" and form.is_valid():
         try:
@@ -97,7 +97,7 @@ def _mail_invitation(request: HttpRequest, membership: Membership) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     """Change or (button "remove") remove a member."""
-    mine = _mine(request, Right.OWN)
+    mine = mine_with(request, Right.OWN)
     rows = Membership.objects.lasting().filter(organization=mine.organization)
     one = get_object_or_404(rows, pk=member_id)
     initial = {"role": one.role, "sources": [access.source_id for access in one.source_accesses.all()]}
@@ -122,7 +122,7 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens_page(request: HttpRequest) -> HttpResponse:
     """API tokens: made here, shown in full once. Owners see all, managers their own."""
-    mine = _mine(request, Right.CONFIGURE)
+    mine = mine_with(request, Right.CONFIGURE)
     form, made = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.cleaned_data)
@@ -152,7 +152,7 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
 def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """An owner keeps a token going whose maker goes or went."""
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
-    mine = _mine(request, Right.OWN)
+    mine = mine_with(request, Right.OWN)
     if token.organization_id != mine.organization_id:
         raise Http404
     tokens.take_over(token=token, by=mine, actor=Actor.of(request))
@@ -164,7 +164,7 @@ def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Who changed what. Managers who are limited to sources see the lines of those."""
-    mine = _mine(request, Right.CONFIGURE)
+    mine = mine_with(request, Right.CONFIGURE)
     reach = reach_of(request.user, Right.CONFIGURE)
     rows = AuditEntry.objects.filter(organization=mine.organization).filter(
         Q(organization__in=reach.organization_ids) | Q(source_id__in=reach.source_ids)

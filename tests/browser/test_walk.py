@@ -227,6 +227,7 @@ def test_a_switch_answers_in_its_card_and_keeps_the_focus(page):
 
 
 PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
+         "/settings/webhooks/", "/settings/webhooks/new/",
          "/settings/account/", "/sources/new/", "/accounts/password/change/", "/accounts/2fa/"]  # fmt: skip
 
 
@@ -245,11 +246,39 @@ def pages_of(page: Page) -> list[str]:
     page.get_by_label("From").fill("2026-01-01T00:00")
     page.get_by_role("button", name="Count them first").click()
     replay = page.url
+    webhook = make_webhook(page, "Warehouse")
     page.goto(tab)
     page.get_by_role("button", name="Send a test lead").click()
     return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
             f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
-            page.url]  # fmt: skip
+            webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
+
+
+def make_webhook(page: Page, name: str) -> str:
+    """Add a webhook of the organization by the form; return its page's address."""
+    page.goto("/settings/webhooks/new/")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("URL").fill("https://crm.example.com/leadwire")
+    page.get_by_role("button", name="Add webhook").click()
+    expect(page.locator("#fresh-secret")).to_be_visible()
+    return f"/settings/webhooks/{page.locator('#webhook-id').inner_text()}/"
+
+
+def test_a_webhook_of_the_organization_from_its_making_to_its_end(page):
+    url = make_webhook(page, "Night shift")
+    page.goto(url)
+    page.get_by_role("button", name="Rotate the secret…").click()
+    page.get_by_label("Both sign for 24 hours").check()
+    page.get_by_role("button", name="Rotate", exact=True).click()
+    expect(page.locator(".note", has_text="The old one signs too until")).to_be_visible()
+    page.goto(url)
+    page.get_by_role("switch", name="Enabled").click()
+    expect(page.get_by_role("switch", name="Enabled")).to_have_attribute("aria-checked", "false")
+    page.get_by_role("button", name="Test webhook").click()
+    expect(page.locator(".note", has_text="no answer")).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Deleted Night shift.")).to_be_visible()
 
 
 def test_a_test_lead_goes_round(page):

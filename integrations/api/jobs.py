@@ -1,0 +1,130 @@
+"""Background jobs: follow them, and stop them where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.ids import moment
+from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
+from integrations.api.fields import Text
+from integrations.callers import Caller
+from integrations.idempotency import answer_once
+from integrations.models import Job, Replay, Subscription
+from integrations.pages import page
+from integrations.problems import NotFound
+from integrations.services.replays import cancel_replay
+
+
+class JobShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    category = serializers.ChoiceField(choices=Job.SHOWN)
+    status = serializers.ChoiceField(choices=[*Job.Status.values, "expired"])
+    progress = serializers.FloatField(min_value=0, max_value=1)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    result = serializers.DictField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+
+
+JOBS = inline_serializer(
+    "Jobs",
+    {
+        "data": inline_serializer("JobsData", {"background_jobs": JobShown(many=True)}),
+        "meta": inline_serializer("JobsMeta", {"next_cursor": serializers.CharField(allow_null=True)}),
+    },
+)
+
+
+class JobsApi(Api):
+    scopes = {"GET": "jobs:read"}
+
+    @extend_schema(operation_id="list_background_jobs", parameters=[PageQuery], responses=JOBS, tags=["Jobs"])
+    def get(self, request: Request) -> Response:
+        query = read_query(request, PageQuery)
+        found, next_cursor = page(jobs_of(caller_of(request)), query)
+        return listed("background_jobs", [job_json(job) for job in found], next_cursor)
+
+
+class JobApi(Api):
+    scopes = {"GET": "jobs:read"}
+
+    @extend_schema(operation_id="get_background_job", responses=JobShown, tags=["Jobs"])
+    def get(self, request: Request, job_id: str) -> Response:
+        read_query(request, serializers.Serializer)
+        return Response(job_json(_load(request, job_id)))
+
+
+class JobCancelApi(Api):
+    scopes = {"POST": "jobs:write"}
+
+    class CancelInput(serializers.Serializer[Any]):
+        reason = Text(required=False, allow_blank=True, max_length=200)
+
+    @extend_schema(
+        operation_id="cancel_background_job",
+        parameters=[IDEMPOTENCY],
+        request=CancelInput,
+        responses={204: None},
+        tags=["Jobs"],
+    )
+    def post(self, request: Request, job_id: str) -> Response:
+        data = read_body(request, self.CancelInput)
+
+        def cancel() -> Response:
+            job = _load(request, job_id)
+            if job.is_unfinished:
+                _cancel(request, job, data.get("reason") or f"by {caller_of(request).name}")
+            return Response(status=204)
+
+        return answer_once(request, cancel)
+
+
+def _cancel(request: Request, job: Job, because: str) -> None:
+    if job.category == Replay.CATEGORY:
+        cancel_replay(job=job, actor=actor_of(request), because=because)
+    else:
+        job.cancel(because)
+
+
+def jobs_of(caller: Caller) -> QuerySet[Job]:
+    """What somebody asked for and this caller may see: of its sources, or of its own webhooks."""
+    rows = Job.objects.filter(organization_id=caller.organization_id, category__in=Job.SHOWN)
+    if caller.organization_id in caller.reach.organization_ids:
+        return rows
+    lanes = Subscription.objects.visible_to(caller).values("lane")
+    replays = Replay.objects.filter(lane__in=lanes).values("pk")
+    return rows.filter(Q(source_id__in=caller.reach.source_ids) | Q(source_id=None, subject_id__in=replays))
+
+
+def _load(request: Request, text: str) -> Job:
+    job = jobs_of(caller_of(request)).filter(pk=id_of("job", text, "job")).first()
+    if job is None:
+        raise NotFound("job")
+    return job
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.public_id,
+        "category": job.category,
+        "status": job.status,
+        "progress": _progress(job),
+        "created_at": moment(job.created_at),
+        "started_at": moment(job.started_at),
+        "finished_at": moment(job.finished_at),
+        "result": {"count": job.done, "total": job.total} if not job.is_unfinished else None,
+        "error": job.error or job.cancelled_because or None,
+    }
+
+
+def _progress(job: Job) -> float:
+    if job.status == Job.Status.DONE:
+        return 1.0
+    return min(1.0, job.done / job.total) if job.total else 0.0
