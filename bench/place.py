@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.supervisor.stack import ROOT, Servers, Stack
+from config.supervisor.stack import Servers, Stack
 
 SET_UP = """
 import json, sys
@@ -36,7 +36,7 @@ print(json.dumps({"key": key, "leads": leads}))
 
 
 @contextmanager
-def servers() -> Iterator[tuple[Servers, Stack]]:
+def servers(*, is_migrated: bool = True) -> Iterator[tuple[Servers, Stack]]:
     """Embedded servers with every commit on disk, a migrated database, nothing else running."""
     for name in ("DATABASE_URL", "BROKER_URL"):
         os.environ.pop(name, None)
@@ -45,7 +45,8 @@ def servers() -> Iterator[tuple[Servers, Stack]]:
         with Servers(folder, durable=True) as running:
             stack = Stack(folder, running.env)
             stack.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
-            stack.manage("migrate", "--verbosity", "0", LEADWIRE_NO_TIMEOUTS="1")
+            if is_migrated:
+                stack.manage("migrate", "--verbosity", "0", LEADWIRE_NO_TIMEOUTS="1")
             try:
                 yield running, stack
             finally:
@@ -55,7 +56,9 @@ def servers() -> Iterator[tuple[Servers, Stack]]:
 def inside(stack: Stack, code: str, words: str = "") -> str:
     """Run code in the product's own Django and return its last line."""
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
-    done = subprocess.run(command, cwd=ROOT, env=stack.env, input=words, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=stack.root, env=stack.env, input=words, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     return done.stdout.splitlines()[-1]

@@ -65,6 +65,9 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         self.threads: list[Any] = []
 
     def start(self, worker: Any) -> None:
+        from celery.worker.state import maybe_shutdown
+
+        from config import schema_state
         from conversations.services.sending import send_claimed
         from conversations.webhook_bodies import render_bodies
         from integrations import partitions
@@ -72,6 +75,7 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from integrations.outbox.sequencer import Sequencer
         from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
 
+        schema_state.wait_for_migrations(maybe_shutdown)
         partitions.ensure_partitions()
         queues = set(worker.app.amqp.queues.consume_from)
         if "deliver" in queues:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 
 from django.conf import settings
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from config.schema_state import missing_migrations
 from integrations.metrics import QUEUES, Collector, read_queue
 from integrations.partitions import months_ready
 
@@ -19,9 +19,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready when the database answers, next month has its partitions, and the outbox moves."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """Ready when the database answers and is not behind this release, next month has its partitions, all moves."""
+    if missing := missing_migrations():
+        return JsonResponse({"ready": False, "missing_migrations": missing}, status=503)
     months = months_ready()
     stalled = [name for name in QUEUES if read_queue(name).is_stalled]
     is_ready = months >= 1 and not stalled

@@ -15,6 +15,7 @@ from integrations.signing import public_key, signature_header
 
 ROOT = Path(__file__).resolve().parent.parent
 RECEIVERS = ROOT / "examples" / "receivers"
+JS_LIBRARY = ROOT / "tests" / "js" / "node_modules" / "standardwebhooks"
 LANGUAGES = {"py": sys.executable, "mjs": "node", "php": "php", "rb": "ruby", "go": "go"}
 PRESENT = {suffix: program for suffix, name in LANGUAGES.items() if (program := shutil.which(name))}
 BODIES = [b"", b'{"type":"lead.created"}', '{"name":"Zoë 🌊 \u200f"}'.encode(), b"\x00\xff\xfe", b'{"a": "1\\n2"}\r\n']
@@ -82,6 +83,23 @@ def test_what_a_private_key_signs_verifies_with_its_public_key(suffix):
         assert not verify(public_key(make_private_key()), signature, body)
     assert not verify(public_key(old), "v1,AAAA v1a,é v1a", b"{}")
     assert not verify(public_key(old), sign(old, body=b"{}", timestamp=now - 301), b"{}", now - 301)
+
+
+@pytest.mark.parametrize("program", [PRESENT["mjs"]] if JS_LIBRARY.exists() and "mjs" in PRESENT else [])
+def test_the_javascript_library_verifies_it_for_holders_of_either_secret(program):
+    """`npm ci --prefix tests/js` brings the library; .ci/run does it where npm is."""
+    old, new, now = make_signing_secret(), make_signing_secret(), int(time.time())
+
+    def verify(secret: str, signature: str, body: bytes) -> bool:
+        command = [program, str(JS_LIBRARY.parent.parent / "verify.mjs"), secret, "evt_1", str(now), signature]
+        return subprocess.run(command, input=body, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+    for body in ('{"type":"lead.created"}', '{"name":"Zoë 🌊 \u200f"}', "{}"):
+        signature = sign(new, old, body=body.encode(), timestamp=now)
+        assert verify(old, signature, body.encode())
+        assert verify(new, signature, body.encode())
+        assert not verify(make_signing_secret(), signature, body.encode())
+        assert not verify(new, signature, body.encode() + b" ")
 
 
 @pytest.mark.parametrize("suffix", LANGUAGES)

@@ -94,6 +94,7 @@ class Stack:
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder
+        self.root = ROOT  # where the code is that is run
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.children: list[Child] = []
@@ -125,7 +126,7 @@ class Stack:
 
     def manage(self, *words: str, **more: str) -> None:
         """Run one management command. Raise SystemExit when it fails."""
-        made = subprocess.run([PYTHON, "manage.py", *words], cwd=ROOT, env={**self.env, **more})
+        made = subprocess.run([PYTHON, "manage.py", *words], cwd=self.root, env={**self.env, **more})
         if made.returncode:
             raise SystemExit(made.returncode)
 
@@ -189,7 +190,7 @@ class Stack:
     def _run(self, name: str, command: list[str | Path], **more: str) -> None:
         self.recipes[name] = (command, more)
         with (self.logs / f"{name}.log").open("ab") as log:
-            self.children.append(Child(name, command, env={**self.env, **more}, log=log, folder=ROOT))
+            self.children.append(Child(name, command, env={**self.env, **more}, log=log, folder=self.root))
 
     def _wait_for_the_web(self) -> None:
         web = self.child("web")
