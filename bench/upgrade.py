@@ -130,11 +130,12 @@ def run(stack: Stack, old: Path, witness: Witness, count: int) -> int:
 def restore(stack: Stack) -> None:
     """Dump the database, empty it, and put the dump back."""
     url, dump = stack.env["DATABASE_URL"], stack.folder / "dump"
-    binaries = next(folder for folder in reversed(candidates()) if (folder / "pg_dump").exists())
+    binaries = next(folder for folder in candidates() if (folder / "pg_dump").exists())  # the server's own
     subprocess.run([binaries / "pg_dump", "-Fc", "-f", dump, url], check=True)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
-    subprocess.run([binaries / "pg_restore", "--no-owner", "-d", url, dump], check=False, capture_output=True)
+        connection.execute("CREATE SCHEMA public")
+    subprocess.run([binaries / "pg_restore", "--no-owner", "--exit-on-error", "-d", url, dump], check=True)
 
 
 if __name__ == "__main__":

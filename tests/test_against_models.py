@@ -105,7 +105,8 @@ def test_the_breaker_does_what_its_model_does(db, steps):
 
 # --- idempotency ---
 
-GOOD, OTHER, REFUSED = {}, {"last_name": "Brooks"}, {"notifications": "sms"}
+GOOD: dict[str, str] = {}
+OTHER, REFUSED = {"last_name": "Brooks"}, {"notifications": "sms"}
 
 
 @dataclass
