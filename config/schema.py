@@ -34,6 +34,7 @@ EVERYWHERE = {
     "400": "A field, parameter or header is not valid (`request.invalid`).",
     "403": "The card is off, or the token's scope is missing.",
     "404": "There is no such thing, or it is somebody else's.",
+    "429": "Too many calls (`rateLimit.exceeded`); see Retry-After.",
     "503": "The database is not available right now; see Retry-After.",
 }
 ON_WRITE = {

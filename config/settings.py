@@ -151,6 +151,11 @@ CONTENT_SECURITY_POLICY = {
 EVENTS_KEPT_DAYS = at_least(env.int("EVENTS_KEPT_DAYS", default=90), 10, "EVENTS_KEPT_DAYS")  # and their attempts
 API_CALLS_KEPT_DAYS = at_least(env.int("API_CALLS_KEPT_DAYS", default=30), 1, "API_CALLS_KEPT_DAYS")
 
+# --- limits of the API: for each card, member or app; reports have stricter ones ---
+LEADWIRE_CALLS_PER_MINUTE = at_least(env.int("LEADWIRE_CALLS_PER_MINUTE", default=100), 1, "LEADWIRE_CALLS_PER_MINUTE")
+LEADWIRE_CALLS_PER_HOUR = at_least(env.int("LEADWIRE_CALLS_PER_HOUR", default=3_000), 1, "LEADWIRE_CALLS_PER_HOUR")
+LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 30  # from one address
+
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # for /metrics; empty: there is no such page
 
 # --- webhooks ---

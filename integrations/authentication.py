@@ -10,6 +10,8 @@ from rest_framework.request import Request
 
 from accounts.actors import client_address
 from integrations.callers import Caller, find_caller
+from integrations.rates import count_guess, refuse_guessers
+from integrations.secrets import is_well_formed
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -27,8 +29,12 @@ class KeyAuthentication(BaseAuthentication):
             key = value.strip()
         elif not key.startswith("lwr_"):
             raise AuthenticationFailed
-        caller = find_caller(key, client_address(request._request))
+        address = client_address(request._request)
+        refuse_guessers(address)
+        caller = find_caller(key, address)
         if caller is None:
+            if is_well_formed(key):
+                count_guess(address)
             raise AuthenticationFailed
         request._request.caller = caller  # type: ignore[attr-defined]
         return caller, None

@@ -58,6 +58,11 @@ class Caller:
     def is_source_key(self) -> bool:
         return self.kind == ReplyKey.CALLER
 
+    @property
+    def times(self) -> int:
+        """How many times the usual limit it has: a key that locations inherit serves them too."""
+        return max(1, len(self.sources))
+
     def require_scope(self, scope: str) -> None:
         """Raise Refusal 403 unless the key has the scope; write includes read. A source's key is for replies."""
         scopes = REPLY_SCOPES if self.is_source_key else self.scopes

@@ -35,6 +35,7 @@ _EXPIRED = {
     "integrations_idempotencykey": "created_at < now() - interval '25 hours'",
     "integrations_onceused": "expires_at < now()",
     "integrations_ratewindow": "started_at < now() - interval '2 hours'",
+    "integrations_callwindow": "hour_at < now() - interval '2 hours'",
     "integrations_job": "finished_at < now() - interval '7 days'",
     "integrations_replykey": "ends_at < now()",
     "integrations_webhooksecret": "ends_at < now()",

@@ -35,6 +35,8 @@ def running(tmp_path_factory) -> Iterator[Running]:
         with Servers(folder, durable=True) as servers:
             stack = Stack(folder, servers.env)
             stack.env.pop("LEADWIRE_PLAIN_STATIC", None)
+            # Hundreds of calls are one caller's here; tests/processes/test_limits.py tries the limit itself.
+            stack.env |= {"LEADWIRE_CALLS_PER_MINUTE": str(10**6), "LEADWIRE_CALLS_PER_HOUR": str(10**6)}
             stack.prepare()
             try:
                 stack.start()

@@ -20,6 +20,7 @@ from integrations.callers import Caller
 from integrations.calls import log_call
 from integrations.parsers import pointer_part, text_problem
 from integrations.problems import Invalid, NotFound
+from integrations.rates import Rate, count_call
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
 IDEMPOTENCY = OpenApiParameter(
@@ -39,16 +40,24 @@ class Api(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        caller = caller_of(request)
+        rate = count_call(caller.principal, times=caller.times)
+        request._request.rate = rate  # type: ignore[attr-defined]
+        rate.require()
         scope = self.scopes.get("GET" if request.method == "HEAD" else request.method or "")
         if scope:
-            caller_of(request).require_scope(scope)
+            caller.require_scope(scope)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(response, Response) and not getattr(request._request, "is_logged", False):
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")  # a lost line of the log is no lost lead
                 log_call(request, response.status_code)
-        return super().finalize_response(request, response, *args, **kwargs)
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        rate: Rate | None = getattr(request._request, "rate", None)
+        for name, value in (rate.headers() if rate else {}).items():
+            answer[name] = value
+        return answer
 
 
 def caller_of(request: Request) -> Caller:

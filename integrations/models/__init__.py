@@ -4,7 +4,7 @@ from integrations.models.feed import FeedEntry, FeedHead, Unsequenced
 from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
 from integrations.models.listening import Listener
-from integrations.models.log import ApiCall, Attempt, Event, IdempotencyKey, OnceUsed, RateWindow
+from integrations.models.log import ApiCall, Attempt, CallWindow, Event, IdempotencyKey, OnceUsed, RateWindow
 from integrations.models.outbox import Delivery, Dispatch, Lane, Pace, Work
 from integrations.models.sources import Source, SourceAccess
 from integrations.models.subscriptions import Subscription, SubscriptionSecret
@@ -14,6 +14,7 @@ __all__ = [
     "ApiCall",
     "ApiToken",
     "Attempt",
+    "CallWindow",
     "Card",
     "ChannelConnection",
     "Delivery",

@@ -166,4 +166,14 @@ class RateWindow(models.Model):
     count = models.IntegerField()
 
 
-__all__ = ["ApiCall", "Attempt", "Event", "IdempotencyKey", "OnceUsed", "RateWindow"]
+class CallWindow(models.Model):
+    """How many calls one principal made in its minute and its hour (see rates.py). The table is UNLOGGED."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    minute_at = models.DateTimeField()
+    minute_count = models.IntegerField()
+    hour_at = models.DateTimeField()
+    hour_count = models.IntegerField()
+
+
+__all__ = ["ApiCall", "Attempt", "CallWindow", "Event", "IdempotencyKey", "OnceUsed", "RateWindow"]

@@ -1,0 +1,74 @@
+"""The limit is exact over processes: three web processes, forty callers, two keys of one principal."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import pytest
+
+from config.supervisor import ports
+from config.supervisor.stack import BIN, ROOT
+from tests.processes.conftest import inside
+
+pytestmark = pytest.mark.processes
+ROTATE = """
+import sys
+from datetime import timedelta
+from accounts.actors import SYSTEM
+from accounts.ids import decode
+from integrations.models import Source
+from integrations.services import cards
+source = Source.objects.get(pk=decode("src", sys.stdin.read()))
+made = cards.regenerate(card=source.leadreplyapi, actor=SYSTEM, overlap=timedelta(hours=1))
+print(made.secrets["Secret key"])
+"""
+
+
+@pytest.fixture
+def web(running):
+    """Another web server on the same database, with the limit that a fresh installation has."""
+    port = ports.choose()
+    size = ["--workers", "3", "--blocking-threads", "4"]
+    command = [BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), *size]
+    env = {**running.stack.env, "LEADWIRE_DB_POOL": "6"}
+    for name in ("LEADWIRE_CALLS_PER_MINUTE", "LEADWIRE_CALLS_PER_HOUR"):
+        env.pop(name, None)
+    process = subprocess.Popen([*command, "--no-ws", "config.wsgi:application"], cwd=ROOT, env=env)
+    deadline = time.monotonic() + 30
+    while not ports.answers(port):
+        assert time.monotonic() < deadline, "it did not start"
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+def hammer(url: str, key: str, count: int, results) -> None:
+    seen: Counter[int] = Counter()
+    for _ in range(count):
+        request = urllib.request.Request(f"{url}/v1/whoami", headers={"Authorization": f"Bearer {key}"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                seen[answer.status] += 1
+        except urllib.error.HTTPError as error:
+            seen[error.code] += 1
+    results.put(seen)
+
+
+def test_exactly_100_of_400_calls_get_through(place, running, web):
+    keys = [place.key, inside(running, ROTATE, place.source).strip()]
+    results: multiprocessing.Queue = multiprocessing.Queue()
+    callers = [
+        multiprocessing.Process(target=hammer, args=(web, keys[number % 2], 10, results)) for number in range(40)
+    ]
+    for caller in callers:
+        caller.start()
+    total: Counter[int] = sum((results.get(timeout=60) for _ in callers), Counter())
+    for caller in callers:
+        caller.join()
+    assert total == {200: 100, 429: 300}

@@ -1,0 +1,119 @@
+"""How often one may call, what the headers say, and how slow guessing keys is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Membership
+from integrations import rates
+from integrations.models import CallWindow
+from integrations.secrets import make_key
+from integrations.services import cards
+from integrations.services.tokens import make_token
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def few(settings):
+    """Three calls in a minute, five in an hour."""
+    settings.LEADWIRE_CALLS_PER_MINUTE, settings.LEADWIRE_CALLS_PER_HOUR = 3, 5
+
+
+@pytest.fixture(autouse=True)
+def nobody_guessed(monkeypatch):
+    monkeypatch.setattr(rates, "_guessers", type(rates._guessers)())
+
+
+def pass_time(**ago: int) -> None:
+    CallWindow.objects.update(minute_at=F("minute_at") - timedelta(**ago), hour_at=F("hour_at") - timedelta(**ago))
+
+
+def calls(api, key: str, count: int) -> list[int]:
+    return [api.get("whoami", key).status_code for _ in range(count)]
+
+
+def test_every_answer_says_how_many_calls_are_left(api, few, token):
+    first, second = api.get("whoami", token), api.get("leads/lead_nothing", token)
+    assert first["RateLimit-Policy"] == '"minute";q=3;w=60, "hour";q=5;w=3600'
+    assert first["RateLimit"] == '"minute";r=2;t=60, "hour";r=4;t=3600'
+    assert second.status_code == 404
+    assert second["RateLimit"].startswith('"minute";r=1;')
+
+
+def test_one_too_many_is_429_with_the_time_to_wait_and_counts_nothing(api, few, token):
+    assert calls(api, token, 3) == [200, 200, 200]
+    refused = api.get("whoami", token)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rateLimit.exceeded")
+    assert 55 <= int(refused["Retry-After"]) <= 60
+    assert refused["RateLimit"].startswith('"minute";r=0;')
+    assert calls(api, token, 5) == [429] * 5
+    assert CallWindow.objects.get().hour_count == 3
+    pass_time(seconds=61)
+    assert calls(api, token, 3) == [200, 200, 429]  # the hour has five
+    refused = api.get("whoami", token)
+    assert 3400 <= int(refused["Retry-After"]) <= 3600
+    pass_time(hours=1)
+    assert calls(api, token, 4) == [200, 200, 200, 429]
+
+
+def test_each_principal_has_a_limit_of_its_own(api, few, token, key_of, plumbing, dana, actor):
+    other = make_token(maker=Membership.objects.get(user=dana), actor=actor, name="B", scopes=["leads:read"])[1]
+    assert calls(api, token, 4)[-1] == 429
+    assert calls(api, other, 4) == [200, 200, 200, 429]
+    assert calls(api, key_of(plumbing), 1) == [200]
+
+
+def test_a_key_that_two_locations_inherit_has_three_times_the_limit(
+    api, few, key_of, plumbing, eastgate, westgate, actor
+):
+    key = key_of(plumbing)
+    for location in (eastgate, westgate):
+        cards.set_inherits(card=location.leadreplyapi, inherits=True, actor=actor)
+    assert api.get("whoami", key)["RateLimit-Policy"] == '"minute";q=9;w=60, "hour";q=15;w=3600'
+    assert calls(api, key, 9) == [200] * 8 + [429]
+
+
+def test_two_keys_in_overlap_share_one_limit(api, few, key_of, plumbing, actor):
+    old = key_of(plumbing)
+    new = cards.regenerate(card=plumbing.leadreplyapi, actor=actor, overlap=timedelta(hours=1)).secrets["Secret key"]
+    assert calls(api, old, 2) + calls(api, new, 2) == [200, 200, 200, 429]
+
+
+def test_a_refused_call_has_no_effect(api, few, token, plumbing):
+    from leads.models import Lead
+
+    answers = [api.create_lead(token, email=f"a{number}@example.net").status_code for number in range(5)]
+    assert answers == [201, 201, 201, 429, 429]
+    assert Lead.objects.count() == 3
+
+
+def test_guessing_keys_is_slow_and_stops_even_a_right_guess(api, settings, token):
+    settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 5
+    assert calls(api, make_key("lwa_"), 5) == [401] * 5
+    refused = api.get("whoami", token)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rateLimit.guessing")
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    with CaptureQueriesContext(connection) as seen:
+        api.get("whoami", token)
+    assert not [one for one in seen if "token" in one["sql"]], "a guesser costs no look-up"
+    elsewhere = api.client.get("/v1/whoami", headers={"Authorization": f"Bearer {token}"}, REMOTE_ADDR="192.0.2.9")
+    assert elsewhere.status_code == 200
+
+
+def test_a_mistyped_key_is_refused_without_a_look_at_the_database(api, settings, token):
+    settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 1
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    with CaptureQueriesContext(connection) as seen:
+        assert calls(api, wrong, 10) == [401] * 10
+    assert len(seen) == 0
+    assert calls(api, token, 1) == [200]
+
+
+def test_an_ipv6_network_is_one_guesser():
+    assert rates._network("2001:db8::1") == rates._network("2001:db8::ffff") != rates._network("2001:db8:0:1::1")
