@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -57,8 +59,8 @@ class Actor:
         organization: Organization | UUID,
         target: object,
         source_id: UUID | None = None,
-        before: dict[str, object] | None = None,
-        after: dict[str, object] | None = None,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one line of the audit log, in the transaction of the change. The caller masks secrets."""
         AuditEntry.objects.create(
@@ -68,8 +70,8 @@ class Actor:
             actor=self.name[:250],
             action=action,
             target=str(target)[:250],
-            before=before or {},
-            after=after or {},
+            before=dict(before or {}),
+            after=dict(after or {}),
             address=self.address,
             request_id=self.request_id,
         )

@@ -31,7 +31,7 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed
         address = client_address(request._request)
         refuse_guessers(address)
-        caller = find_caller(key, address)
+        caller = find_caller(key, address, request.headers.get("X-On-Behalf-Of", "").strip())
         if caller is None:
             if is_well_formed(key):
                 count_guess(address)
@@ -56,7 +56,9 @@ def _extension() -> Any:
             return {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A source's secret key (`lwr_...`, also as `X-Secret-Key`) or an API token (`lwa_...`).",
+                "description": "A source's secret key (`lwr_...`, also as `X-Secret-Key`), or an API token: of an app"
+                " (`lwa_...`), of a member (`lws_...`), or an operator's for several organizations (`lwd_...`), which"
+                " names one in `X-On-Behalf-Of`.",
             }
 
     return KeyScheme

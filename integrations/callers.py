@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
+from accounts.ids import decode
 from accounts.models import Membership
 from integrations.access import Reach, limited_sources
-from integrations.models import ApiToken, ReplyKey
+from integrations.models import ApiToken, ReplyKey, Source
 from integrations.problems import NotFound, Refusal
 from integrations.secrets import digest, is_well_formed
 
@@ -49,6 +50,7 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     sources: dict[UUID, OpenSource] = field(default_factory=dict)  # a source's key only
     home_source_id: UUID | None = None
+    named_source_id: UUID | None = None  # by X-On-Behalf-Of
     address: str | None = None
     maker: Membership | None = None  # of a token: whose rights it carries
 
@@ -57,6 +59,12 @@ class Caller:
     @property
     def is_source_key(self) -> bool:
         return self.kind == ReplyKey.CALLER
+
+    @property
+    def idempotency_scope(self) -> str:
+        """Whose Idempotency-Keys these are: one token may act for several organizations."""
+        place = self.named_source_id or (self.organization_id if self.kind == ApiToken.Kind.DIRECTORY else None)
+        return f"{self.principal}:{place}" if place else self.principal
 
     @property
     def times(self) -> int:
@@ -109,11 +117,15 @@ WHERE key.digest = %s AND (key.ends_at IS NULL OR key.ends_at > now())
 """
 
 
-def find_caller(key: str, address: str | None) -> Caller | None:
-    """Return whose key this is, or None for one that is malformed, unknown, ended or dormant."""
+def find_caller(key: str, address: str | None, on_behalf_of: str = "") -> Caller | None:
+    """Return whose key this is, or None for one that is malformed, unknown, ended or dormant.
+
+    `on_behalf_of` is the header X-On-Behalf-Of of a token. Raise Refusal `organization.required` where it is missing,
+    NotFound where it names nothing that the token reaches.
+    """
     if not is_well_formed(key):
         return None
-    return _reply_key_caller(key, address) if key.startswith("lwr_") else _token_caller(key, address)
+    return _reply_key_caller(key, address) if key.startswith("lwr_") else _token_caller(key, address, on_behalf_of)
 
 
 def _reply_key_caller(key: str, address: str | None) -> Caller | None:
@@ -143,33 +155,78 @@ def _reply_key_caller(key: str, address: str | None) -> Caller | None:
     )
 
 
-def _token_caller(key: str, address: str | None) -> Caller | None:
-    token = ApiToken.objects.select_related("maker").filter(digest=digest(key)).first()
-    if token is None or not token.is_live or token.organization_id is None or token.maker is None:
+def _token_caller(key: str, address: str | None, on_behalf_of: str) -> Caller | None:
+    token = ApiToken.objects.select_related("maker").with_key(key).first()
+    if token is None or not token.is_live:
         return None
-    limited = token.maker.is_limited
-    reach = (
-        Reach(source_ids=limited_sources([token.maker.pk]))
-        if limited
-        else Reach(organization_ids=frozenset({token.organization_id}))
-    )
     if _is_stale(token.last_used_at):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now(), last_used_from=address)
+    place = _directory_place(token, on_behalf_of) if token.maker is None else _own_place(token, on_behalf_of)
+    is_staff = token.kind == ApiToken.Kind.STAFF
     return Caller(
         kind=token.kind,
         name=token.name,
-        principal=f"token:{token.pk}",
+        principal=f"member:{token.maker_id}" if is_staff else f"token:{token.pk}",
         key_id=token.pk,
         key_prefix=token.prefix,
         key_last_four=token.last_four,
         key_created_at=token.created_at,
         key_expires_at=token.expires_at,
-        organization_id=token.organization_id,
-        reach=reach,
-        scopes=frozenset(token.scopes),
+        organization_id=place.organization_id,
+        reach=place.reach,
+        named_source_id=place.source_id,
+        scopes=token.scopes_in_force,
         address=address,
         maker=token.maker,
     )
+
+
+@dataclass(frozen=True)
+class Place:
+    """On whose behalf a token calls."""
+
+    organization_id: UUID
+    reach: Reach
+    source_id: UUID | None = None  # that the header names
+
+
+def _own_place(token: ApiToken, named: str) -> Place:
+    """An app's or a member's token: its organization, cut down to its maker's sources, and to a source named."""
+    assert token.maker is not None  # noqa: S101  the caller looked
+    assert token.organization_id is not None  # noqa: S101  all tokens but the operator's have one
+    whole = Reach(organization_ids=frozenset({token.organization_id}))
+    reach = Reach(source_ids=limited_sources([token.maker.pk])) if token.maker.is_limited else whole
+    if not named or decode("org", named) == token.organization_id:
+        return Place(token.organization_id, reach)
+    if named.startswith("org_"):
+        raise NotFound("organization")
+    sources = Source.objects.filter(reach.where(organization="organization_id", source="pk"))
+    return _at(sources.named(named, organization_id=token.organization_id).first())
+
+
+def _directory_place(token: ApiToken, named: str) -> Place:
+    """An operator's token: one of its organizations, which it must name."""
+    if not named:
+        words = "Name an organization, or a source, in the header X-On-Behalf-Of."
+        raise Refusal(400, "organization.required", words)
+    ids = list(token.organizations.values_list("pk", flat=True))
+    if named.startswith("org_"):
+        wanted = decode("org", named)
+        if wanted not in ids:
+            raise NotFound("organization")
+        return Place(wanted, Reach(organization_ids=frozenset({wanted})))
+    found = [source for one in ids if (source := Source.objects.named(named, organization_id=one).first())]
+    if len(found) > 1:
+        raise Refusal(400, "organization.ambiguous", "Several sources have this external id. Name one by its id.")
+    return _at(found[0] if found else None)
+
+
+def _at(source: Source | None) -> Place:
+    """A source, and with a business its locations."""
+    if source is None:
+        raise NotFound("source")
+    locations = Source.objects.filter(parent=source).values_list("pk", flat=True)
+    return Place(source.organization_id, Reach(source_ids=frozenset({source.pk, *locations})), source.pk)
 
 
 def _is_stale(last_used_at: datetime | None) -> bool:

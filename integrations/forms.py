@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Membership, Right, User
 from integrations.access import reach_of
 from integrations.dialling import url_error
 from integrations.event_types import CHOOSABLE
@@ -111,8 +113,6 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             del self.fields["parent"]
             self.initial["form_origins"] = "\n".join(self.instance.form_origins)
         else:
-            from accounts.models import Right
-
             businesses = Source.objects.businesses().live().visible_to(user, Right.CONFIGURE)
             self.fields["parent"].queryset = businesses  # type: ignore[attr-defined]
             self.fields["parent"].label_from_instance = lambda one: f"A location of {one.name}"  # type: ignore[attr-defined]
@@ -142,11 +142,47 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class TokenForm(forms.Form):
+    """A token of an application, or of the person; who may not configure makes only the second."""
+
+    EXPIRIES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+    KINDS = (
+        (ApiToken.Kind.APP, "An application: it works within your sources"),
+        (ApiToken.Kind.STAFF, "You: it may do what you may, and no more"),
+    )
+
     name = forms.CharField(
         max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"})
     )
+    kind = forms.ChoiceField(label="It acts as", choices=KINDS, widget=forms.RadioSelect, initial=ApiToken.Kind.APP)
     scopes = forms.MultipleChoiceField(
         choices=ApiToken.Scope.choices,
         widget=forms.CheckboxSelectMultiple,
         initial=[ApiToken.Scope.LEADS_WRITE],
     )
+    expires = forms.ChoiceField(
+        choices=EXPIRIES.items(), required=False, widget=forms.Select(attrs={"class": "form-select"})
+    )
+
+    def __init__(self, *args: Any, maker: Membership, **more: Any) -> None:
+        super().__init__(*args, **more)
+        if not maker.may(Right.CONFIGURE):
+            kinds: Any = self.fields["kind"]
+            kinds.choices, kinds.initial = self.KINDS[1:], ApiToken.Kind.STAFF
+        scopes: Any = self.fields["scopes"]
+        scopes.choices = [
+            (value, label)
+            for value, label in ApiToken.Scope.choices
+            if maker.may(ApiToken.RIGHTS.get(ApiToken.Scope(value), Right.READ))
+        ]
+        if not maker.may(Right.ANSWER):
+            scopes.initial = [ApiToken.Scope.LEADS_READ]
+
+    def settings(self) -> dict[str, Any]:
+        """What was filled in, in the words of the service."""
+        days = self.cleaned_data["expires"]
+        return {
+            "name": self.cleaned_data["name"],
+            "kind": ApiToken.Kind(self.cleaned_data["kind"]),
+            "scopes": self.cleaned_data["scopes"],
+            "expires_at": timezone.now() + timedelta(days=int(days)) if days else None,
+        }

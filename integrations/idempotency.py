@@ -41,7 +41,9 @@ def answer_once(
         if key is None:
             response = effect()
         else:
-            response = _once(request, _digest(caller.principal, request.method, request.path, key), effect, may_still)
+            response = _once(
+                request, _digest(caller.idempotency_scope, request.method, request.path, key), effect, may_still
+            )
         log_call(request, response.status_code)
     return response
 

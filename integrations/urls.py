@@ -43,6 +43,7 @@ urlpatterns = [
     path("settings/members/<mem:member_id>/", settings.member, name="member"),
     path("settings/tokens/", settings.tokens_page, name="tokens"),
     path("settings/tokens/<tok:token_id>/revoke/", settings.token_revoke, name="token-revoke"),
+    path("settings/tokens/<tok:token_id>/rotate/", settings.token_rotate, name="token-rotate"),
     path("settings/tokens/<tok:token_id>/take-over/", settings.token_take_over, name="token-take-over"),
     path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
     path("settings/webhooks/new/", webhooks.webhook_create, name="webhook-create"),

@@ -27,7 +27,7 @@ def actions(source, lead) -> dict[str, tuple[str, dict, set[str]]]:
         "invite a member": ("/settings/members/", {"email": "n@example.com", "role": "agent"}, {OWNER}),
         "add a source": ("/sources/new/", {"name": "New", "time_zone": "UTC"}, {OWNER, MANAGER}),
         "set a card up": (f"{card}/set-up/", {}, {OWNER, MANAGER}),
-        "make a token": ("/settings/tokens/", {"name": "x", "scopes": ["leads:write"]}, {OWNER, MANAGER}),
+        "make a token": ("/settings/tokens/", {"name": "x", "kind": "app", "scopes": ["leads:write"]}, {OWNER, MANAGER}),
         "answer": (f"/inbox/{conversation}/reply/", {"content": "Hello"}, {OWNER, MANAGER, AGENT}),
         "close": (f"/inbox/{conversation}/close/", {}, {OWNER, MANAGER, AGENT}),
     }

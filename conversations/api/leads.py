@@ -122,9 +122,7 @@ class LeadsApi(Api):
         caller = caller_of(request)
         if caller.is_source_key:
             raise Refusal(403, "token.scopeMissing", "Leads are created with an API token of scope leads:write.")
-        return answer_once(
-            request, lambda: create(request, caller, data), may_still=lambda: named_source(request, caller, data)
-        )
+        return answer_once(request, lambda: create(request, caller, data), may_still=lambda: source_for(caller, data))
 
 
 class LeadApi(Api):
@@ -180,12 +178,19 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
     }
 
 
-def source_for(caller: Caller, data: dict[str, Any], on_behalf_of: str = "") -> Source:
-    """Return the source that a call names in its body or header; a token that reaches only one may leave it out."""
-    names = [data[name] for name in ("source_id", "business_id") if name in data] + [on_behalf_of] * bool(on_behalf_of)
+def source_for(caller: Caller, data: dict[str, Any]) -> Source:
+    """Return the source that a call names in its body or header; a token that reaches only one may leave it out.
+
+    Where the header names a business, the body may name one of its locations.
+    """
+    names = [data[name] for name in ("source_id", "business_id") if name in data]
     reachable = Source.objects.visible_to(caller)
+    if caller.named_source_id and not names:
+        return reachable.get(pk=caller.named_source_id)
     found = [reachable.named(name, organization_id=caller.organization_id).first() for name in dict.fromkeys(names)]
     if any(source is None for source in found):
+        if caller.named_source_id:
+            raise Invalid.at("#/business_id", "It is not the source that X-On-Behalf-Of names.", "conflict")
         raise NotFound("source")
     if len({source.pk for source in found if source}) > 1:
         raise Invalid.at("#/business_id", "The call names different sources.", "conflict")
@@ -197,12 +202,8 @@ def source_for(caller: Caller, data: dict[str, Any], on_behalf_of: str = "") -> 
     return several[0]
 
 
-def named_source(request: Request, caller: Caller, data: dict[str, Any]) -> Source:
-    return source_for(caller, data, request.headers.get("X-On-Behalf-Of", ""))
-
-
 def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:
-    source = named_source(request, caller, data)
+    source = source_for(caller, data)
     text = {name: data.get(name, "") for name in ("first_name", "last_name", "email", "phone", "address", "unique_id")}
     details = Details(
         **text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -9,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.ids import uuid7
+from accounts.middleware import memberships
 from accounts.models import Membership, Organization, Right, User
 from integrations.models.cards import LeadReplyApi, RestWebhook
 from integrations.secrets import LAST_FOUR, PREFIX_SHOWN, SecretField, digest
@@ -95,14 +97,18 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> Self:
         return self.filter(revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
 
-    def visible_to(self, viewer: User) -> Self:
-        """Owners see all tokens of their organization, managers those that they made."""
-        from accounts.middleware import memberships
+    def with_key(self, key: str) -> Self:
+        """The token of a key: its current one, or the one before while that overlaps."""
+        known = digest(key)
+        return self.filter(
+            models.Q(digest=known) | models.Q(previous_digest=known, previous_ends_at__gt=timezone.now())
+        )
 
+    def visible_to(self, viewer: User) -> Self:
+        """Owners see all tokens of their organization, others those that they made."""
         mine = memberships(viewer)
         own = [one.organization_id for one in mine if one.may(Right.OWN)]
-        made = [one.pk for one in mine if one.may(Right.CONFIGURE)]
-        return self.filter(models.Q(organization__in=own) | models.Q(maker__in=made))
+        return self.filter(models.Q(organization__in=own) | models.Q(maker__in=[one.pk for one in mine]))
 
 
 class ApiToken(HashedKey):
@@ -118,12 +124,25 @@ class ApiToken(HashedKey):
         LEADS_WRITE = "leads:write", "Read and create leads"
         CONVERSATIONS_READ = "conversations:read", "Read conversations"
         CONVERSATIONS_WRITE = "conversations:write", "Read and answer conversations"
+        REPLIES_READ = "replies:read", "Read replies"
+        SOURCES_READ = "sources:read", "Read sources and their cards"
+        SOURCES_WRITE = "sources:write", "Read and change sources and their cards"
         WEBHOOKS_READ = "webhooks:read", "Read webhooks and the feed of events"
         WEBHOOKS_WRITE = "webhooks:write", "Read and change webhooks"
         JOBS_READ = "jobs:read", "Follow background jobs"
         JOBS_WRITE = "jobs:write", "Follow and cancel background jobs"
         CHANNELS_READ = "channels:read", "Read channel connections"
+        REPORTS_READ = "reports:read", "Read reports"
 
+    # What the maker's role must include for a scope to count; the others need the right to read.
+    RIGHTS = {
+        Scope.LEADS_WRITE: Right.ANSWER,
+        Scope.CONVERSATIONS_WRITE: Right.ANSWER,
+        Scope.JOBS_WRITE: Right.ANSWER,
+        Scope.SOURCES_WRITE: Right.CONFIGURE,
+        Scope.WEBHOOKS_READ: Right.CONFIGURE,
+        Scope.WEBHOOKS_WRITE: Right.CONFIGURE,
+    }
     PREFIXES = {Kind.STAFF: "lws_", Kind.APP: "lwa_", Kind.DIRECTORY: "lwd_"}
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.APP)
@@ -132,6 +151,10 @@ class ApiToken(HashedKey):
     maker = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True, related_name="tokens")
     name = models.CharField(max_length=100)
     scopes = ArrayField(models.CharField(max_length=40, choices=Scope.choices))
+    organizations = models.ManyToManyField(Organization, related_name="+", blank=True)  # of a directory token
+    previous_digest = models.BinaryField(unique=True, null=True, editable=False)
+    previous_last_four = models.CharField(max_length=4, blank=True, editable=False)
+    previous_ends_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -147,8 +170,24 @@ class ApiToken(HashedKey):
 
     @property
     def is_orphaned(self) -> bool:
-        """Its maker left, or may no longer make such tokens. Somebody else may take it over."""
-        return self.maker is not None and not (self.maker.is_current and self.maker.may(Right.CONFIGURE))
+        """Its maker left, or may no longer make such tokens. Somebody else may take an app's token over."""
+        if self.maker is None:
+            return False
+        is_own = self.kind == self.Kind.STAFF
+        return not (self.maker.is_current and (is_own or self.maker.may(Right.CONFIGURE)))
+
+    @property
+    def scopes_in_force(self) -> frozenset[str]:
+        """Its scopes, cut down to what its maker may do at this moment."""
+        if self.maker is None:
+            return frozenset(self.scopes)
+        return frozenset(one for one in self.scopes if self.maker.may(self.RIGHTS.get(self.Scope(one), Right.READ)))
+
+    @property
+    def overlaps_until(self) -> datetime | None:
+        """Until when the key before the current one works too."""
+        is_over = self.previous_ends_at is None or self.previous_ends_at <= timezone.now()
+        return None if is_over else self.previous_ends_at
 
     @property
     def stopped_because(self) -> str:

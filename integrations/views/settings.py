@@ -27,6 +27,7 @@ from integrations.forms import TokenForm
 from integrations.models import ApiToken, Source
 from integrations.problems import Refusal
 from integrations.services import members, tokens
+from integrations.services.cards import OVERLAPS
 
 AUDIT_SHOWN = 100
 
@@ -121,12 +122,17 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens_page(request: HttpRequest) -> HttpResponse:
-    """API tokens: made here, shown in full once. Owners see all, managers their own."""
-    mine = mine_with(request, Right.CONFIGURE)
-    form, made = TokenForm(request.POST or None), ""
+    """API tokens: made here, shown in full once. Owners see all, others their own."""
+    makes_for_an_app = request.POST.get("kind") == ApiToken.Kind.APP
+    mine = mine_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
+    form, made = TokenForm(request.POST or None, maker=mine), ""
     if request.method == "POST" and form.is_valid():
-        _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.cleaned_data)
-        form = TokenForm()
+        _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.settings())
+        form = TokenForm(maker=mine)
+    return _tokens(request, mine, form, made)
+
+
+def _tokens(request: HttpRequest, mine: Membership, form: TokenForm, made: str = "") -> HttpResponse:
     rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)  # type: ignore[arg-type]
     values = {
         "form": form,
@@ -148,12 +154,30 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
 
 
 @login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def token_rotate(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """Choose how long the old key works beside the new one, then show the new one."""
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    mine = mine_with(request, Right.READ)
+    if request.method == "POST":
+        overlap = OVERLAPS.get(request.POST.get("overlap", ""))
+        try:
+            made = tokens.rotate_token(token=token, actor=Actor.of(request), overlap=overlap)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+            return redirect("integrations:tokens")
+        return _tokens(request, mine, TokenForm(maker=mine), made)
+    return render(request, "integrations/token_rotate_page.html", {"token": token})
+
+
+@login_required
 @require_POST
 def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """An owner keeps a token going whose maker goes or went."""
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
     mine = mine_with(request, Right.OWN)
-    if token.organization_id != mine.organization_id:
+    if token.organization_id != mine.organization_id or token.kind != ApiToken.Kind.APP:
         raise Http404
     tokens.take_over(token=token, by=mine, actor=Actor.of(request))
     messages.success(request, f"{token.name} is yours now, and works with your sources.")

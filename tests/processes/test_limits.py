@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,16 @@ def web(running):
     """Another web server on the same database, with the limit that a fresh installation has."""
     port = ports.choose()
     size = ["--workers", "3", "--blocking-threads", "4"]
-    command = [BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), *size]
+    command: list[str | Path] = [
+        BIN / "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *size,
+    ]
     env = {**running.stack.env, "LEADWIRE_DB_POOL": "6"}
     for name in ("LEADWIRE_CALLS_PER_MINUTE", "LEADWIRE_CALLS_PER_HOUR"):
         env.pop(name, None)
