@@ -23,6 +23,12 @@ def about(request: Request, *, source_id: UUID, lead_id: UUID | None = None) -> 
     request._request.call_about = (source_id, lead_id)  # type: ignore[attr-defined]
 
 
+def subject_of(request: Request) -> UUID | None:
+    """The lead that a call is about, as far as `about` was told."""
+    about_it: tuple[UUID | None, UUID | None] = getattr(request._request, "call_about", (None, None))
+    return about_it[1]
+
+
 def log_call(request: Request, status: int, code: str = "") -> None:
     """Write one line of the log. Inside the effect's transaction it costs no commit of its own."""
     plain: HttpRequest = request._request

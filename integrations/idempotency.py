@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -17,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.callers import Caller
-from integrations.calls import log_call
+from integrations.calls import log_call, subject_of
 from integrations.models import IdempotencyKey
 from integrations.problems import Invalid, Refusal
 from integrations.secrets import Secret, Unreadable
@@ -66,7 +67,7 @@ def _once(request: Request, digest: bytes, effect: Callable[[], Response], may_s
         )
     response = effect()
     if 200 <= response.status_code < 300:
-        _pin(digest, body, response)
+        _pin(digest, body, response, subject_of(request))
     return response
 
 
@@ -80,19 +81,20 @@ def _stored(first: IdempotencyKey) -> Any:
 
 
 _PIN = """
-INSERT INTO integrations_idempotencykey (digest, body_digest, status, answer, headers, created_at)
-VALUES (%s, %s, %s, %s, %s, now())
+INSERT INTO integrations_idempotencykey (digest, body_digest, status, answer, headers, lead_id, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, now())
 ON CONFLICT (digest) DO UPDATE SET body_digest = excluded.body_digest, status = excluded.status,
-    answer = excluded.answer, headers = excluded.headers, created_at = excluded.created_at
+    answer = excluded.answer, headers = excluded.headers, lead_id = excluded.lead_id,
+    created_at = excluded.created_at
 """
 
 
-def _pin(digest: bytes, body: bytes, response: Response) -> None:
+def _pin(digest: bytes, body: bytes, response: Response, lead_id: UUID | None) -> None:
     """Keep the answer, over one that is older than a day if need be."""
     answer = Secret.of(json.dumps(response.data, ensure_ascii=False)).token
     headers = json.dumps({name: response[name] for name in ("Location",) if name in response})
     with connection.cursor() as cursor:
-        cursor.execute(_PIN, [digest, body, response.status_code, answer, headers])
+        cursor.execute(_PIN, [digest, body, response.status_code, answer, headers, lead_id])
 
 
 def _digest(*parts: Any) -> bytes:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Self
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -16,6 +20,17 @@ from integrations.models import ChannelConnection, Source
 from leads.contact import normalize_email, normalize_phone
 
 LONG_TEXT = 1_000  # characters
+
+
+class Words(models.Func):
+    """What a search looks through, as one text: one index serves it, whichever column has the word."""
+
+    template = "lower(%(expressions)s)"
+    arg_joiner = " || ' ' || "
+    output_field = models.TextField()
+
+    def __init__(self, *columns: str, **more: Any) -> None:
+        super().__init__(*(columns or ("first_name", "last_name", "email", "phone")), **more)
 
 
 class LeadQuerySet(ReachQuerySet["Lead"]):
@@ -31,7 +46,21 @@ class LeadQuerySet(ReachQuerySet["Lead"]):
 
     def real(self) -> Self:
         """Without test leads: what lists, counts and reports are about."""
-        return self.filter(is_test=False)
+        return self.filter(is_test=False).present()
+
+    def present(self) -> Self:
+        """Without those that were erased or became part of another one."""
+        return self.filter(erased_at=None, merged_into=None)
+
+    def containing(self, words: str) -> Self:
+        """Those whose name, email or phone has each of the first five words in it (index lead_words)."""
+        found = self.alias(words=Words())
+        for word in words.split()[:5]:
+            found = found.filter(words__contains=word.lower())
+        return found
+
+    def with_email(self, email: str) -> Self:
+        return self.alias(email_folded=Lower("email")).filter(email_folded=normalize_email(email)).exclude(email="")
 
 
 class Lead(models.Model):
@@ -65,6 +94,8 @@ class Lead(models.Model):
     # Made by "Send a test lead" for the tester's own address: in no list, count or report.
     is_test = models.BooleanField(default=False, db_default=False)
     withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    erased_at = models.DateTimeField(null=True, blank=True)  # the person's data is gone, the row stays
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     last_message_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -86,6 +117,8 @@ class Lead(models.Model):
             ),
         ]
         indexes = [
+            GinIndex(OpClass(Words(), name="gin_trgm_ops"), name="lead_words"),
+            models.Index("organization", Lower("email"), condition=~models.Q(email=""), name="lead_by_email"),
             models.Index(fields=["organization", "-id"], name="lead_newest"),
             models.Index(fields=["source", "-id"], name="lead_newest_of_source"),
             models.Index(
@@ -112,12 +145,21 @@ class Lead(models.Model):
         return self.returned_at is None
 
     @property
+    def is_present(self) -> bool:
+        return self.erased_at is None and self.merged_into_id is None
+
+    @property
     def has_contact(self) -> bool:
         return bool(self.email or self.phone)
 
     def set_phone(self, text: str) -> None:
         """Keep a phone number as written, and as E.164 where it can be parsed."""
         self.phone, self.phone_e164 = text, normalize_phone(text)
+
+
+def digest_of(address: str) -> str:
+    """What is kept of the address of an erased lead, so that its block holds if it ever writes again."""
+    return f"sha256:{hashlib.sha256(address.encode()).hexdigest()}"
 
 
 class OptOutQuerySet(models.QuerySet["OptOut"]):
@@ -127,7 +169,12 @@ class OptOutQuerySet(models.QuerySet["OptOut"]):
     def of(self, lead: Lead) -> Self:
         """What this lead's addresses do not want, in the whole organization."""
         addresses = [address for address in (normalize_email(lead.email), lead.phone_e164) if address]
-        return self.in_force().filter(organization=lead.organization_id, address__in=addresses)
+        return self.in_force().of_addresses(lead.organization_id, addresses)
+
+    def of_addresses(self, organization_id: UUID, addresses: Iterable[str]) -> Self:
+        """Also those whose address was erased: a digest of it is enough to keep the block."""
+        both = [form for address in addresses for form in (address, digest_of(address))]
+        return self.filter(organization=organization_id, address__in=both)
 
 
 class OptOut(models.Model):
@@ -161,3 +208,31 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} on {self.get_channel_display()}"
+
+
+class CustomField(models.Model):
+    """Something that an organization wants to know of its leads."""
+
+    class Kind(models.TextChoices):
+        TEXT = "text", "Text"
+        NUMBER = "number", "Number"
+        DATE = "date", "Date"
+        CHOICE = "choice", "Choice"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=100)  # the name in `custom_fields`
+    label = models.CharField(max_length=200, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.TEXT)
+    choices = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="custom_field_once")]
+
+    def __str__(self) -> str:
+        return self.label or self.key
+
+    @property
+    def public_id(self) -> str:
+        return encode("cf", self.pk)

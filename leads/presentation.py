@@ -28,9 +28,7 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
         "source_url": lead.source_url or None,
         "opt_in": lead.opt_in,
         "opt_in_transactional_sms": lead.opt_in_transactional_sms,
-        "opted_out": [
-            {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason} for one in opted_out
-        ],
+        "opted_out": [opt_out_json(one) for one in opted_out],
         "is_new": lead.is_new,
         "is_ready": lead.has_contact,
         "is_test": lead.is_test,
@@ -38,3 +36,7 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
         "created_at": moment(lead.created_at),
         "updated_at": moment(lead.updated_at),
     }
+
+
+def opt_out_json(one: OptOut) -> dict[str, Any]:
+    return {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason}

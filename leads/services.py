@@ -94,7 +94,7 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
 
 def _locked(source: Source) -> LeadQuerySet:
     """The source's leads, to be locked. Conditions repeat those of the partial indexes, or these are not used."""
-    return Lead.objects.filter(source=source, is_test=False).select_for_update(no_key=True)
+    return Lead.objects.filter(source=source, is_test=False).present().select_for_update(no_key=True)
 
 
 def _with_email(rows: LeadQuerySet, email: str) -> LeadQuerySet:
@@ -115,7 +115,7 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
     return by_email, by_unique_id
 
 
-def _refuse_oversize(lead: Lead) -> None:
+def refuse_oversize(lead: Lead) -> None:
     """Every event carries the lead, so it may not grow without end."""
     size = sum(len(name) + len(str(value)) for name, value in lead.custom_fields.items())
     if len(lead.custom_fields) > CUSTOM_FIELDS_MAX or size > CUSTOM_SIZE_MAX or len(lead.tags) > TAGS_MAX:
@@ -140,7 +140,7 @@ def _create(source: Source, details: Details) -> Identified:
     for name in FILLABLE:
         setattr(lead, name, getattr(details, name))
     lead.set_phone(details.phone)
-    _refuse_oversize(lead)
+    refuse_oversize(lead)
     if lead.has_contact:
         lead.contact_captured_at = timezone.now()
     lead.save(force_insert=True)
@@ -165,7 +165,7 @@ def _fill(lead: Lead, details: Details) -> Identified:
     if details.custom_fields:
         lead.custom_fields |= details.custom_fields
         changed.append("custom_fields")
-    _refuse_oversize(lead)
+    refuse_oversize(lead)
     for name in ("opt_in", "opt_in_transactional_sms"):
         if getattr(details, name) and not getattr(lead, name):
             setattr(lead, name, True)

@@ -36,18 +36,22 @@ def leads_listed_for(caller: Caller) -> LeadQuerySet:
 
 def load_lead(request: Request, text: str) -> Lead:
     """Return one lead by its id. The same 404 for what is not there and what is somebody else's; 403 where off."""
-    lead: Lead = _load(request, Lead.objects.all(), id_of("lead", text, "lead"), "lead")
+    pk = id_of("lead", text, "lead")
+    merged = Lead.objects.filter(pk=pk).exclude(merged_into=None).values_list("merged_into", flat=True).first()
+    lead: Lead = _load(request, Lead.objects.present(), merged or pk, "lead")  # a merged one answers to both ids
     return lead
 
 
 def load_conversation(request: Request, text: str) -> Conversation:
-    rows = Conversation.objects.all()
+    rows = Conversation.objects.filter(lead__erased_at=None)
     conversation: Conversation = _load(request, rows, id_of("conv", text, "conversation"), "conversation")
     return conversation
 
 
 def load_message(request: Request, text: str) -> Message:
-    message: Message = _load(request, Message.objects.all(), id_of("msg", text, "message"), "message")
+    message: Message = _load(
+        request, Message.objects.filter(lead__erased_at=None), id_of("msg", text, "message"), "message"
+    )
     return message
 
 

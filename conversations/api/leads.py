@@ -13,8 +13,19 @@ from rest_framework.response import Response
 from accounts.ids import decode, encode
 from conversations.api.access import leads_listed_for, load_lead, shown_lead
 from conversations.api.schema import LeadShown, enveloped
+from conversations.services.details import change_lead
 from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
-from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, listed, read_body, read_query
+from integrations.api.base import (
+    IDEMPOTENCY,
+    Api,
+    PageQuery,
+    actor_of,
+    caller_of,
+    listed,
+    read_body,
+    read_query,
+)
+from integrations.api.fields import Text, Truth
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.idempotency import answer_once
@@ -22,7 +33,7 @@ from integrations.models import Source
 from integrations.pages import page
 from integrations.problems import Invalid, NotFound, Refusal
 from leads.contact import is_email, normalize_email, normalize_phone
-from leads.models import Lead, OptOut
+from leads.models import Lead, OptOut, digest_of
 from leads.services import Details
 
 DATA_MAX = 20_000  # characters
@@ -41,6 +52,27 @@ def limit_data(data: dict[str, Any]) -> None:
     """Data becomes a message that people read."""
     if len(list_data(data)) > DATA_MAX:
         raise serializers.ValidationError(f"All in all at most {DATA_MAX} characters.", code="max_length")
+
+
+class LeadChanges(serializers.Serializer[Any]):
+    first_name = Text(max_length=200, allow_blank=True, required=False)
+    last_name = Text(max_length=200, allow_blank=True, required=False)
+    email = Text(max_length=254, allow_blank=True, required=False)
+    phone = Text(max_length=60, allow_blank=True, required=False)
+    address = Text(max_length=1000, allow_blank=True, required=False)
+    unique_id = Text(max_length=200, allow_blank=True, required=False)
+    status = Text(max_length=100, required=False)
+    tags = SplitList(child=serializers.CharField(max_length=100), max_length=100, required=False)
+    custom_fields = serializers.DictField(required=False, validators=[limit_data])
+    source = Text(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
+    source_url = Text(max_length=2000, allow_blank=True, required=False)
+    opt_in = Truth(required=False)
+    opt_in_transactional_sms = Truth(required=False)
+
+    def validate_email(self, email: str) -> str:
+        if email and not is_email(email):
+            raise serializers.ValidationError("This is not an email address.")
+        return email
 
 
 class LeadsApi(Api):
@@ -126,13 +158,27 @@ class LeadsApi(Api):
 
 
 class LeadApi(Api):
-    scopes = {"GET": "leads:read"}
+    scopes = {"GET": "leads:read", "PATCH": "leads:write"}
 
     @extend_schema(operation_id="get_lead", responses=enveloped("lead", LeadShown, many=False), tags=["Replies"])
     def get(self, request: Request, lead_id: str) -> Response:
         read_query(request, serializers.Serializer)
         lead = load_lead(request, lead_id)
         return Response({"data": {"lead": shown_lead(caller_of(request), lead, list(OptOut.objects.of(lead)))}})
+
+    @extend_schema(
+        operation_id="update_lead",
+        request=LeadChanges,
+        responses=enveloped("lead", LeadShown, many=False),
+        tags=["Leads in"],
+    )
+    def patch(self, request: Request, lead_id: str) -> Response:
+        """Fields that are left out stay, `custom_fields` are merged by name, and null removes one."""
+        data = read_body(request, LeadChanges, partial=True)
+        lead = load_lead(request, lead_id)
+        changes = {"origin" if name == "source" else name: value for name, value in data.items()}
+        changed = change_lead(lead=lead, actor=actor_of(request), changes=changes)
+        return Response({"data": {"lead": shown_lead(caller_of(request), changed, list(OptOut.objects.of(changed)))}})
 
 
 def filtered(leads: Any, query: dict[str, Any]) -> Any:
@@ -147,21 +193,14 @@ def filtered(leads: Any, query: dict[str, Any]) -> Any:
     if "tag" in query:
         leads = leads.filter(tags__contains=[query["tag"]])
     if "email" in query:
-        leads = leads.filter(email__iexact=normalize_email(query["email"]))
+        leads = leads.with_email(query["email"])
     if "phone" in query:
         leads = leads.filter(Q(phone=query["phone"]) | Q(phone_e164=normalize_phone(query["phone"]) or "-"))
     if "created_after" in query:
         leads = leads.filter(created_at__gt=query["created_after"])
     if "updated_after" in query:
         leads = leads.filter(updated_at__gt=query["updated_after"])
-    for word in query.get("q", "").split()[:5]:
-        leads = leads.filter(
-            Q(first_name__icontains=word)
-            | Q(last_name__icontains=word)
-            | Q(email__icontains=word)
-            | Q(phone__contains=word)
-        )
-    return leads
+    return leads.containing(query.get("q", ""))
 
 
 def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
@@ -169,8 +208,9 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
     by_address: dict[tuple[Any, str], list[OptOut]] = {}
     addresses = {address for lead in leads for address in (normalize_email(lead.email), lead.phone_e164) if address}
     organizations = {lead.organization_id for lead in leads}
-    for one in OptOut.objects.in_force().filter(organization__in=organizations, address__in=addresses):
-        by_address.setdefault((one.organization_id, one.address), []).append(one)
+    forms = {form: address for address in addresses for form in (address, digest_of(address))}
+    for one in OptOut.objects.in_force().filter(organization__in=organizations, address__in=forms):
+        by_address.setdefault((one.organization_id, forms[one.address]), []).append(one)
     return {
         lead.pk: by_address.get((lead.organization_id, normalize_email(lead.email)), [])
         + (by_address.get((lead.organization_id, lead.phone_e164), []) if lead.phone_e164 else [])

@@ -2,12 +2,20 @@
 
 from django.urls import path
 
-from conversations.api import connections, conversations, leads
+from conversations.api import connections, conversations, custom_fields, lead_actions, leads
 
 urlpatterns = [
     path("messaging-channel-connections", connections.ConnectionsApi.as_view(), name="connections"),
     path("leads", leads.LeadsApi.as_view(), name="leads"),
     path("leads/<str:lead_id>", leads.LeadApi.as_view(), name="lead"),
+    path("leads/<str:lead_id>/merge", lead_actions.LeadMergeApi.as_view(), name="lead-merge"),
+    path("leads/<str:lead_id>/erase", lead_actions.LeadEraseApi.as_view(), name="lead-erase"),
+    path("leads/<str:lead_id>/export", lead_actions.LeadExportApi.as_view(), name="lead-export"),
+    path("leads/<str:lead_id>/opt-outs", lead_actions.OptOutsApi.as_view(), name="opt-outs"),
+    path("leads/<str:lead_id>/opt-outs/<str:channel>", lead_actions.OptOutApi.as_view(), name="opt-out"),
+    path("leads/<str:lead_id>/messages", lead_actions.LeadMessagesApi.as_view(), name="lead-messages"),
+    path("custom-fields", custom_fields.CustomFieldsApi.as_view(), name="custom-fields"),
+    path("custom-fields/<str:field_id>", custom_fields.CustomFieldApi.as_view(), name="custom-field"),
     path("leads/<str:lead_id>/conversations", conversations.LeadConversationsApi.as_view(), name="conversations"),
     path("leads/<str:lead_id>/conversations/reply", conversations.ReplyApi.as_view(), name="reply"),
     path(

@@ -14,7 +14,7 @@ from conversations.models.conversations import TITLE_LENGTH
 from conversations.presentation import message_json
 from integrations.event_types import EventType
 from integrations.models import ChannelConnection, Source
-from integrations.outbox.publishing import Happening, publish
+from integrations.outbox.publishing import Happening, Published, publish
 from leads.models import Lead, OptOut
 from leads.presentation import lead_json
 from leads.services import Identified
@@ -127,20 +127,25 @@ def _publish_arrival(
     else:
         event_type = EventType.MESSAGE_RECEIVED
     published = publish(happening(event_type, source, lead, conversation, message))
-    values: dict[str, object] = dict(changed)
+    _keep_withheld(lead, published, **changed)
+
+
+def _keep_withheld(lead: Lead, published: Published, **changed: object) -> None:
+    """Remember which endpoints were not told of this lead, with what else changed about it."""
     if published.withheld_from != frozenset(lead.withheld_from):
-        values["withheld_from"] = lead.withheld_from = list(published.withheld_from)
-    Lead.objects.filter(pk=lead.pk).update(**values)
+        changed["withheld_from"] = lead.withheld_from = list(published.withheld_from)
+    if changed:
+        Lead.objects.filter(pk=lead.pk).update(**changed)
 
 
 def happening(
-    event_type: EventType, source: Source, lead: Lead, conversation: Conversation, message: Message | None
+    event_type: EventType, source: Source, lead: Lead, conversation: Conversation | None, message: Message | None
 ) -> Happening:
-    """Describe an event of a conversation, with the lead and the message as they are now."""
+    """Describe an event of a lead, with the message as it is now. A lead may have no conversation: it was imported."""
     opted_out = OptOut.objects.of(lead) if lead.has_contact else []
     payload = {
         "lead": lead_json(lead, opted_out, source_name=source.name),
-        "conversation_id": encode("conv", conversation.pk),
+        "conversation_id": encode("conv", conversation.pk) if conversation else None,
         "message": message_json(message) if message else None,
     }
     return Happening(
@@ -148,14 +153,26 @@ def happening(
         organization_id=lead.organization_id,
         source_id=source.pk,
         lead_id=lead.pk,
-        conversation_id=conversation.pk,
-        sequence=conversation.sequence,
+        conversation_id=conversation.pk if conversation else None,
+        sequence=conversation.sequence if conversation else 0,
         payload=payload,
         has_message=message is not None,
         is_ready=lead.has_contact,
         is_new=lead.is_new,
         withheld_from=frozenset(lead.withheld_from),
     )
+
+
+def publish_of(event_type: EventType, lead: Lead) -> None:
+    """Publish an event of a lead whose row is locked: its details or its consent changed.
+
+    It takes its number from the lead's newest conversation, so that receivers can sort it.
+    """
+    conversation = Conversation.objects.filter(lead=lead).select_for_update(no_key=True).newest_first().first()
+    if conversation:
+        conversation.sequence += 1
+        conversation.save(update_fields=["sequence"])
+    _keep_withheld(lead, publish(happening(event_type, lead.source, lead, conversation, None)))
 
 
 def publish_for(event_type: EventType, conversation: Conversation, message: Message | None = None) -> None:

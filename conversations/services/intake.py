@@ -13,7 +13,8 @@ from conversations.services.arrivals import Arrived, Words, arrive
 from conversations.services.notifications import notify_team
 from conversations.services.replies import Author, Reply, send_reply
 from integrations.models import ChannelConnection, Source
-from integrations.problems import Refusal
+from integrations.problems import Invalid, Refusal
+from leads.custom_fields import coerce
 from leads.models import OptOut
 from leads.services import Details, Identified, identify_by
 
@@ -42,7 +43,7 @@ def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
     Raise Refusal `lead.identifierConflict` or `notification.unavailable`; then nothing is written.
     """
     refuse_unavailable(source, new)
-    new.details.custom_fields = {name: as_text(value) for name, value in new.request_data.items()}
+    new.details.custom_fields = custom_fields_of(source, new.request_data)
     who = identify_by(new.identifier, source=source, details=new.details)
     words = Words(
         content=list_data(new.message_data | new.request_data) or new.title,
@@ -55,6 +56,17 @@ def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
         add_note(arrived, new.system_message)
     follow(arrived, who, new.notifications)
     return arrived, who.is_created
+
+
+def custom_fields_of(source: Source, request_data: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of `request_data`. Raise Invalid for what a defined custom field cannot hold."""
+    as_words = {name: as_text(value) for name, value in request_data.items()}
+    kept, errors = coerce(source.organization_id, as_words)
+    if errors:
+        raise Invalid(
+            [{"pointer": f"#/request_data/{name}", "detail": words, "code": "value"} for name, words in errors.items()]
+        )
+    return kept
 
 
 def refuse_unavailable(source: Source, new: NewLead) -> None:

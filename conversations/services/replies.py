@@ -71,14 +71,16 @@ SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lea
     conversation.id AS conversation_id, conversation.closed_at, conversation.last_message_id,
     conversation.lead_connection_id AS last_connection_id,
     ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
-          AND o.address IN (lower(lead.email), lead.phone_e164) AND o.address <> '') AS blocked
+          AND o.address IN (lower(lead.email), lead.phone_e164,
+              'sha256:' || encode(sha256(convert_to(lower(lead.email), 'UTF8')), 'hex'),
+              'sha256:' || encode(sha256(convert_to(lead.phone_e164, 'UTF8')), 'hex')) AND o.address <> '') AS blocked
 FROM leads_lead lead
 LEFT JOIN LATERAL (
     SELECT * FROM conversations_conversation c
     WHERE c.lead_id = lead.id AND (c.id = %(conversation)s OR (%(conversation)s::uuid IS NULL AND c.closed_at IS NULL))
     ORDER BY c.last_message_at DESC, c.id DESC LIMIT 1 FOR NO KEY UPDATE
 ) conversation ON true
-WHERE lead.id = %(lead)s
+WHERE lead.id = %(lead)s AND lead.erased_at IS NULL AND lead.merged_into_id IS NULL
 """
 _CONNECTIONS = """
 SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM integrations_channelconnection
@@ -193,7 +195,7 @@ def choose_way(addressee: Addressee, named: int | None) -> Way:
 def opted_out(addressee: Addressee, way: Way) -> Refusal:
     """Say when and why the lead stopped this channel."""
     addresses = [address for address in (addressee.email.lower(), addressee.phone) if address]
-    rows = OptOut.objects.in_force().filter(organization=addressee.organization_id, address__in=addresses)
+    rows = OptOut.objects.in_force().of_addresses(addressee.organization_id, addresses)
     one = rows.filter(channel=way.kind).order_by("created_at").first()
     if one is None:  # lifted this moment
         return Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from conversations.models import Conversation
-from conversations.services.arrivals import publish_for
+from conversations.services.arrivals import publish_of
 from integrations.access import load, reach_of
 from integrations.event_types import EventType
 from integrations.pages import page
@@ -32,13 +31,7 @@ def leads(request: HttpRequest) -> HttpResponse:
     rows = Lead.objects.visible_to(request.user).real().select_related("source")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     search = request.GET.get("q", "").replace("\x00", "")[:100]
-    for word in search.split()[:5]:
-        rows = rows.filter(
-            Q(first_name__icontains=word)
-            | Q(last_name__icontains=word)
-            | Q(email__icontains=word)
-            | Q(phone__contains=word)
-        )
+    rows = rows.containing(search)
     query = {"limit": PAGE_SIZE} | ({"cursor": request.GET["cursor"]} if request.GET.get("cursor") else {})
     try:
         found, cursor = page(rows, query)
@@ -50,7 +43,7 @@ def leads(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
-    found = load(Lead.objects.select_related("source__parent"), request, lead_id)
+    found = load(Lead.objects.present().select_related("source__parent"), request, lead_id)
     values = {
         "lead": found,
         "opt_outs": OptOut.objects.of(found),
@@ -65,12 +58,10 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 @transaction.atomic
 def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
-    found = load(Lead.objects.all(), request, lead_id, Right.ANSWER)
+    found = load(Lead.objects.present(), request, lead_id, Right.ANSWER)
     actor = Actor.of(request)
     if "allow" in request.POST:
         lift_opt_out(lead=found, channel="email", actor=actor)
     elif opt_out(lead=found, channel="email", reason=OptOut.Reason.PERSON, actor=actor):
-        newest = Conversation.objects.filter(lead=found).newest_first().first()
-        if newest:
-            publish_for(EventType.LEAD_OPTED_OUT, newest)
+        publish_of(EventType.LEAD_OPTED_OUT, found)
     return redirect("conversations:lead", lead_id)

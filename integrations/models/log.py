@@ -141,10 +141,14 @@ class IdempotencyKey(models.Model):
     status = models.PositiveSmallIntegerField()
     answer = models.TextField()  # encrypted
     headers = models.JSONField(default=dict)
+    lead_id = models.UUIDField(null=True)  # whom the answer is about: erasing the lead blanks it
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="idempotency_oldest")]
+        indexes = [
+            models.Index(fields=["created_at"], name="idempotency_oldest"),
+            models.Index(fields=["lead_id"], condition=models.Q(lead_id__isnull=False), name="idempotency_of_lead"),
+        ]
 
 
 class OnceUsed(models.Model):

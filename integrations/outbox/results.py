@@ -153,8 +153,9 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
                     result.timings.first_byte_ms,
                     (result.outcome if is_ours else Outcome.LATE).value,
                     result.status_code, result.error[:300], result.url, result.dialled,
-                    Jsonb(result.request_headers), result.request_body,
-                    Jsonb(result.answer_headers), result.answer_body,
+                    # Of a late one no body: its delivery may be gone because the lead was erased meanwhile.
+                    Jsonb(result.request_headers), result.request_body if is_ours else "",
+                    Jsonb(result.answer_headers), result.answer_body if is_ours else "",
                     next_at.get(delivery.id), result.next_because[:200] if is_ours else "",
                 )
             )  # fmt: skip

@@ -46,7 +46,7 @@ def send_again(*, delivery_id: UUID, listener: Listener, actor: Actor) -> Delive
     if last is None or Delivery.objects.filter(pk=delivery_id).exists():
         raise Refusal(409, "delivery.open", "This delivery is still being tried. Use Retry now.")
     event = Event.objects.filter(pk=last.event_id).first()
-    if event is None:
+    if event is None or event.payload.get("erased"):
         raise Refusal(410, "event.gone", "This event is no longer kept, so it cannot be sent again.")
     delivery = Delivery.objects.create(**_row(event, listener.lane_id, last.event_type))
     actor.record(
@@ -187,7 +187,8 @@ def _next_events(replay: Replay, listener: Listener) -> Iterable[Event]:
 
 def _due(replay: Replay, listener: Listener, events: list[Event]) -> list[tuple[Event, str]]:
     """Those that this endpoint hears of, each with its type as the endpoint sees it."""
-    seen = [(event, seen_as(_happening(event), listener)) for event in events]
+    told = [event for event in events if not event.payload.get("erased")]  # of an erased lead there is nothing to tell
+    seen = [(event, seen_as(_happening(event), listener)) for event in told]
     due = [(event, one.value) for event, one in seen if one]
     if replay.event_types:
         due = [(event, one) for event, one in due if one in replay.event_types]

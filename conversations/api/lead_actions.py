@@ -1,0 +1,213 @@
+"""What can be done with one lead: merge, erase, export, consent, a message of a caller's own channel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conversations.api.access import load_conversation, load_lead, shown_lead
+from conversations.api.schema import ConversationShown, LeadShown, MessageShown, OptedOut, enveloped
+from conversations.models import Conversation, Message
+from conversations.presentation import conversation_json, message_json
+from conversations.services.details import block, unblock
+from conversations.services.erasing import erase_lead
+from conversations.services.inbound import ReportedMessage, report_message
+from conversations.services.merging import merge_leads
+from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
+from integrations.api.fields import Text
+from integrations.idempotency import answer_once
+from integrations.models import ChannelConnection
+from integrations.problems import NotFound
+from leads.models import Lead, OptOut
+from leads.presentation import opt_out_json
+
+MESSAGES_MAX = 10_000  # characters of one message
+BLOCKABLE = [kind for kind in ChannelConnection.Kind if kind is not ChannelConnection.Kind.WEBSITE]
+
+
+class LeadMergeApi(Api):
+    scopes = {"POST": "leads:write"}
+
+    class MergeInput(serializers.Serializer[Any]):
+        into = Text(help_text="The id of the lead that stays.")
+
+    @extend_schema(
+        operation_id="merge_lead",
+        parameters=[IDEMPOTENCY],
+        request=MergeInput,
+        responses=enveloped("lead", LeadShown, many=False),
+        tags=["Leads in"],
+    )
+    def post(self, request: Request, lead_id: str) -> Response:
+        """Moves its conversations to another lead of the same source. From then on its id names that one too."""
+        data = read_body(request, self.MergeInput)
+
+        def merge() -> Response:
+            lead, into = load_lead(request, lead_id), load_lead(request, data["into"])
+            return _lead(request, merge_leads(lead=lead, into=into, actor=actor_of(request)))
+
+        return answer_once(request, merge)
+
+
+ERASED = inline_serializer(
+    "LeadErased",
+    {"data": inline_serializer("LeadErasedData", {"erased": serializers.DictField(child=serializers.IntegerField())})},
+)
+
+
+class LeadEraseApi(Api):
+    scopes = {"POST": "leads:write"}
+
+    @extend_schema(
+        operation_id="erase_lead",
+        parameters=[IDEMPOTENCY],
+        request=None,
+        responses=inline_serializer(
+            "LeadErased",
+            {
+                "data": inline_serializer(
+                    "LeadErasedData", {"erased": serializers.DictField(child=serializers.IntegerField())}
+                )
+            },
+        ),
+        tags=["Leads in"],
+    )
+    def post(self, request: Request, lead_id: str) -> Response:
+        """Blanks the person's data everywhere, for good. Says how many rows of each kind were blanked."""
+
+        def erase() -> Response:
+            counts = erase_lead(lead=load_lead(request, lead_id), actor=actor_of(request))
+            return Response({"data": {"erased": counts}})
+
+        return answer_once(request, erase)
+
+
+EXPORT = inline_serializer(
+    "LeadExport",
+    {
+        "data": inline_serializer(
+            "LeadExportData",
+            {"lead": LeadShown(), "conversations": ConversationShown(many=True), "opt_outs": OptedOut(many=True)},
+        )
+    },
+)
+
+
+class LeadExportApi(Api):
+    scopes = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="export_lead", responses=EXPORT, tags=["Leads in"])
+    def get(self, request: Request, lead_id: str) -> Response:
+        """All that is known of one person: details, every conversation with every message and note, consent."""
+        read_query(request, serializers.Serializer)
+        lead = load_lead(request, lead_id)
+        caller_of(request).require_scope("conversations:read")
+        shown = []
+        for conversation in Conversation.objects.filter(lead=lead).select_related("connection").order_by("id"):
+            messages = Message.objects.filter(conversation=conversation).order_by("id")
+            channel = conversation.connection.kind if conversation.connection else None
+            shown.append(conversation_json(conversation, messages, channel))
+        opt_outs = list(OptOut.objects.of(lead))
+        data = {"lead": shown_lead(caller_of(request), lead, opt_outs), "conversations": shown}
+        return Response({"data": {**data, "opt_outs": [opt_out_json(one) for one in opt_outs]}})
+
+
+class OptOutsApi(Api):
+    scopes = {"GET": "leads:read", "POST": "leads:write"}
+
+    class OptOutInput(serializers.Serializer[Any]):
+        channel = serializers.ChoiceField(choices=[(kind.value, kind.label) for kind in BLOCKABLE])
+        reason = serializers.ChoiceField(
+            choices=[OptOut.Reason.UNSUBSCRIBE, OptOut.Reason.COMPLAINT, OptOut.Reason.PERSON],
+            default=OptOut.Reason.PERSON,
+        )
+
+    @extend_schema(
+        operation_id="list_opt_outs",
+        responses=enveloped("opt_outs", OptedOut, many=True, paged=False),
+        tags=["Leads in"],
+    )
+    def get(self, request: Request, lead_id: str) -> Response:
+        read_query(request, serializers.Serializer)
+        rows = OptOut.objects.of(load_lead(request, lead_id)).order_by("created_at")
+        return Response({"data": {"opt_outs": [opt_out_json(one) for one in rows]}})
+
+    @extend_schema(
+        operation_id="create_opt_out",
+        parameters=[IDEMPOTENCY],
+        request=OptOutInput,
+        responses={201: enveloped("opt_out", OptedOut, many=False)},
+        tags=["Leads in"],
+    )
+    def post(self, request: Request, lead_id: str) -> Response:
+        """Blocks a channel for the lead's address at every source of the organization."""
+        data = read_body(request, self.OptOutInput)
+
+        def opt_out() -> Response:
+            lead = load_lead(request, lead_id)
+            made = block(lead=lead, channel=data["channel"], reason=data["reason"], actor=actor_of(request))
+            return Response({"data": {"opt_out": opt_out_json(made)}}, status=201)
+
+        return answer_once(request, opt_out)
+
+
+class OptOutApi(Api):
+    scopes = {"DELETE": "leads:write"}
+
+    @extend_schema(operation_id="delete_opt_out", responses={204: None}, tags=["Leads in"])
+    def delete(self, request: Request, lead_id: str, channel: str) -> Response:
+        lead = load_lead(request, lead_id)
+        if channel not in BLOCKABLE:
+            raise NotFound("channel")
+        unblock(lead=lead, channel=channel, actor=actor_of(request))
+        return Response(status=204)
+
+
+class LeadMessagesApi(Api):
+    scopes = {"POST": "conversations:write"}
+
+    class MessageInput(serializers.Serializer[Any]):
+        content = Text(max_length=MESSAGES_MAX, trim_whitespace=False)
+        external_id = Text(max_length=255, help_text="Your own id of the message: the same one is kept once.")
+        conversation_id = Text(required=False)
+        said_at = serializers.DateTimeField(required=False)
+
+    @extend_schema(
+        operation_id="report_message",
+        parameters=[IDEMPOTENCY],
+        request=MessageInput,
+        responses={
+            200: enveloped("message", MessageShown, many=False),
+            201: enveloped("message", MessageShown, many=False),
+        },
+        tags=["Leads in"],
+    )
+    def post(self, request: Request, lead_id: str) -> Response:
+        """Records what the lead said on a channel of your own. 200 with the message that is there, when it is."""
+        data = read_body(request, self.MessageInput)
+
+        def report() -> Response:
+            caller = caller_of(request)
+            lead = load_lead(request, lead_id)
+            if caller.is_source_key:
+                raise NotFound("lead")
+            named = load_conversation(request, data["conversation_id"]) if "conversation_id" in data else None
+            if named and named.lead_id != lead.pk:
+                raise NotFound("conversation")
+            said_at: datetime | None = data.get("said_at")
+            reported = ReportedMessage(data["content"], f"{caller.idempotency_scope}:{data['external_id']}", said_at)
+            message, is_new = report_message(lead=lead, reported=reported, into=named)
+            where = {"Location": f"/v1/messages/{message.public_id}"}
+            body = {"data": {"message": message_json(message)}}
+            return Response(body, status=201 if is_new else 200, headers=where)
+
+        return answer_once(request, report)
+
+
+def _lead(request: Request, lead: Lead) -> Response:
+    return Response({"data": {"lead": shown_lead(caller_of(request), lead, list(OptOut.objects.of(lead)))}})

@@ -1,0 +1,63 @@
+"""Custom fields: what an organization wants to know of its leads, and what their values look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from leads.models import CustomField
+
+VALUE_MAX = 10_000  # characters
+
+
+def coerce(organization_id: UUID, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values as they are kept, and what is wrong with the others, each by its name.
+
+    A name without a definition is text. None removes a value.
+    """
+    if not values:
+        return {}, {}
+    fields = {one.key: one for one in CustomField.objects.filter(organization=organization_id, key__in=list(values))}
+    kept, errors = {}, {}
+    for name, value in values.items():
+        try:
+            kept[name] = None if value is None else _coerce(fields.get(name), value)
+        except ValueError as error:
+            errors[name] = str(error)
+    return kept, errors
+
+
+def _coerce(field: CustomField | None, value: Any) -> Any:
+    if isinstance(value, dict | list):
+        raise ValueError("A custom field holds one value, no list and no object.")
+    text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    if len(text) > VALUE_MAX:
+        raise ValueError(f"At most {VALUE_MAX} characters.")
+    kind = field.kind if field else CustomField.Kind.TEXT
+    if kind == CustomField.Kind.NUMBER:
+        return _number(text)
+    if kind == CustomField.Kind.DATE:
+        return _date(text)
+    if field and kind == CustomField.Kind.CHOICE and text not in field.choices:
+        raise ValueError(f"Choose one of: {', '.join(field.choices)}.")
+    return text
+
+
+def _number(text: str) -> int | float:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation as error:
+        raise ValueError("This is not a number.") from error
+    if not number.is_finite() or abs(number) >= 10**15:
+        raise ValueError("A number is smaller than 1,000,000,000,000,000.")
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text.strip()[:10]).isoformat()
+    except ValueError as error:
+        raise ValueError("This is not a date. Write it as 2026-03-01.") from error
