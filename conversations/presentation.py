@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts.ids import encode, moment
+from accounts.models import User
 from conversations.models import Conversation, Message
 
 
@@ -40,8 +41,12 @@ def conversation_json(conversation: Conversation, messages: Iterable[Message], c
         "status": "open" if conversation.is_open else "closed",
         "messaging_channel_id": channel,
         "campaign_id": None,
-        "assignee": None,
+        "assignee": assignee_json(conversation.assignee),
         "created_at": moment(conversation.created_at),
         "last_message_at": moment(conversation.last_message_at),
         "messages": [message_json(message) for message in messages],
     }
+
+
+def assignee_json(user: User | None) -> dict[str, Any] | None:
+    return {"id": encode("usr", user.pk), "name": str(user)} if user else None

@@ -13,7 +13,7 @@ from integrations.access import ReachQuerySet
 from integrations.api.base import caller_of, id_of
 from integrations.callers import Caller
 from integrations.calls import about
-from integrations.problems import NotFound
+from integrations.problems import NotFound, Refusal
 from leads.models import Lead, LeadQuerySet
 from leads.presentation import lead_json
 
@@ -43,9 +43,17 @@ def load_lead(request: Request, text: str) -> Lead:
 
 
 def load_conversation(request: Request, text: str) -> Conversation:
-    rows = Conversation.objects.filter(lead__erased_at=None)
+    rows = Conversation.objects.filter(lead__erased_at=None).select_related("connection", "assignee", "source")
     conversation: Conversation = _load(request, rows, id_of("conv", text, "conversation"), "conversation")
     return conversation
+
+
+def tokens_only(request: Request) -> Caller:
+    """Return the caller. Raise Refusal for a source's key: beyond replies it may do nothing."""
+    caller = caller_of(request)
+    if caller.is_source_key:
+        raise Refusal(403, "token.scopeMissing", "This takes an API token.", extra={"scope": "conversations:read"})
+    return caller
 
 
 def load_message(request: Request, text: str) -> Message:

@@ -43,7 +43,7 @@ class LeadConversationsApi(Api):
     def get(self, request: Request, lead_id: str) -> Response:
         query = read_query(request, IncludeQuery)
         lead = load_lead(request, lead_id)
-        rows = Conversation.objects.filter(lead=lead).select_related("connection")
+        rows = Conversation.objects.filter(lead=lead).select_related("connection", "assignee")
         found, next_cursor = page(rows, query)
         shown = []
         for conversation in found:

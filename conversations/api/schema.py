@@ -70,6 +70,11 @@ class MessageShown(serializers.Serializer[Any]):
     read_at = serializers.DateTimeField(allow_null=True)
 
 
+class AssigneeShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
 class ConversationShown(serializers.Serializer[Any]):
     id = serializers.CharField()
     lead_id = serializers.CharField()
@@ -78,7 +83,7 @@ class ConversationShown(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["open", "closed"])
     messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, allow_null=True)
     campaign_id = serializers.CharField(allow_null=True)
-    assignee = serializers.CharField(allow_null=True)
+    assignee = AssigneeShown(allow_null=True)
     created_at = serializers.DateTimeField()
     last_message_at = serializers.DateTimeField()
     messages = MessageShown(many=True)

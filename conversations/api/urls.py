@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.api import connections, conversations, custom_fields, lead_actions, leads
+from conversations.api import connections, conversations, custom_fields, inbox, lead_actions, leads
 
 urlpatterns = [
     path("messaging-channel-connections", connections.ConnectionsApi.as_view(), name="connections"),
@@ -18,6 +18,10 @@ urlpatterns = [
     path("custom-fields/<str:field_id>", custom_fields.CustomFieldApi.as_view(), name="custom-field"),
     path("leads/<str:lead_id>/conversations", conversations.LeadConversationsApi.as_view(), name="conversations"),
     path("leads/<str:lead_id>/conversations/reply", conversations.ReplyApi.as_view(), name="reply"),
+    path("conversations", inbox.InboxApi.as_view(), name="inbox"),
+    path("conversations/<str:conversation_id>", inbox.ConversationApi.as_view(), name="conversation"),
+    path("conversations/<str:conversation_id>/notes", inbox.NotesApi.as_view(), name="notes"),
+    path("conversations/<str:conversation_id>/read", inbox.ReadApi.as_view(), name="read"),
     path(
         "conversations/<str:conversation_id>/messages",
         conversations.ConversationMessagesApi.as_view(),

@@ -57,6 +57,9 @@ class Conversation(models.Model):
     sequence = models.BigIntegerField(default=0)  # the number of its newest event
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    assignee = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     unread_at = models.DateTimeField(null=True, blank=True)  # an inbound message nobody has looked at
     waiting_since = models.DateTimeField(null=True, blank=True)  # the oldest unanswered inbound message
     connection = models.ForeignKey(  # of its last message
@@ -83,6 +86,11 @@ class Conversation(models.Model):
                 name="conversation_newest_open",
             ),
             models.Index(fields=["lead", "-last_message_at", "-id"], name="conversation_of_lead"),
+            models.Index(
+                fields=["assignee", "-last_message_at", "-id"],
+                condition=models.Q(assignee__isnull=False),
+                name="conversation_of_assignee",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.actors import Actor
+from accounts.models import ROLES_WITH, Membership, Right, User
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
 from conversations.services.replies import Author, Reply, send_reply
+from integrations.access import reach_of
 from integrations.event_types import EventType
 from integrations.problems import Refusal
 
 
 @transaction.atomic
-def close(*, conversation_id: UUID, by: User) -> Conversation:
+def close(*, conversation_id: UUID, by: User | None) -> Conversation:
     """Close a conversation. Closing a closed one changes nothing."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
     if conversation.is_open:
@@ -52,6 +55,54 @@ def retry(*, message: Message, author: Author) -> Message:
     is_staff = author.kind is Message.Author.STAFF
     reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff)
     return send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
+
+
+@transaction.atomic
+def assign(*, conversation_id: UUID, to: User | None, actor: Actor) -> Conversation:
+    """Give a conversation to somebody of the team, or to nobody. Raise Refusal `assignee.notAllowed`."""
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
+    if to and not reach_of(to, Right.ANSWER).includes(conversation.source):
+        raise Refusal(422, "assignee.notAllowed", "This person may not answer for this source.")
+    if conversation.assignee_id != (to.pk if to else None):
+        before, conversation.assignee = str(conversation.assignee or ""), to
+        conversation.save(update_fields=["assignee"])
+        actor.record(
+            "conversation.assign",
+            organization=conversation.organization_id,
+            target=conversation.public_id,
+            source_id=conversation.source_id,
+            before={"assignee": before},
+            after={"assignee": str(to or "")},
+        )
+    return conversation
+
+
+def assignable(conversation: Conversation) -> list[User]:
+    """The people who may answer in a conversation."""
+    source = conversation.source
+    near = Q(limited_at=None) | Q(source_accesses__source__in=[one for one in (source.pk, source.parent_id) if one])
+    rows = Membership.objects.current().filter(
+        near, organization=conversation.organization_id, user__is_active=True, role__in=ROLES_WITH[Right.ANSWER]
+    )
+    return list(dict.fromkeys(one.user for one in rows.select_related("user").order_by("user__name", "user__email")))
+
+
+@transaction.atomic
+def note(*, conversation: Conversation, content: str, author: Author) -> Message:
+    """Write a note for the team: never sent, never quoted, in webhooks only if chosen."""
+    return Message.objects.create(
+        organization_id=conversation.organization_id,
+        source_id=conversation.source_id,
+        lead_id=conversation.lead_id,
+        conversation=conversation,
+        kind=Message.Kind.NOTE,
+        direction=Message.Direction.INBOUND,
+        author=author.kind,
+        author_name=author.name[:250],
+        author_user_id=author.user_id,
+        content=content,
+        status=Message.Status.RECEIVED,
+    )
 
 
 def mark_read(conversation: Conversation) -> None:

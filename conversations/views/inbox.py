@@ -12,7 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.ids import decode
+from accounts.actors import Actor
+from accounts.ids import decode, encode
 from accounts.models import Right
 from conversations.api.connections import connection_json
 from conversations.models import Conversation, InboundMail, Message
@@ -55,10 +56,12 @@ def inbox(request: HttpRequest) -> HttpResponse:
     membership = request.membership  # type: ignore[attr-defined]
     state = request.GET.get("state", "open")
     rows = Conversation.objects.visible_to(request.user).filter(lead__is_test=False)
-    rows = rows.select_related("lead", "source", "connection")
+    rows = rows.select_related("lead", "source", "connection", "assignee")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     if state in ("open", "waiting", "closed"):
         rows = getattr(rows, state)()
+    if request.GET.get("mine"):
+        rows = rows.filter(assignee=request.user)  # type: ignore[misc]
     source = decode("src", request.GET.get("source", ""))
     if source:
         rows = rows.filter(source=source)
@@ -76,6 +79,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
         "sources": sources.only("id", "name")[:500],
         "source_id": source,
+        "mine": bool(request.GET.get("mine")),
     }
     return render(request, "conversations/inbox_page.html", values)
 
@@ -128,6 +132,31 @@ def conversation_close(request: HttpRequest, conversation_id: UUID) -> HttpRespo
 
 @login_required
 @require_POST
+def conversation_assign(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Give it to somebody of the team, or (empty) to nobody."""
+    found = _load(request, conversation_id, Right.ANSWER)
+    wanted = decode("usr", request.POST.get("assignee", ""))
+    people = {person.pk: person for person in states.assignable(found)}
+    if wanted and wanted not in people:
+        raise Http404
+    states.assign(conversation_id=found.pk, to=people[wanted] if wanted else None, actor=Actor.of(request))
+    return _done(request, conversation_id)
+
+
+@login_required
+@require_POST
+def note_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Write a note that only the team sees."""
+    found = _load(request, conversation_id, Right.ANSWER)
+    form = ReplyForm(request.POST)
+    if not form.is_valid():
+        return _show(request, found, form)
+    states.note(conversation=found, content=form.cleaned_data["content"], author=_author(request))
+    return _done(request, conversation_id)
+
+
+@login_required
+@require_POST
 def message_retry(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Send a failed message again, as a new one."""
     failed = load(Message.objects.select_related("conversation"), request, message_id, Right.ANSWER)
@@ -158,7 +187,7 @@ def _author(request: HttpRequest) -> Author:
 
 
 def _load(request: HttpRequest, conversation_id: UUID, right: Right = Right.READ) -> Conversation:
-    rows = Conversation.objects.select_related("lead", "source__parent", "connection", "closed_by")
+    rows = Conversation.objects.select_related("lead", "source__parent", "connection", "closed_by", "assignee")
     return load(rows, request, conversation_id, right)
 
 
@@ -183,6 +212,8 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         "opt_outs": OptOut.objects.of(found.lead),
         "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
         "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
+        "people": [(encode("usr", one.pk), str(one)) for one in states.assignable(found)],
+        "assignee": encode("usr", found.assignee_id) if found.assignee_id else "",
         "form": form or ReplyForm(),
         "last": next((one.public_id for one in newest if not one.is_note and not one.is_automatic), ""),
     }

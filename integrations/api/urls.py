@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
+from integrations.api.cards import CardApi, CardDisconnectApi, CardRegenerateApi, CardValidateApi
 from integrations.api.events import EventsApi
 from integrations.api.jobs import JobApi, JobCancelApi, JobsApi
+from integrations.api.sources import SourceApi, SourceArchiveApi, SourceRestoreApi, SourcesApi
 from integrations.api.webhook_deliveries import WebhookDeliveriesApi, WebhookDeliveryApi
 from integrations.api.webhooks import (
     WebhookApi,
@@ -19,6 +21,7 @@ from integrations.api.webhooks import (
 )
 from integrations.api.whoami import WhoamiApi
 
+CARD = "sources/<str:source_id>/cards/<str:slug>"
 WEBHOOK = "webhooks/<str:webhook_id>"
 urlpatterns = [
     path("whoami", WhoamiApi.as_view(), name="whoami"),
@@ -33,6 +36,14 @@ urlpatterns = [
     path(f"{WEBHOOK}/replay", WebhookReplayApi.as_view(), name="webhook-replay"),
     path(f"{WEBHOOK}/deliveries", WebhookDeliveriesApi.as_view(), name="webhook-deliveries"),
     path(f"{WEBHOOK}/deliveries/<str:delivery_id>", WebhookDeliveryApi.as_view(), name="webhook-delivery"),
+    path("sources", SourcesApi.as_view(), name="sources"),
+    path("sources/<str:source_id>", SourceApi.as_view(), name="source"),
+    path("sources/<str:source_id>/archive", SourceArchiveApi.as_view(), name="source-archive"),
+    path("sources/<str:source_id>/restore", SourceRestoreApi.as_view(), name="source-restore"),
+    path(CARD, CardApi.as_view(), name="card"),
+    path(f"{CARD}/validate", CardValidateApi.as_view(), name="card-validate"),
+    path(f"{CARD}/regenerate", CardRegenerateApi.as_view(), name="card-regenerate"),
+    path(f"{CARD}/disconnect", CardDisconnectApi.as_view(), name="card-disconnect"),
     path("background-jobs", JobsApi.as_view(), name="background-jobs"),
     path("background-jobs/<str:job_id>", JobApi.as_view(), name="background-job"),
     path("background-jobs/<str:job_id>/cancel", JobCancelApi.as_view(), name="background-job-cancel"),

@@ -21,7 +21,7 @@ class WhoamiSchema(serializers.Serializer[Any]):
         id = serializers.CharField()
         name = serializers.CharField()
 
-    class SourceShown(serializers.Serializer[Any]):
+    class OpenSourceShown(serializers.Serializer[Any]):
         id = serializers.CharField()
         name = serializers.CharField()
         kind = serializers.ChoiceField(choices=Source.Kind.choices)
@@ -36,7 +36,7 @@ class WhoamiSchema(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["source_key", "staff", "app", "directory"])
     name = serializers.CharField()
     organization = Named()
-    sources = SourceShown(many=True)
+    sources = OpenSourceShown(many=True)
     scopes = serializers.ListField(child=serializers.CharField())
     key = KeyShown()
 

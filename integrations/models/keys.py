@@ -181,7 +181,15 @@ class ApiToken(HashedKey):
         """Its scopes, cut down to what its maker may do at this moment."""
         if self.maker is None:
             return frozenset(self.scopes)
-        return frozenset(one for one in self.scopes if self.maker.may(self.RIGHTS.get(self.Scope(one), Right.READ)))
+        return frozenset(kept for one in self.scopes if (kept := self._in_force(one, self.maker)))
+
+    def _in_force(self, scope: str, maker: Membership) -> str:
+        """The scope, or what of it the maker may do: who may only look keeps the reading half of `write`."""
+        reading = scope.replace(":write", ":read")
+        for one in (scope, reading):
+            if one in self.Scope.values and maker.may(self.RIGHTS.get(self.Scope(one), Right.READ)):
+                return one
+        return ""
 
     @property
     def overlaps_until(self) -> datetime | None:

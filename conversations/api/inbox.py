@@ -1,0 +1,196 @@
+"""Conversations as the inbox shows them: list, open, close, assign, note, mark read. For tokens of an organization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.ids import decode
+from accounts.models import User
+from conversations.api.access import load_conversation, tokens_only
+from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
+from conversations.api.schema import ConversationShown, MessageShown, enveloped
+from conversations.models import Conversation, Message
+from conversations.presentation import conversation_json
+from conversations.services import states
+from integrations.api.base import (
+    IDEMPOTENCY,
+    Api,
+    PageQuery,
+    actor_of,
+    listed,
+    read_body,
+    read_query,
+)
+from integrations.api.fields import Text
+from integrations.callers import Caller
+from integrations.idempotency import answer_once
+from integrations.models import ChannelConnection
+from integrations.pages import page_by_moment
+from integrations.problems import Invalid
+
+NOTE_MAX = 10_000  # characters
+
+
+class InboxApi(Api):
+    scopes = {"GET": "conversations:read"}
+
+    class Query(PageQuery):
+        state = serializers.ChoiceField(choices=["open", "waiting", "closed", "all"], default="all")
+        source_id = serializers.CharField(required=False)
+        messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, required=False)
+        assignee_id = serializers.CharField(required=False, help_text="A person's id, or `none`.")
+        unread = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+    @extend_schema(
+        operation_id="list_conversations",
+        parameters=[Query],
+        responses=enveloped("conversations", ConversationShown, many=True),
+        tags=["Conversations"],
+    )
+    def get(self, request: Request) -> Response:
+        """The newest first, each with its last message. `waiting`: the lead spoke last."""
+        query, caller = read_query(request, self.Query), tokens_only(request)
+        rows = _filtered(_conversations(caller), query)
+        found, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
+        last = Message.objects.in_bulk([one.last_message_id for one in found if one.last_message_id])
+        shown = [_shown(one, [last[one.last_message_id]] if one.last_message_id in last else []) for one in found]
+        return listed("conversations", shown, next_cursor)
+
+
+class ConversationApi(Api):
+    scopes = {"GET": "conversations:read", "PATCH": "conversations:write"}
+
+    class Changes(serializers.Serializer[Any]):
+        status = serializers.ChoiceField(choices=["open", "closed"], required=False)
+        assignee_id = Text(required=False, allow_null=True, help_text="null: nobody.")
+
+    @extend_schema(
+        operation_id="get_conversation",
+        responses=enveloped("conversation", ConversationShown, many=False),
+        tags=["Conversations"],
+    )
+    def get(self, request: Request, conversation_id: str) -> Response:
+        """One, with its newest 50 messages."""
+        read_query(request, serializers.Serializer)
+        tokens_only(request)
+        return _one(load_conversation(request, conversation_id))
+
+    @extend_schema(
+        operation_id="update_conversation",
+        request=Changes,
+        responses=enveloped("conversation", ConversationShown, many=False),
+        tags=["Conversations"],
+    )
+    def patch(self, request: Request, conversation_id: str) -> Response:
+        """Close or reopen it, give it to somebody."""
+        data = read_body(request, self.Changes, partial=True)
+        caller = tokens_only(request)
+        found = load_conversation(request, conversation_id)
+        if "assignee_id" in data:
+            person = _person(found, data["assignee_id"])
+            states.assign(conversation_id=found.pk, to=person, actor=actor_of(request))
+        if data.get("status") == "closed":
+            states.close(conversation_id=found.pk, by=_acting(caller))
+        elif data.get("status") == "open":
+            states.reopen(conversation_id=found.pk)
+        return _one(load_conversation(request, conversation_id))
+
+
+class NotesApi(Api):
+    scopes = {"POST": "conversations:write"}
+
+    class NoteInput(serializers.Serializer[Any]):
+        content = Text(max_length=NOTE_MAX, trim_whitespace=False)
+
+    @extend_schema(
+        operation_id="create_note",
+        parameters=[IDEMPOTENCY],
+        request=NoteInput,
+        responses={201: enveloped("message", MessageShown, many=False)},
+        tags=["Conversations"],
+    )
+    def post(self, request: Request, conversation_id: str) -> Response:
+        """For the team alone: never sent, never quoted."""
+        data = read_body(request, self.NoteInput)
+        caller = tokens_only(request)
+
+        def write() -> Response:
+            found = load_conversation(request, conversation_id)
+            return created(states.note(conversation=found, content=data["content"], author=author_of(caller)))
+
+        return answer_once(request, write)
+
+
+class ReadApi(Api):
+    scopes = {"POST": "conversations:write"}
+
+    @extend_schema(
+        operation_id="mark_conversation_read",
+        parameters=[IDEMPOTENCY],
+        request=None,
+        responses={204: None},
+        tags=["Conversations"],
+    )
+    def post(self, request: Request, conversation_id: str) -> Response:
+        tokens_only(request)
+
+        def read() -> Response:
+            states.mark_read(load_conversation(request, conversation_id))
+            return Response(status=204)
+
+        return answer_once(request, read)
+
+
+def _conversations(caller: Caller) -> QuerySet[Conversation]:
+    rows = Conversation.objects.visible_to(caller).filter(organization=caller.organization_id)
+    rows = rows.filter(lead__is_test=False, lead__erased_at=None)
+    return rows.select_related("connection", "assignee")
+
+
+def _filtered(rows: Any, query: dict[str, Any]) -> Any:
+    if query["state"] != "all":
+        rows = getattr(rows, query["state"])()
+    if "source_id" in query:
+        wanted = decode("src", query["source_id"])
+        rows = rows.filter(source=wanted) if wanted else rows.none()
+    if "messaging_channel_id" in query:
+        rows = rows.filter(connection__kind=query["messaging_channel_id"])
+    if "assignee_id" in query:
+        wanted = decode("usr", query["assignee_id"])
+        if wanted is None and query["assignee_id"] != "none":
+            raise Invalid.at("assignee_id", "Give a person's id, or none.", kind="parameter")
+        rows = rows.filter(assignee=wanted)
+    if query["unread"] is not None:
+        rows = rows.filter(unread_at__isnull=not query["unread"])
+    return rows
+
+
+def _person(conversation: Conversation, text: str | None) -> User | None:
+    if text is None:
+        return None
+    wanted = decode("usr", text)
+    person = next((one for one in states.assignable(conversation) if one.pk == wanted), None)
+    if person is None:
+        raise Invalid.at("#/assignee_id", "Nobody with this id may answer in this conversation.", "notFound")
+    return person
+
+
+def _acting(caller: Caller) -> User | None:
+    """The member behind a staff token."""
+    return caller.maker.user if caller.kind == "staff" and caller.maker else None
+
+
+def _one(conversation: Conversation) -> Response:
+    newest = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("-id")
+    return Response({"data": {"conversation": _shown(conversation, list(newest[:MESSAGES_SHOWN]))}})
+
+
+def _shown(conversation: Conversation, messages: list[Message]) -> dict[str, Any]:
+    channel = conversation.connection.kind if conversation.connection else None
+    return conversation_json(conversation, messages, channel)
