@@ -3,7 +3,7 @@
 from django.urls import path
 
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
-from integrations.views import cards, deliveries, replays, settings, sources, webhooks
+from integrations.views import cards, deliveries, locations, replays, settings, sources, webhooks
 
 app_name = "integrations"
 WEBHOOK = "settings/webhooks/<wh:webhook_id>/"
@@ -22,6 +22,7 @@ urlpatterns = [
     path(f"{TAB}rest-webhook/health/", deliveries.health, name="health"),
     path(f"{TAB}rest-webhook/replays/", replays.replays, name="replays"),
     path(f"{TAB}rest-webhook/replays/<job:job_id>/", replays.replay, name="replay"),
+    path(f"{TAB}<slug:slug>/locations/", locations.locations, name="locations"),
     path(f"{TAB}<slug:slug>/", cards.card, name="card"),
     path(f"{TAB}<slug:slug>/set-up/", cards.card_set_up, name="card-set-up"),
     path(f"{TAB}<slug:slug>/enabled/", cards.card_switch, name="card-switch"),

@@ -246,12 +246,13 @@ def pages_of(page: Page) -> list[str]:
     page.get_by_label("From").fill("2026-01-01T00:00")
     page.get_by_role("button", name="Count them first").click()
     replay = page.url
+    business = f"/sources/{source_id(page, 'Northside Plumbing')}/messaging/integrations/rest-webhook/locations/"
     webhook = make_webhook(page, "Warehouse")
     page.goto(tab)
     page.get_by_role("button", name="Send a test lead").click()
     return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
             f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
-            webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
+            business, webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
 
 
 def make_webhook(page: Page, name: str) -> str:
