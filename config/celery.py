@@ -41,6 +41,7 @@ app.conf.update(
         "jobs": {"task": "conversations.tasks.run_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
         "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
         "months": {"task": "integrations.tasks.forget_old_months", "schedule": 3_600.0},
+        "files": {"task": "conversations.tasks.forget_import_files", "schedule": 3_600.0},
         "forget": {"task": "integrations.tasks.forget_expired", "schedule": 3_600.0},
     },
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import forms, inbox, leads, sources, trials
+from conversations.views import forms, imports, inbox, leads, sources, trials
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
@@ -16,6 +16,9 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/notes/", inbox.note_create, name="note-create"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/mail/", inbox.message_mail, name="message-mail"),
+    path("leads/import/", imports.imports, name="imports"),
+    path("leads/import/<job:job_id>/", imports.lead_import, name="import"),
+    path("leads/import/<job:job_id>/errors/", imports.import_errors, name="import-errors"),
     path("leads/", leads.leads, name="leads"),
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),
     path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),

@@ -28,11 +28,16 @@ KEY_MAX = 255  # characters
 
 
 def answer_once(
-    request: Request, effect: Callable[[], Response], *, may_still: Callable[[], object] = lambda: None
+    request: Request,
+    effect: Callable[[], Response],
+    *,
+    may_still: Callable[[], object] = lambda: None,
+    body: str | None = None,
 ) -> Response:
     """Run `effect` and log the call in one transaction; with an Idempotency-Key at most once in 24 hours.
 
-    `may_still` raises before a stored answer is given to who has meanwhile lost the right to it.
+    `may_still` raises before a stored answer is given to who has meanwhile lost the right to it. `body` is a digest of
+    one that was read in pieces.
     """
     caller: Caller = request.user  # type: ignore[assignment]
     key = request.headers.get("Idempotency-Key")
@@ -42,19 +47,24 @@ def answer_once(
         if key is None:
             response = effect()
         else:
-            response = _once(
-                request, _digest(caller.idempotency_scope, request.method, request.path, key), effect, may_still
-            )
+            digest = _digest(caller.idempotency_scope, request.method, request.path, key)
+            said = _digest(body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
+            response = _once(request, digest, said, effect, may_still)
         log_call(request, response.status_code)
     return response
 
 
-def _once(request: Request, digest: bytes, effect: Callable[[], Response], may_still: Callable[[], object]) -> Response:
+def _once(
+    request: Request,
+    digest: bytes,
+    body: bytes,
+    effect: Callable[[], Response],
+    may_still: Callable[[], object],
+) -> Response:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
         if not cursor.fetchone()[0]:
             raise Refusal(409, "idempotency.inFlight", "The first call with this Idempotency-Key is still running.")
-    body = _digest(json.dumps(request.data, sort_keys=True, ensure_ascii=False))
     first = IdempotencyKey.objects.filter(digest=digest, created_at__gt=timezone.now() - KEPT).first()
     if first is not None:
         if bytes(first.body_digest) != body:

@@ -52,9 +52,9 @@ class Identified:
 def lock_identities(source: Source, *addresses: str) -> None:
     """Let one transaction at a time decide who an address is: before find-or-create there is no row to lock."""
     keys = sorted({f"{source.pk}:{address.lower()}" for address in addresses if address})
-    with connection.cursor() as cursor:
-        for key in keys:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+    if keys:
+        with connection.cursor() as cursor:  # one after the other, in the order in which they are given
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%s::text[]) key", [keys])
 
 
 def identify_by(identifier: str, *, source: Source, details: Details) -> Identified:
@@ -128,6 +128,13 @@ def refuse_oversize(lead: Lead) -> None:
 
 
 def _create(source: Source, details: Details) -> Identified:
+    lead = build(source, details)
+    lead.save(force_insert=True)
+    return Identified(lead, is_created=True)
+
+
+def build(source: Source, details: Details) -> Lead:
+    """Return a new lead that is not yet saved."""
     lead = Lead(
         organization_id=source.organization_id,
         source=source,
@@ -143,13 +150,20 @@ def _create(source: Source, details: Details) -> Identified:
     refuse_oversize(lead)
     if lead.has_contact:
         lead.contact_captured_at = timezone.now()
-    lead.save(force_insert=True)
-    return Identified(lead, is_created=True)
+    return lead
 
 
 def _fill(lead: Lead, details: Details) -> Identified:
-    """Fill what was empty. Identity is never overwritten; custom fields are."""
     had_contact = lead.has_contact
+    changed = fill_in(lead, details)
+    if changed:
+        lead.save(update_fields=changed)
+    return Identified(lead, has_captured_contact=lead.has_contact and not had_contact)
+
+
+def fill_in(lead: Lead, details: Details) -> list[str]:
+    """Fill what was empty. Identity is never overwritten; custom fields are. Return the names of what changed."""
+    had_contact, fields_before = lead.has_contact, dict(lead.custom_fields)
     changed = []
     for name in FILLABLE:
         if getattr(details, name) and not getattr(lead, name):
@@ -162,22 +176,21 @@ def _fill(lead: Lead, details: Details) -> Identified:
         if tag not in lead.tags:
             lead.tags.append(tag)
             changed.append("tags")
-    if details.custom_fields:
-        lead.custom_fields |= details.custom_fields
+    lead.custom_fields |= details.custom_fields
+    if lead.custom_fields != fields_before:
         changed.append("custom_fields")
     refuse_oversize(lead)
     for name in ("opt_in", "opt_in_transactional_sms"):
         if getattr(details, name) and not getattr(lead, name):
             setattr(lead, name, True)
             changed.append(name)
-    has_captured = lead.has_contact and not had_contact
-    if has_captured:
+    if lead.has_contact and not had_contact:
         lead.contact_captured_at = timezone.now()
         changed.append("contact_captured_at")
     if changed:
         lead.updated_at = timezone.now()
-        lead.save(update_fields=[*set(changed), "updated_at"])
-    return Identified(lead, has_captured_contact=has_captured)
+        changed.append("updated_at")
+    return list(dict.fromkeys(changed))
 
 
 def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | None = None) -> OptOut | None:

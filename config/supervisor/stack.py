@@ -112,6 +112,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "BASE_URL": self.base_url,
             "STATIC_ROOT": str(folder / "static"),
+            "MEDIA_ROOT": str(folder / "files"),
             "LEADWIRE_COMPRESS_STATIC": "0",
             "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
             "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from conversations.api import connections, conversations, custom_fields, inbox, lead_actions, leads
+from conversations.api import connections, conversations, custom_fields, imports, inbox, lead_actions, leads
 
 urlpatterns = [
     path("messaging-channel-connections", connections.ConnectionsApi.as_view(), name="connections"),
     path("leads", leads.LeadsApi.as_view(), name="leads"),
+    path("leads/import", imports.ImportApi.as_view(), name="import"),
+    path("background-jobs/<str:job_id>/errors", imports.ImportErrorsApi.as_view(), name="import-errors"),
     path("leads/<str:lead_id>", leads.LeadApi.as_view(), name="lead"),
     path("leads/<str:lead_id>/merge", lead_actions.LeadMergeApi.as_view(), name="lead-merge"),
     path("leads/<str:lead_id>/erase", lead_actions.LeadEraseApi.as_view(), name="lead-erase"),

@@ -37,7 +37,17 @@ def leads(request: HttpRequest) -> HttpResponse:
         found, cursor = page(rows, query)
     except Invalid:
         return redirect("conversations:leads")
-    return render(request, "conversations/leads_page.html", {"rows": found, "cursor": cursor, "search": search})
+    return render(
+        request,
+        "conversations/leads_page.html",
+        {"rows": found, "cursor": cursor, "search": search, "may_import": may_import(request)},
+    )
+
+
+def may_import(request: HttpRequest) -> bool:
+    """True for who may answer somewhere."""
+    reach = reach_of(request.user, Right.ANSWER)
+    return bool(reach.organization_ids or reach.source_ids)
 
 
 @login_required

@@ -119,7 +119,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "finished_at": moment(job.finished_at),
-        "result": {"count": job.done, "total": job.total} if not job.is_unfinished else None,
+        "result": {"count": job.done, "total": job.total, **(job.result or {})} if not job.is_unfinished else None,
         "error": job.error or job.cancelled_because or None,
     }
 

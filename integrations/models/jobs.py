@@ -41,6 +41,7 @@ class Job(models.Model):
     done = models.PositiveIntegerField(db_default=0)
     total = models.PositiveIntegerField(null=True)  # when it is known
     error = models.CharField(max_length=500, blank=True)
+    result = models.JSONField(null=True, blank=True)  # what it came to, beyond counts
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,123 @@
+"""Import leads from a file: send it, watch it, fetch what was left out and why."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.actors import Actor
+from accounts.models import Right
+from conversations.api.imports import problems_csv
+from conversations.services.imports import FILE_MAX, start_import
+from conversations.views.leads import may_import
+from integrations.models import Job, Source
+from leads.importing import KNOWN, result_of
+from leads.models import LeadImport
+
+SHOWN = 20
+SUFFIXES = {"csv": LeadImport.Format.CSV, "json": LeadImport.Format.JSON, "ndjson": LeadImport.Format.NDJSON,
+            "jsonl": LeadImport.Format.NDJSON, "txt": LeadImport.Format.CSV, "tsv": LeadImport.Format.CSV}  # fmt: skip
+
+
+class ImportForm(forms.Form):
+    """A file, the source that its leads belong to, and what its columns mean."""
+
+    source = forms.ModelChoiceField(queryset=Source.objects.none(), empty_label=None)
+    file = forms.FileField(help_text="CSV, JSON or NDJSON, up to 100,000 leads and 64 MB.")
+    identifier = forms.ChoiceField(label="A lead is known by its", choices=LeadImport.Identifier.choices)
+    mapping = forms.CharField(
+        label="Columns that are called otherwise",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Kontakt = email\nVorname = first_name\nNotes ="}),
+        help_text=f"One in each line: column = field; nothing after the sign leaves it out. Fields: {', '.join(KNOWN)}."
+        " What is not named becomes a custom field.",
+    )
+
+    def __init__(self, *args: Any, user: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        sources: Any = self.fields["source"]
+        sources.queryset = Source.objects.live().visible_to(user, Right.ANSWER).order_by("name")
+        for field in self.fields.values():
+            is_choice = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > FILE_MAX:
+            raise forms.ValidationError("The file has more than 64 MB.")
+        if file.name.rpartition(".")[2].lower() not in SUFFIXES:
+            raise forms.ValidationError("The name of the file ends in .csv, .json or .ndjson.")
+        return file
+
+    def clean_mapping(self) -> dict[str, str]:
+        mapping = {}
+        for line in filter(None, map(str.strip, self.cleaned_data["mapping"].splitlines())):
+            column, sign, name = line.rpartition("=")
+            if not sign:
+                raise forms.ValidationError(f"“{line[:60]}” is not a column. Write it as column = field.")
+            mapping[column.strip()] = name.strip()
+        return mapping
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def imports(request: HttpRequest) -> HttpResponse:
+    """The last imports, and a form for another one (button "try": only say what would be done)."""
+    if not may_import(request):
+        raise PermissionDenied(f"Your role does not include: {Right.ANSWER.label.lower()}.")
+    form = ImportForm(request.POST or None, request.FILES or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        job = start_import(
+            source=values["source"],
+            actor=Actor.of(request),
+            file=values["file"],
+            file_format=SUFFIXES[values["file"].name.rpartition(".")[2].lower()],
+            identifier=values["identifier"],
+            mapping=values["mapping"],
+            is_dry_run="try" in request.POST,
+        )
+        return redirect("conversations:import", job.pk)
+    jobs = _jobs(request).order_by("-id")[:SHOWN]
+    return render(request, "conversations/imports_page.html", {"form": form, "jobs": jobs})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """How far an import is. POST: stop it; what was written stays."""
+    job = get_object_or_404(_jobs(request), pk=job_id)
+    if request.method == "POST":
+        job.cancel(f"by {request.user}")
+        messages.success(request, "Cancelled. What was written stays.")
+        return redirect("conversations:import", job.pk)
+    found = LeadImport.objects.select_related("source").get(pk=job.subject_id)
+    values = {"job": job, "lead_import": found, "counts": result_of(found), "done": _percent(job)}
+    page = "conversations/_import.html" if request.htmx else "conversations/import_page.html"  # type: ignore[attr-defined]
+    return render(request, page, values)
+
+
+@login_required
+@require_safe
+def import_errors(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+    """What was left out, as a file."""
+    return problems_csv(get_object_or_404(_jobs(request), pk=job_id).subject_id)
+
+
+def _jobs(request: HttpRequest) -> Any:
+    if not may_import(request):
+        raise Http404
+    return Job.objects.visible_to(request.user, Right.ANSWER).filter(category=LeadImport.CATEGORY)
+
+
+def _percent(job: Job) -> int:
+    return 100 if job.status == Job.Status.DONE else min(99, job.done * 100 // job.total) if job.total else 0
