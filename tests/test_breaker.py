@@ -21,7 +21,7 @@ LONG_AGO = "2020-01-01T00:00Z"
 def hurry() -> None:
     """Make everything that waits for its time due."""
     Delivery.objects.filter(next_attempt_at__isnull=False, claim=None).update(next_attempt_at=LONG_AGO)
-    Lane.objects.update(next_due_at=LONG_AGO, open_until=None)
+    Lane.objects.update(swept_to=None, next_due_at=LONG_AGO, open_until=None)
 
 
 def run_jobs() -> None:
@@ -104,7 +104,7 @@ def test_the_breaker_opens_after_8_failures_in_a_row_then_sends_one_probe(
     left = open_for(eastgate)
     assert timedelta(seconds=2) < left <= timedelta(seconds=5)
     Delivery.objects.update(next_attempt_at=LONG_AGO)
-    Lane.objects.update(next_due_at=LONG_AGO)
+    Lane.objects.update(swept_to=None, next_due_at=LONG_AGO)
     import time
 
     time.sleep(1.5)

@@ -61,7 +61,7 @@ def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, ea
     message = Message.objects.get(direction="outbound")
     assert (message.status, "451" in message.error_detail) == ("sending", True)
     Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at="2020-01-01T00:00Z")
-    Lane.objects.update(next_due_at="2020-01-01T00:00Z")
+    Lane.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
     mail_server.wait(1)
     wait_for(lambda: Message.objects.get(direction="outbound").status == "sent")
 

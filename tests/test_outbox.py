@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Dispatch, Lane, Pace
+from integrations.models import Attempt, Delivery, Dispatch, Event, Lane, Pace
 from integrations.outbox.claims import claim_deliveries, claim_tests, extend_leases, release
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.deliver import Parcel, attempt
@@ -68,7 +68,7 @@ def test_an_endpoint_that_fails_for_five_days_is_stopped(taken):
     outbox(lambda c: record(c, [result(taken, Outcome.RETRYING, error="500", retry_after=timedelta(0))]))
     assert Lane.objects.get(pk=taken.lane_id).stopped_at is None
     Lane.objects.filter(pk=taken.lane_id).update(failing_since=timezone.now() - timedelta(days=5, hours=1))
-    Lane.objects.update(next_due_at=timezone.now())
+    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
     [again] = outbox(lambda c: claim_deliveries(c, slots(5)))
     outbox(lambda c: record(c, [result(again, error="500")]))
     lane = Lane.objects.get(pk=taken.lane_id)
@@ -172,13 +172,13 @@ def test_a_lane_has_only_so_many_in_flight(webhook_at, eastgate, lead_at, failin
         lead_at(eastgate, f"lead{number}@example.net")
     Lane.objects.update(max_in_flight=3, failing_since=timezone.now() if failing else None)
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == first
-    Lane.objects.update(next_due_at=timezone.now())
+    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == second
 
 
 def test_what_this_process_has_in_hand_is_not_claimed_again(taken):
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))  # the lease ended
-    Lane.objects.update(next_due_at=timezone.now())
+    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
     assert outbox(lambda c: claim_deliveries(c, slots(5), [taken.id])) == []
 
 
@@ -303,3 +303,32 @@ def test_leases_of_what_is_being_sent_are_extended(eastgate, lead_at, api, key_o
     due = Dispatch.objects.get().next_attempt_at
     assert due
     assert due > timezone.now() + timedelta(seconds=25)
+
+
+def test_a_short_look_sees_what_is_recent_and_a_whole_one_what_committed_late(webhook_at, eastgate, lead_at):
+    """A row that became visible long after its time: its transaction took a while."""
+    webhook_at(eastgate, URL)
+    lead_at(eastgate, "late@example.net")
+    Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
+    lead_at(eastgate, "recent@example.net")
+    Lane.objects.update(swept_to=timezone.now(), next_due_at=timezone.now())
+    [recent] = outbox(lambda c: claim_deliveries(c, slots(5), whole=False))
+    assert recent.event_id == Event.objects.latest("id").pk
+    Lane.objects.update(next_due_at=timezone.now())
+    [late] = outbox(lambda c: claim_deliveries(c, slots(5)))
+    assert late.event_id != recent.event_id
+
+
+def test_a_backlog_is_seen_by_short_looks_until_it_is_gone(webhook_at, eastgate, lead_at):
+    webhook_at(eastgate, URL)
+    for number in range(6):
+        lead_at(eastgate, f"{number}@example.net")
+    Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
+    taken = []
+    for look in range(4):
+        Lane.objects.update(next_due_at=timezone.now())
+        taken += outbox(lambda c, whole=look == 0: claim_deliveries(c, slots(2), whole=whole))
+    assert len({one.id for one in taken}) == 6
+    Lane.objects.update(next_due_at=timezone.now())
+    assert outbox(lambda c: claim_deliveries(c, slots(5), whole=False)) == []
+    assert Lane.objects.get(rest_webhook__source=eastgate).swept_to

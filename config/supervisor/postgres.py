@@ -128,6 +128,7 @@ class Postgres:
             "unix_socket_directories": "",  # a socket's path may have 107 characters, a checkout's path has no limit
             "max_connections": "200",
             "shared_buffers": "128MB",
+            "autovacuum_naptime": "15s",  # work rows live for seconds: what is dead goes soon
             "timezone": "UTC",
         }
         if not self.durable:

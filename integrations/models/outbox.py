@@ -28,6 +28,7 @@ class Lane(models.Model):
     max_in_flight = models.PositiveSmallIntegerField(default=32)
     # Never NULL and never more than a few seconds ahead of the first row that is due: see outbox/claims.py.
     next_due_at = models.DateTimeField(db_default=Now())
+    swept_to = models.DateTimeField(null=True, blank=True)  # all that was due before it was taken: see outbox/claims.py
     idle_rounds = models.PositiveSmallIntegerField(default=0)
     held_at = models.DateTimeField(null=True, blank=True)  # switched off by a person: what waits is kept
     stopped_at = models.DateTimeField(null=True, blank=True)  # stopped by us

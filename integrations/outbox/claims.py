@@ -2,6 +2,10 @@
 
 `lane.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
 again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothing else. All times are the database's.
+
+A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
+of them each time would take longer and longer. Every two seconds a look is whole, so what a short one cannot see (it
+committed late, or there were no slots for a while) waits no longer than that.
 """
 
 from __future__ import annotations
@@ -21,39 +25,48 @@ from integrations.outbox.schedule import scaled
 LEASE = scaled(timedelta(seconds=30))
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
+WHOLE_LOOK_SECONDS = 2.0  # of each stream
+RECENT = timedelta(seconds=5)  # what a short look sees: more than a whole one's interval
+EVER = timedelta(days=36_500)
 FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
     SELECT l.id, CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
-    ) AS free
+    ) AS free,
+    CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(l.swept_to - %(recent)s, '-infinity') END AS since
     FROM integrations_lane l
-    WHERE l.kind = %(kind)s AND l.next_due_at <= now() AND l.held_at IS NULL AND l.stopped_at IS NULL
+    WHERE l.kind = %(kind)s AND l.next_due_at <= now() AND l.next_due_at > now() - %(window)s
+        AND l.held_at IS NULL AND l.stopped_at IS NULL
         AND (l.open_until IS NULL OR l.open_until <= now())
     -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
     ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
 ), share AS (
-    SELECT id, free, least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
+    SELECT id, free, since,
+        least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
 -- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
 -- endpoint are never read on the way to a first attempt.
 ), fresh AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 0 AND next_attempt_at <= now()
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 0
+            AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(share.n, %(fresh)s), 0) FOR UPDATE SKIP LOCKED
     ) w LIMIT %(fresh)s
 ), retry AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1 AND next_attempt_at <= now()
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1
+            AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(
             share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id), %(retry)s), 0) FOR UPDATE SKIP LOCKED
     ) w LIMIT %(retry)s
 ), replay AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2 AND next_attempt_at <= now()
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2
+            AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(
             share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id)
@@ -68,7 +81,8 @@ WITH lane AS MATERIALIZED (
         SELECT count(*) > c.got FROM (
             -- ordered by the index, or the planner reads the whole table for a lane that has nothing
             SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
-                SELECT FROM {table} WHERE lane_id = share.id AND pace = p.pace AND next_attempt_at <= now() {unless}
+                SELECT FROM {table} WHERE lane_id = share.id AND pace = p.pace AND next_attempt_at >= share.since
+                    AND next_attempt_at <= now() {unless}
                 ORDER BY next_attempt_at, id LIMIT c.got + 1) rows
             LIMIT c.got + 1
         ) due
@@ -76,6 +90,7 @@ WITH lane AS MATERIALIZED (
     FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
 ), looked AS (
     UPDATE integrations_lane l SET
+        swept_to = CASE WHEN c.has_more THEN l.swept_to ELSE now() END,
         idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(l.idle_rounds + 1, 5) END,
         next_due_at = CASE
             WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
@@ -132,12 +147,11 @@ Slots = Mapping[Pace, int]  # free ones
 
 
 async def claim_deliveries(
-    connection: AsyncConnection[Any], slots: Slots, held: Collection[UUID] = ()
+    connection: AsyncConnection[Any], slots: Slots, held: Collection[UUID] = (), *, whole: bool = True
 ) -> list[ClaimedDelivery]:
     """Claim deliveries, up to the free slots of each pace, none of those that this process still has in hand."""
-    return await _claim(
-        connection, _CLAIM, slots, "webhook", "integrations_delivery", "AND NOT is_test", ClaimedDelivery, held
-    )
+    table, unless = "integrations_delivery", "AND NOT is_test"
+    return await _claim(connection, _CLAIM, slots, "webhook", table, unless, ClaimedDelivery, held, whole=whole)
 
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
@@ -179,6 +193,8 @@ async def _claim(
     unless: str,
     shape: type[Any],
     held: Collection[UUID] = (),
+    *,
+    whole: bool = True,
 ) -> list[Any]:
     columns = [name for name in shape.__dataclass_fields__ if name != "claimed_at"]
     query = statement.format(
@@ -194,6 +210,9 @@ async def _claim(
         "idle": LONGEST_IDLE_SECONDS,
         "failing": FAILING_IN_FLIGHT,
         "held": list(held),
+        "whole": whole,
+        "window": EVER if whole else RECENT,
+        "recent": RECENT,
     }
     async with connection.cursor(row_factory=class_row(shape)) as cursor:
         await cursor.execute(query, values)

@@ -22,6 +22,7 @@ from integrations.dialling import make_session
 from integrations.models import Pace
 from integrations.outbox.claims import (
     LEASE,
+    WHOLE_LOOK_SECONDS,
     Claimed,
     ClaimedDelivery,
     claim_deliveries,
@@ -142,6 +143,7 @@ class Deliveries(Stream):
         self.render = render
         self.recorder = Recorder(after=self.woken.set)
         self.session: aiohttp.ClientSession
+        self.looked_whole_at = 0.0
 
     @contextlib.asynccontextmanager
     async def equipment(self) -> Any:
@@ -164,7 +166,8 @@ class Deliveries(Stream):
             claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
         free = {pace: slots - busy[pace] for pace, slots in self.slots_of.items() if slots > busy[pace]}
         if free:
-            claimed += await claim_deliveries(connection, free, [one.id for one in self.active.values()])
+            in_hand = [one.id for one in self.active.values()]
+            claimed += await claim_deliveries(connection, free, in_hand, whole=self._is_whole_look(taken_at))
         try:
             await self._start_all(connection, claimed, taken_at)
         except BaseException:
@@ -174,6 +177,12 @@ class Deliveries(Stream):
                 await release(connection, left, "integrations_delivery")
             raise
         return len(claimed)
+
+    def _is_whole_look(self, now: float) -> bool:
+        if now - self.looked_whole_at < WHOLE_LOOK_SECONDS:
+            return False
+        self.looked_whole_at = now
+        return True
 
     async def _start_all(
         self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
