@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config import errors, health
+from conversations.mcp.view import mcp
 
 api: list[URLPattern | URLResolver] = [
     path("", include("integrations.api.urls")),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("v1/", include((api, "api"))),
+    path("mcp", mcp, name="mcp"),
     path("", include("conversations.urls")),
     path("", include("integrations.urls")),
     path("accounts/", include("config.account_urls")),

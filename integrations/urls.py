@@ -3,7 +3,7 @@
 from django.urls import path
 
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
-from integrations.views import cards, deliveries, locations, replays, settings, sources, webhooks
+from integrations.views import agents, calls, cards, deliveries, locations, replays, settings, sources, webhooks
 
 app_name = "integrations"
 WEBHOOK = "settings/webhooks/<wh:webhook_id>/"
@@ -38,6 +38,7 @@ urlpatterns = [
     path("deliveries/<dlv:delivery_id>/again/", deliveries.delivery_again, name="delivery-again"),
     path("deliveries/<dlv:delivery_id>/", deliveries.delivery, name="delivery"),
     path("deliveries/<dlv:delivery_id>/retry/", deliveries.delivery_retry, name="delivery-retry"),
+    path("activity/calls/", calls.calls, name="calls"),
     path("activity/calls/<call:call_id>/", deliveries.api_call, name="api-call"),
     path("activity/", deliveries.activity, name="activity"),
     path("settings/members/", settings.members_page, name="members"),
@@ -46,6 +47,7 @@ urlpatterns = [
     path("settings/tokens/<tok:token_id>/revoke/", settings.token_revoke, name="token-revoke"),
     path("settings/tokens/<tok:token_id>/rotate/", settings.token_rotate, name="token-rotate"),
     path("settings/tokens/<tok:token_id>/take-over/", settings.token_take_over, name="token-take-over"),
+    path("settings/agents/", agents.connect, name="connect"),
     path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
     path("settings/webhooks/new/", webhooks.webhook_create, name="webhook-create"),
     path(WEBHOOK, webhooks.webhook, name="webhook"),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 # Django's and the library's own pages; the API has its own test; what is public by design.
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
-PUBLIC = {"metrics", "form", "form-thanks"}
+PUBLIC = {"metrics", "form", "form-thanks", "mcp"}  # the last one takes keys: see test_mcp.py
 SECRET = "Xylophone-4711"  # stands in every text of the other organization
 
 

@@ -125,6 +125,7 @@ class ApiCall(models.Model):
         indexes = [
             models.Index(fields=["source_id", "-id"], condition=models.Q(kind="source_key"), name="call_of_card"),
             models.Index(fields=["organization_id", "-id"], name="call_newest"),
+            models.Index(fields=["request_id"], name="call_of_request"),
         ]
 
     @property

@@ -227,7 +227,7 @@ def test_a_switch_answers_in_its_card_and_keeps_the_focus(page):
 
 
 PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
-         "/settings/webhooks/", "/settings/webhooks/new/", "/leads/import/",
+         "/settings/webhooks/", "/settings/webhooks/new/", "/leads/import/", "/settings/agents/", "/activity/calls/",
          "/settings/account/", "/sources/new/", "/accounts/password/change/", "/accounts/2fa/"]  # fmt: skip
 
 
