@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.actors import Actor
 from accounts.ids import decode
+from integrations.api.deprecation import Deprecation
 from integrations.callers import Caller
 from integrations.calls import log_call
 from integrations.parsers import pointer_part, text_problem
@@ -32,6 +33,7 @@ class Api(APIView):
     """One operation, or the GET and POST of one path. `scopes` names what a token needs for each method."""
 
     scopes: ClassVar[dict[str, str]] = {}
+    deprecation: ClassVar[Deprecation | None] = None
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
@@ -55,7 +57,8 @@ class Api(APIView):
                 log_call(request, response.status_code)
         answer = super().finalize_response(request, response, *args, **kwargs)
         rate: Rate | None = getattr(request._request, "rate", None)
-        for name, value in (rate.headers() if rate else {}).items():
+        more = (rate.headers() if rate else {}) | (self.deprecation.headers() if self.deprecation else {})
+        for name, value in more.items():
             answer[name] = value
         return answer
 

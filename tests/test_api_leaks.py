@@ -1,0 +1,149 @@
+"""Every operation of the API x every kind of key x what is not theirs, made from the document: none can escape."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Membership
+from integrations.models import ApiToken
+from integrations.services.tokens import make_directory_token, make_token
+from tests.conftest import person
+from tests.test_leaks import SECRET, _webhook_of, foreign  # noqa: F401  the other organization, with one of everything
+from tests.test_openapi import OPERATIONS
+
+pytestmark = pytest.mark.django_db
+WITH_IDS = [one for one in OPERATIONS if "{" in one[1]]
+# A body that is right, so that nothing but the right to it can be refused.
+BODIES: dict[str, Any] = {
+    "send_reply": {"content": "Hello"},
+    "merge_lead": {"into": "lead_00000000000000000000000000"},
+    "create_opt_out": {"channel": "email"},
+    "report_message": {"content": "Hello", "external_id": "1"},
+    "create_note": {"content": "Hello"},
+    "replay_webhook": {"since": "2026-01-01T00:00:00Z"},
+    "update_source": {"name": "Mine now"},
+    "update_card": {"enabled": True},
+    "update_webhook": {"name": "Mine now"},
+    "update_lead": {"first_name": "Mine now"},
+    "update_conversation": {"status": "closed"},
+    "update_custom_field": {"label": "Mine now"},
+}
+KINDS = ["app", "staff", "limited", "source_key", "directory"]
+
+
+@pytest.fixture
+def keys(northside, harbor, plumbing, eastgate, dana, actor, key_of):
+    """One key of each kind, none of which reaches the other organization (nor, for the limited one, the business)."""
+    scopes = list(ApiToken.Scope.values)
+    mine = Membership.objects.get(user=dana)
+    mia = Membership.objects.get(user=person("mia", northside, "manager", eastgate))
+    return {
+        "app": make_token(maker=mine, actor=actor, name="A", scopes=scopes)[1],
+        "staff": make_token(maker=mine, actor=actor, name="S", scopes=scopes, kind=ApiToken.Kind.STAFF)[1],
+        "limited": make_token(maker=mia, actor=actor, name="L", scopes=scopes)[1],
+        "source_key": key_of(plumbing),
+        "directory": make_directory_token(actor=actor, name="D", scopes=scopes, organizations=[northside])[1],
+    }
+
+
+def filled(path: str, values: dict[str, str]) -> str:
+    return re.sub(r"{(\w+)}", lambda part: values.get(part[1], "email"), path).removeprefix("/v1/")
+
+
+def missing(values: dict[str, str]) -> dict[str, str]:
+    """The same ids, but nothing has them."""
+    return {name: f"{value[:-4]}0000" if "_" in value else value for name, value in values.items()}
+
+
+def asked(api, method: str, path: str, key: str, body: Any, headers: dict[str, str]) -> tuple[Any, list[str]]:
+    """An answer, and the statements that it took, without their values."""
+    with CaptureQueriesContext(connection) as seen:
+        answer = api.call(method.upper(), path, key, body, **headers)
+    plain = [re.sub(r"'[^']*'(::\w+)?|\b\d+\b|\"s\d+_x\d+\"", "?", one["sql"]) for one in seen]
+    return answer, [sql for sql in plain if "integrations_callwindow" not in sql and "UPDATE" not in sql]
+
+
+def body_of(operation: dict[str, Any], values: dict[str, str]) -> Any:
+    body = BODIES.get(operation["operationId"])
+    return body if body is not None else {} if "requestBody" in operation else None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+def test_what_is_another_organizations_is_as_if_it_were_not_there(
+    api,
+    keys,
+    foreign,
+    northside,
+    method,
+    path,
+    operation,
+    kind,
+):
+    from accounts.ids import encode
+
+    headers = {"X-On-Behalf-Of": encode("org", northside.pk)} if kind == "directory" else {}
+    values = {**foreign, "field_id": "cf_00000000000000000000000000"}
+    answers = []
+    for ids in (values, missing(values)):
+        answers.append(asked(api, method, filled(path, ids), keys[kind], body_of(operation, ids), headers))
+    (theirs, of_theirs), (nothing, of_nothing) = answers
+    assert theirs.status_code in (403, 404), (theirs.status_code, theirs.content)
+    assert theirs.status_code == nothing.status_code
+    assert {**theirs.json(), "request_id": ""} == {**nothing.json(), "request_id": ""}
+    assert of_theirs == of_nothing, "the work must not tell them apart either"
+    assert SECRET not in theirs.content.decode()
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+def test_what_is_of_another_source_is_as_if_it_were_not_there(
+    api, keys, plumbing, westgate, dana, actor, lead_at, webhook_at, method, path, operation
+):
+    """Within one organization, for a token whose maker is limited to another source."""
+    from conversations.models import Conversation, Message
+    from integrations.models import Delivery
+    from tests.test_leaks import _public, _replay_of
+
+    webhook_at(westgate, "http://127.0.0.1:9/hook")
+    lead = lead_at(westgate, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
+    values = {
+        "source_id": westgate.public_id,
+        "lead_id": lead.public_id,
+        "conversation_id": Conversation.objects.get(lead=lead).public_id,
+        "message_id": Message.objects.get(lead=lead).public_id,
+        "delivery_id": _public("dlv", Delivery.objects.get().pk),
+        "job_id": _public("job", _replay_of(westgate).pk),
+        "webhook_id": _webhook_of(Membership.objects.get(user=dana), actor).public_id,
+        "field_id": "cf_00000000000000000000000000",
+        "slug": "rest-webhook",
+    }
+    for ids in (values, missing(values)):
+        answer = api.call(method.upper(), filled(path, ids), keys["limited"], body_of(operation, ids))
+        assert answer.status_code in (403, 404), (answer.status_code, answer.content)
+        assert SECRET not in answer.content.decode()
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[one[2]["operationId"] for one in OPERATIONS])
+def test_without_a_good_key_there_is_nothing(api, foreign, token, method, path, operation):
+    ApiToken.objects.update(revoked_at="2026-01-01T00:00Z")
+    for key in (None, "lwa_wrong", token):
+        answer = api.call(method.upper(), filled(path, foreign), key, body_of(operation, foreign))
+        assert (answer.status_code, answer.content) == (401, b""), operation["operationId"]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+def test_of_an_archived_source_nothing_is_changed_by_a_reply_key(
+    api, keys, plumbing, lead_at, actor, method, path, operation
+):
+    from integrations.services.sources import archive_source
+
+    lead_at(plumbing)
+    archive_source(source=plumbing, actor=actor)
+    values = {"source_id": plumbing.public_id, "slug": "rest-webhook"}
+    answer = api.call(method.upper(), filled(path, values), keys["source_key"], body_of(operation, values))
+    assert answer.status_code == 401

@@ -1,0 +1,188 @@
+"""The OpenAPI document and the code agree: schemathesis over every operation, and nothing that callers use goes away."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from accounts.ids import encode
+from accounts.models import Membership
+from config.wsgi import application
+from conversations.models import Conversation, Message
+from integrations.api.deprecation import Deprecation
+from integrations.api.whoami import WhoamiApi
+from integrations.event_types import SUBSCRIBABLE
+from integrations.models import ApiToken, Delivery
+from integrations.problem_codes import CODES
+from integrations.services.replays import start_replay
+from integrations.services.subscriptions import subscribe
+from integrations.services.tokens import make_token
+from leads.models import CustomField
+from tests.openapi_diff import RELEASED, breaking_changes
+
+pytestmark = pytest.mark.django_db
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def document() -> dict[str, Any]:
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return json.loads(json.dumps(made, default=str))
+
+
+OPERATIONS = [
+    (method, path, operation) for path, methods in document()["paths"].items() for method, operation in methods.items()
+]
+IDS = [operation["operationId"] for _, _, operation in OPERATIONS]
+
+
+@pytest.fixture
+def _keeps_the_connection():
+    """Calls through WSGI would hang up the connection that the test's transaction lives on."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def world(_keeps_the_connection, dana, actor, northside, plumbing, lead_at, webhook_at, settings, tmp_path):
+    """One of everything, so that random calls meet something."""
+    settings.MEDIA_ROOT = tmp_path
+    maker = Membership.objects.get(user=dana)
+    key = make_token(maker=maker, actor=actor, name="All", scopes=list(ApiToken.Scope.values))[1]
+    webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    lead = lead_at(plumbing)
+    webhook, _ = subscribe(
+        maker=maker, actor=actor, name="W", url="https://x.example.com/", event_types=["lead.created"], source_ids=[]
+    )
+    job = start_replay(listener=webhook, actor=actor, since=timezone.now(), is_dry_run=True)
+    field = CustomField.objects.create(organization=northside, key="size")
+    delivery = Delivery.objects.get()
+    return key, {
+        "lead_id": lead.public_id,
+        "source_id": plumbing.public_id,
+        "conversation_id": Conversation.objects.get().public_id,
+        "message_id": Message.objects.get().public_id,
+        "webhook_id": webhook.public_id,
+        "delivery_id": encode("dlv", delivery.pk),
+        "job_id": job.public_id,
+        "field_id": field.public_id,
+        "slug": "rest-webhook",
+        "channel": "email",
+    }
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+def test_whatever_is_sent_is_answered_as_documented(world, method, path, operation):
+    key, known = world
+    schema = schemathesis.openapi.from_dict(document())
+    schema.app = application
+    count = 0
+
+    operations = [one.ok() for one in schema.include(operation_id=operation["operationId"]).get_all_operations()]
+    assert len(operations) == 1
+
+    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def call(case) -> None:
+        nonlocal count
+        count += 1
+        if count % 4:  # one in four has ids of nothing
+            case.path_parameters = {
+                name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
+            }
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {key}"}
+        case.headers.pop("X-On-Behalf-Of", None)
+        answer = case.call()
+        case.validate_response(answer, checks=CHECKS)
+
+    given(case=operations[0].as_strategy())(call)()
+    assert count
+
+
+# --- what it says ---
+
+
+def test_every_operation_names_its_scope_and_how_it_is_called():
+    for method, path, operation in OPERATIONS:
+        where = f"{method} {path}"
+        if operation["operationId"] != "whoami":
+            assert operation["x-scope"] in ApiToken.Scope.values, where
+            assert operation["security"] == [{"key": [operation["x-scope"]]}], where
+        assert operation["tags"], where
+        if method == "post":
+            names = {one["name"] for one in operation.get("parameters", [])}
+            assert "Idempotency-Key" in names, where
+
+
+def test_every_code_that_the_product_uses_is_in_the_contract_and_none_besides():
+    root = RELEASED.parent.parent
+    text = "\n".join(
+        path.read_text()
+        for folder in ("accounts", "integrations", "leads", "conversations", "config")
+        for path in (root / folder).rglob("*.py")
+        if path.name != "problem_codes.py"
+    )
+    used = set(
+        re.findall(
+            r"(?:Refusal|problem|_answer)\(\s*(?:request,\s*|plain,\s*)?\d{3},\s*\"([a-zA-Z]+\.[a-zA-Z]+)\"", text
+        )
+    )
+    used |= {f"{what}.notFound" for what in re.findall(r"NotFound\(\"([a-zA-Z]+)\"\)", text)}
+    used |= {f"{what}.notFound" for what in re.findall(r"id_of\(\"\w+\", \w+, \"([a-zA-Z]+)\"\)", text)}
+    used |= {"resource.notFound", "message.notFound", "rateLimit.exceeded"}
+    assert used == set(CODES)
+
+
+def test_webhooks_are_in_the_document_with_a_sample_each():
+    webhooks = document()["webhooks"]
+    assert set(webhooks) == {one.value for one in SUBSCRIBABLE}
+    for name, told in webhooks.items():
+        assert told["post"]["requestBody"]["content"]["application/json"]["example"]["type"] == name
+
+
+def test_nothing_that_was_released_breaks():
+    assert breaking_changes(json.loads(RELEASED.read_text()), document()) == []
+
+
+def test_a_breaking_change_would_be_seen():
+    old, new = document(), document()
+    del new["paths"]["/v1/whoami"]
+    new["paths"]["/v1/leads"]["get"]["parameters"] = []
+    new["components"]["schemas"]["NewLeadInputRequest"]["required"].append("phone")
+    del new["components"]["schemas"]["LeadShown"]["properties"]["tags"]
+    found = "\n".join(breaking_changes(old, new))
+    for words in ("GET /v1/whoami is gone", "parameter q is gone", "body/phone is required now", "tags is gone"):
+        assert words in found
+
+
+def test_the_page_for_people_is_made_from_the_document():
+    from docs.make_api import PAGE, page
+
+    assert PAGE.read_text() == page(), "run python -m docs.make_api"
+
+
+def test_what_goes_away_says_so(api, token, monkeypatch):
+    gone = Deprecation(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(WhoamiApi, "deprecation", gone)
+    answer = api.get("whoami", token)
+    assert answer["Deprecation"] == "@1767225600"
+    assert answer["Sunset"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+    assert 'rel="deprecation"' in answer["Link"]
+    assert document()["paths"]["/v1/whoami"]["get"]["deprecated"] is True
