@@ -1,0 +1,77 @@
+"""The first and the thousandth page of a million leads.
+
+    python -m bench.lists [--leads 1000000]
+
+Ends with the ratio of the two; fails above 1.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+import urllib.request
+
+import psycopg
+
+from bench.crash import SET_UP
+from bench.place import inside, servers
+from config.supervisor.stack import Stack
+
+PAGE, LIMIT, TIMES, RATIO_WANTED = 1_000, 100, 60, 1.5
+FILL = """
+INSERT INTO leads_lead (id, organization_id, source_id, first_name, last_name, email, phone, phone_e164, address,
+    unique_id, status, tags, custom_fields, origin, source_url, opt_in, opt_in_transactional_sms, withheld_from,
+    created_at, updated_at, last_message_at)
+SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + n), 12, '0') || '7000'
+        || substr(md5(n::text), 1, 16))::uuid,
+    source.organization_id, source.id, 'Ava' || n, 'Brooks', 'ava' || n || '@example.net', '', '', '', '', 'Lead',
+    '{}', '{}', '', '', false, false, '{}', now(), now(), now()
+FROM generate_series(1, %(count)s) n, integrations_source source WHERE source.id = %(source)s
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--leads", type=int, default=1_000_000)
+    parser.add_argument("--smoke", action="store_true", help="only see that it works: assert nothing about speed")
+    options = parser.parse_args()
+    with servers() as (_, stack):
+        made = json.loads(inside(stack, SET_UP, "lists http://127.0.0.1:9/hook"))
+        with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("ALTER TABLE leads_lead SET (autovacuum_enabled = off)")
+            connection.execute(FILL, {"count": options.leads, "source": made["source"]})
+            connection.execute("VACUUM ANALYZE leads_lead")
+        stack.start_web()
+        cursor, page = "", 1
+        while page < min(PAGE, options.leads // LIMIT):
+            cursor, page = read(stack, made["token"], cursor)["meta"]["next_cursor"], page + 1
+        first, deep = (median(stack, made["token"], one) for one in ("", cursor))
+        by_email = median(stack, made["token"], "", "&email=ava4711@example.net")
+        by_words = median(stack, made["token"], "", "&q=ava471100")
+    print(f"{options.leads:,} leads: page 1 {first:.1f} ms, page {page:,} {deep:.1f} ms ({deep / first:.2f}x)")
+    print(f"by email {by_email:.1f} ms, by words {by_words:.1f} ms")
+    assert options.smoke or deep <= RATIO_WANTED * first
+
+
+def read(stack: Stack, token: str, cursor: str, more: str = "") -> dict:  # type: ignore[type-arg]
+    url = f"http://127.0.0.1:{stack.port}/v1/leads?limit={LIMIT}{more}{f'&cursor={cursor}' if cursor else ''}"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)  # type: ignore[no-any-return]
+
+
+def median(stack: Stack, token: str, cursor: str, more: str = "") -> float:
+    """Milliseconds of one call."""
+    times = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        read(stack, token, cursor, more)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1000
+
+
+if __name__ == "__main__":
+    main()
