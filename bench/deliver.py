@@ -80,6 +80,13 @@ WAKE = """
 UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 WHERE id IN (
     SELECT id FROM integrations_lane WHERE kind = 'webhook' AND next_due_at > now() ORDER BY id FOR UPDATE)
 """
+# As the product does: only the lanes of what was just committed.
+WAKE_THESE = """
+UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 WHERE id IN (
+    SELECT id FROM integrations_lane WHERE next_due_at > now() AND id IN (
+        SELECT t.lane_id FROM generate_series(1, %(count)s) n JOIN bench_target t ON t.number = (n + %(offset)s) %% %(targets)s)
+    ORDER BY id FOR UPDATE)
+"""
 
 
 def main() -> None:
@@ -165,8 +172,9 @@ def latency(stack: Stack, seconds: float) -> tuple[float, float]:
         batch, begin = PACE // 50, time.perf_counter()
         for number in range(int(seconds * 50)):
             time.sleep(max(0.0, begin + number / 50 - time.perf_counter()))
-            connection.execute(PUBLISH, {"count": batch, "offset": number * batch, "targets": TARGET_COUNT})
-            connection.execute(WAKE)
+            values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
+            connection.execute(PUBLISH, values)
+            connection.execute(WAKE_THESE, values)
             hinter.stdin.write("webhook\n")  # type: ignore[union-attr]
             hinter.stdin.flush()  # type: ignore[union-attr]
         wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 60)

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from accounts.ids import first_id
-from bench.deliver import ENDPOINTS, PUBLISH, RECEIVER_MS, SET_UP, TARGET_COUNT, TARGETS, WAKE, connect, wait_for
+from bench.deliver import ENDPOINTS, PUBLISH, RECEIVER_MS, SET_UP, TARGET_COUNT, TARGETS, WAKE_THESE, connect, wait_for
 from bench.place import inside, servers
 from config.supervisor import ports
 from config.supervisor.stack import ROOT, WORKER, Stack
@@ -144,8 +144,9 @@ def drop_beside_the_flow(stack: Stack, connection: psycopg.Connection) -> int:
         still -= not dropper.is_alive()
         time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
         batch = RATE // BATCHES
-        connection.execute(PUBLISH, {"count": batch, "offset": number * batch, "targets": TARGET_COUNT})
-        connection.execute(WAKE)
+        values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
+        connection.execute(PUBLISH, values)
+        connection.execute(WAKE_THESE, values)
         number, count = number + 1, count + batch
     wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 120)
     row = connection.execute("SELECT count(DISTINCT event_id) FROM integrations_attempt WHERE number = 1").fetchone()

@@ -27,7 +27,7 @@ from bench.deliver import (
     SET_UP,
     TARGET_COUNT,
     TARGETS,
-    WAKE,
+    WAKE_THESE,
     _hinter,
     connect,
     wait_for,
@@ -154,8 +154,9 @@ def flow(
     batch, begin, looked = rate // BATCHES, time.perf_counter(), False
     for number in range(int(seconds * BATCHES)):
         time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
-        connection.execute(PUBLISH, {"count": batch, "offset": number * batch, "targets": TARGET_COUNT})
-        connection.execute(WAKE)
+        values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
+        connection.execute(PUBLISH, values)
+        connection.execute(WAKE_THESE, values)
         hinter.stdin.write("webhook\n")  # type: ignore[union-attr]
         hinter.stdin.flush()  # type: ignore[union-attr]
         is_over = len(seen.holds) == snapshots > 0 and time.monotonic() - began > seen.holds[-1][1] + CLEAN_SECONDS

@@ -4,7 +4,7 @@
 again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothing else. All times are the database's.
 
 A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
-of them each time would take longer and longer. Every two seconds a look is whole, so what a short one cannot see (it
+of them each time would take longer and longer. Every five seconds a look is whole, so what a short one cannot see (it
 committed late, or there were no slots for a while) waits no longer than that.
 """
 
@@ -25,14 +25,16 @@ from integrations.outbox.schedule import scaled
 LEASE = scaled(timedelta(seconds=30))
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
-WHOLE_LOOK_SECONDS = 2.0  # of each stream
-RECENT = timedelta(seconds=5)  # what a short look sees: more than a whole one's interval
+WHOLE_LOOK_SECONDS = 5.0  # of each stream
+MUCH = 32  # rows of a whole look: there is a backlog, and the next one is whole again
+RECENT = timedelta(seconds=2)  # what a short look sees of lanes, and how long before its last whole sweep of rows
 EVER = timedelta(days=36_500)
 FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
+    SELECT l.id, l.ctid AS place,
+    CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free,
     CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(l.swept_to - %(recent)s, '-infinity') END AS since
@@ -43,7 +45,7 @@ WITH lane AS MATERIALIZED (
     -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
     ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
 ), share AS (
-    SELECT id, free, since,
+    SELECT id, place, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
 -- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
@@ -77,7 +79,7 @@ WITH lane AS MATERIALIZED (
     FROM (SELECT id FROM fresh UNION ALL SELECT id FROM retry UNION ALL SELECT id FROM replay) picked
     WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
-    SELECT share.id, share.free, c.got, (
+    SELECT share.place, share.free, c.got, (
         SELECT count(*) > c.got FROM (
             -- ordered by the index, or the planner reads the whole table for a lane that has nothing
             SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
@@ -103,7 +105,8 @@ WITH lane AS MATERIALIZED (
                 now() + CASE WHEN c.got > 0 THEN interval '1 s'
                     ELSE make_interval(secs => least(power(2, l.idle_rounds + 1), %(idle)s)) END)
         END
-    FROM counted c WHERE l.id = c.id
+    -- By its place: the key's index has an entry for each version of a row that a held snapshot keeps.
+    FROM counted c WHERE l.ctid = c.place
 )
 SELECT {columns}, now() AS claimed_at FROM claimed
 """)

@@ -50,10 +50,13 @@ LATERAL (
 WHERE l.id = f.id
 RETURNING l.id, l.warned_days > was.warned_days OR l.stopped_at IS DISTINCT FROM was.stopped_at AS is_news
 """
+# What ends frees a slot: that matters only if the look that took it (at `since`) had to leave something behind.
 _DUE = """
 UPDATE integrations_lane l SET next_due_at = least(l.next_due_at, greatest(n.due, l.open_until)), idle_rounds = 0
-FROM (SELECT lane_id, min(due) AS due FROM unnest(%s::uuid[], %s::timestamptz[]) AS u(lane_id, due)
-      GROUP BY lane_id ORDER BY lane_id) n
+FROM (SELECT u.lane_id, min(u.due) AS due
+      FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS u(lane_id, due, since)
+      JOIN integrations_lane w ON w.id = u.lane_id
+      WHERE u.since IS NULL OR w.swept_to IS NULL OR w.swept_to < u.since GROUP BY u.lane_id ORDER BY u.lane_id) n
 WHERE l.id = n.lane_id AND l.next_due_at > n.due
 """
 _TELL = """
@@ -62,18 +65,21 @@ SELECT *, 'scheduled', 0, '' FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s:
 """
 
 
-async def tell_lanes(cursor: Any, results: list[Result], due: list[tuple[UUID, datetime]]) -> None:
+Due = tuple[UUID, datetime, datetime | None]  # a lane, when to look at it, and at which look it should have been empty
+
+
+async def tell_lanes(cursor: Any, results: list[Result], due: list[Due]) -> None:
     """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
     real = [result for result in results if not result.delivery.is_test]
     working = sorted({result.delivery.lane_id for result in real if result.is_ok})
     failures = [result for result in real if (not result.is_ok and result.error) or result.stops_endpoint]
-    await cursor.execute(_LOCK, [[*working, *(one.delivery.lane_id for one in failures), *(lane for lane, _ in due)]])
+    await cursor.execute(_LOCK, [[*working, *(one.delivery.lane_id for one in failures), *(one[0] for one in due)]])
     if working:  # first: one success among failures ends "nothing but failures"
         await cursor.execute(_OK, [working])
     if failures:
         await _count_failures(cursor, failures)
     if due:
-        await cursor.execute(_DUE, [[lane for lane, _ in due], [moment for _, moment in due]])
+        await cursor.execute(_DUE, [list(column) for column in zip(*due, strict=True)])
 
 
 async def _count_failures(cursor: Any, failures: list[Result]) -> None:

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from accounts.ids import uuid7
 from integrations.models import Attempt
 from integrations.outbox.claims import ClaimedDelivery
-from integrations.outbox.health import tell_lanes
+from integrations.outbox.health import Due, tell_lanes
 from integrations.outbox.schedule import steps_aside
 from integrations.outbox.timings import Timings
 
@@ -111,10 +111,12 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> Non
         freed |= {(lane_id, key) for one, lane_id, _, aside in retried if aside and (key := keys[one])}
         await cursor.execute("SELECT now()")
         now = (await cursor.fetchall())[0][0]
-        due = [(lane_id, now) for _, lane_id, _ in ended] + [(lane_id, moment) for _, lane_id, moment, _ in retried]
+        claimed_at = {result.delivery.id: result.delivery.claimed_at for result in done}
+        due: list[Due] = [(lane_id, now, claimed_at[delivery_id]) for delivery_id, lane_id, _ in ended]
+        due += [(lane_id, moment, None) for _, lane_id, moment, _ in retried]
         if freed:
             await cursor.execute(_NEXT_IN_ORDER, [[key[0] for key in freed], [key[1] for key in freed]])
-            due += [(row[0], now) for row in await cursor.fetchall()]
+            due += [(row[0], now, None) for row in await cursor.fetchall()]
         await _log(cursor, results, held, next_at)
         await tell_lanes(cursor, [result for result in results if result.delivery.id in held], due)
         await _keep_tests(cursor, results)

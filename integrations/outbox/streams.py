@@ -22,6 +22,7 @@ from integrations.dialling import make_session
 from integrations.models import Pace
 from integrations.outbox.claims import (
     LEASE,
+    MUCH,
     WHOLE_LOOK_SECONDS,
     Claimed,
     ClaimedDelivery,
@@ -167,7 +168,11 @@ class Deliveries(Stream):
         free = {pace: slots - busy[pace] for pace, slots in self.slots_of.items() if slots > busy[pace]}
         if free:
             in_hand = [one.id for one in self.active.values()]
-            claimed += await claim_deliveries(connection, free, in_hand, whole=self._is_whole_look(taken_at))
+            whole = taken_at - self.looked_whole_at >= WHOLE_LOOK_SECONDS
+            found = await claim_deliveries(connection, free, in_hand, whole=whole)
+            if whole and len(found) < MUCH:
+                self.looked_whole_at = taken_at
+            claimed += found
         try:
             await self._start_all(connection, claimed, taken_at)
         except BaseException:
@@ -177,12 +182,6 @@ class Deliveries(Stream):
                 await release(connection, left, "integrations_delivery")
             raise
         return len(claimed)
-
-    def _is_whole_look(self, now: float) -> bool:
-        if now - self.looked_whole_at < WHOLE_LOOK_SECONDS:
-            return False
-        self.looked_whole_at = now
-        return True
 
     async def _start_all(
         self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
