@@ -18,7 +18,7 @@ from accounts.actors import SYSTEM
 from accounts.models import Membership
 from integrations.services.tokens import make_token
 maker = Membership.objects.get(organization__name="NAME")
-print(make_token(maker=maker, actor=SYSTEM, name="Feed", scopes=["webhooks:read"])[1])
+print(make_token(maker=maker, actor=SYSTEM, name="Feed", scopes=["webhooks:write"])[1])
 """
 
 
@@ -45,19 +45,26 @@ def test_the_loop_of_the_readme_works_as_pasted(running, tmp_path):
 
 def test_the_commands_of_the_receivers_page_work_as_pasted(running, place):
     page = (ROOT / "docs" / "webhooks.md").read_text()
-    [command] = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    made, command = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)  # a webhook, then the feed
     code = TOKEN.replace("NAME", place.sql(NEWEST)[0][0])
     token = inside(running, code, "").splitlines()[-1]
-    assert place.create_lead("feed@example.net")[0] == 201
-    for _ in range(50):
+
+    def run(pasted: str) -> str:
         done = subprocess.run(
-            ["bash", "-c", f"set -euo pipefail\n{command.replace('http://localhost:8000', running.url)}"],
+            ["bash", "-c", f"set -euo pipefail\n{pasted.replace('http://localhost:8000', running.url)}"],
             env={**os.environ, "TOKEN": token},
             capture_output=True,
             text=True,
             timeout=20,
         )
         assert done.returncode == 0, done.stderr
-        if '"feed_position":1' in done.stdout:
+        return done.stdout
+
+    assert '"secret":"whsec_' in run(made)
+    assert place.create_lead("feed@example.net")[0] == 201
+    said = ""
+    for _ in range(50):
+        said = run(command)
+        if '"feed_position":1' in said:
             return
-    raise AssertionError(done.stdout)
+    raise AssertionError(said)
