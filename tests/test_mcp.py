@@ -146,6 +146,20 @@ def test_scopes_limits_and_the_log_are_the_apis(rpc, settings, dana, actor, plum
     assert rpc("ping", key=reading).status_code == 429
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fly"}},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_lead", "arguments": {}}},
+    ],
+)
+def test_mistakes_count_too(rpc, settings, body):
+    settings.LEADWIRE_CALLS_PER_MINUTE = 2
+    assert [rpc(body=body).status_code for _ in range(3)][-1] == 429
+
+
 def test_a_limited_members_agent_sees_only_their_sources(rpc, northside, eastgate, westgate, actor, lead_at):
     lead_at(westgate, "hidden@example.net")
     seen = lead_at(eastgate)

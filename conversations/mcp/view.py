@@ -64,7 +64,7 @@ def mcp(request: HttpRequest) -> HttpResponse:
         return problem(request, refusal.status, refusal.code, refusal.detail, headers=refusal.headers)
     if identified is None:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-    return _answer(request, identified[0].principal, identified[0].times)
+    return _answer(request)
 
 
 def _is_from_here(request: HttpRequest) -> bool:
@@ -80,14 +80,24 @@ def _is_from_here(request: HttpRequest) -> bool:
     return validate_host(host, [*settings.ALLOWED_HOSTS, urlsplit(settings.BASE_URL).hostname or ""])
 
 
-def _answer(request: HttpRequest, principal: str, times: int) -> HttpResponse:
+def _count(request: HttpRequest) -> None:
+    """Count a message that becomes no call of the API: a mistake costs as much as anything else."""
+    caller = request.caller  # type: ignore[attr-defined]
+    count_call(caller.principal, times=caller.times).require()
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
     message_id = None
     try:
         try:
             length = request.headers.get("Content-Length", "")
             message = parse_json(read_body(request, int(length) if length.isdigit() else None))
         except Invalid as error:
+            _count(request)
             raise RpcError(PARSE_ERROR, str(error.extra["errors"][0]["detail"])) from error
+        is_call = isinstance(message, dict) and message.get("method") == "tools/call"
+        if not is_call or message.get("id") is None:  # else it is counted as the call of the API that it is
+            _count(request)
         if (
             not isinstance(message, dict)
             or message.get("jsonrpc") != "2.0"
@@ -99,8 +109,6 @@ def _answer(request: HttpRequest, principal: str, times: int) -> HttpResponse:
             return HttpResponse(status=202)  # a notification: there is nothing that we keep
         if not isinstance(message_id, str | int) or isinstance(message_id, bool) or not isinstance(params, dict):
             raise RpcError(INVALID_REQUEST, "The id is a text or a number, params are an object.")
-        if message["method"] != "tools/call":  # which is counted as the call of the API that it is
-            count_call(principal, times=times).require()
         result = _method(message["method"])(request, params)
     except RpcError as error:
         said = {"code": error.code, "message": error.message}
@@ -141,9 +149,11 @@ def _call(request: HttpRequest, params: dict[str, Any]) -> dict[str, Any]:
     """Run a tool. What the API refuses is the tool's error, with the problem's code, so that a model can react."""
     tool, arguments = TOOLS.get(str(params.get("name"))), params.get("arguments") or {}
     if tool is None:
+        _count(request)
         raise RpcError(INVALID_PARAMS, "There is no such tool. tools/list names them.")
     errors = sorted(Draft202012Validator(tool.schema()).iter_errors(arguments), key=lambda error: list(error.path))
     if errors:
+        _count(request)
         words = "; ".join(f"{'/'.join(map(str, one.path)) or 'arguments'}: {one.message[:200]}" for one in errors[:5])
         return _result({"code": "request.invalid", "detail": words}, is_error=True)
     status, body = _of_the_api(request, tool.call(arguments))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -84,9 +85,10 @@ class WebhookApi(Api):
             raise Refusal(409, "webHook.signatureFixed", "How a webhook signs is chosen when it is made. Make another.")
         is_enabled = settings.pop("is_enabled", None)
         actor = actor_of(request)
-        changed = subscriptions.change(subscription=subscription, actor=actor, **settings)
-        if is_enabled is not None:
-            subscriptions.switch(subscription=changed, on=is_enabled, actor=actor)
+        with transaction.atomic():  # all of it, or nothing
+            changed = subscriptions.change(subscription=subscription, actor=actor, **settings)
+            if is_enabled is not None:
+                subscriptions.switch(subscription=changed, on=is_enabled, actor=actor)
         return shown(load_webhook(request, webhook_id))
 
     @extend_schema(operation_id="delete_webhook", responses={204: None}, tags=["Webhooks"])
