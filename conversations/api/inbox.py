@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -92,13 +93,14 @@ class ConversationApi(Api):
         data = read_body(request, self.Changes, partial=True)
         caller = tokens_only(request)
         found = load_conversation(request, conversation_id)
-        if "assignee_id" in data:
-            person = _person(found, data["assignee_id"])
-            states.assign(conversation_id=found.pk, to=person, actor=actor_of(request))
-        if data.get("status") == "closed":
-            states.close(conversation_id=found.pk, by=_acting(caller))
-        elif data.get("status") == "open":
-            states.reopen(conversation_id=found.pk)
+        with transaction.atomic():  # all of it, or nothing
+            if "assignee_id" in data:
+                person = _person(found, data["assignee_id"])
+                states.assign(conversation_id=found.pk, to=person, actor=actor_of(request))
+            if data.get("status") == "closed":
+                states.close(conversation_id=found.pk, by=_acting(caller))
+            elif data.get("status") == "open":
+                states.reopen(conversation_id=found.pk)
         return _one(load_conversation(request, conversation_id))
 
 
