@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from accounts.actors import client_address
 from integrations.callers import Caller, find_caller
-from integrations.rates import count_guess, refuse_guessers
+from integrations.guessers import count_guess, refuse_guessers
 from integrations.secrets import is_well_formed
 
 
@@ -34,7 +34,7 @@ class KeyAuthentication(BaseAuthentication):
         caller = find_caller(key, address, request.headers.get("X-On-Behalf-Of", "").strip())
         if caller is None:
             if is_well_formed(key):
-                count_guess(address)
+                count_guess(address, key)
             raise AuthenticationFailed
         request._request.caller = caller  # type: ignore[attr-defined]
         return caller, None

@@ -201,7 +201,7 @@ def _own_place(token: ApiToken, named: str) -> Place:
     if named.startswith("org_"):
         raise NotFound("organization")
     sources = Source.objects.filter(reach.where(organization="organization_id", source="pk"))
-    return _at(sources.named(named, organization_id=token.organization_id).first())
+    return _at(sources.named(named, organizations=[token.organization_id]).first())
 
 
 def _directory_place(token: ApiToken, named: str) -> Place:
@@ -209,13 +209,12 @@ def _directory_place(token: ApiToken, named: str) -> Place:
     if not named:
         words = "Name an organization, or a source, in the header X-On-Behalf-Of."
         raise Refusal(400, "organization.required", words)
-    ids = list(token.organizations.values_list("pk", flat=True))
     if named.startswith("org_"):
         wanted = decode("org", named)
-        if wanted not in ids:
+        if wanted is None or not token.organizations.filter(pk=wanted).exists():
             raise NotFound("organization")
         return Place(wanted, Reach(organization_ids=frozenset({wanted})))
-    found = [source for one in ids if (source := Source.objects.named(named, organization_id=one).first())]
+    found = Source.objects.named(named, organizations=token.organizations.all())[:2]
     if len(found) > 1:
         raise Refusal(400, "organization.ambiguous", "Several sources have this external id. Name one by its id.")
     return _at(found[0] if found else None)

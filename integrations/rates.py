@@ -6,12 +6,8 @@ one principal wait for each other no longer than it takes, and the table is UNLO
 
 from __future__ import annotations
 
-import ipaddress
 import math
-import time
-from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +15,6 @@ from django.db import connection
 
 from integrations.problems import Refusal
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 _COUNT = """
 INSERT INTO integrations_callwindow AS w (key, minute_at, minute_count, hour_at, hour_count)
 VALUES (%(key)s, now(), 1, now(), 1)
@@ -77,18 +72,20 @@ class Rate:
         """Raise Refusal 429 with the seconds to wait until every full window has begun anew."""
         if not self.is_refused:
             return
-        wait = max(1, *(math.ceil(one.resets_in) for one in (self.minute, self.hour) if one.is_full), 1)
+        wait = max([1, *(math.ceil(one.resets_in) for one in (self.minute, self.hour) if one.is_full)])
         detail = f"Too many calls: {self.minute.quota} in a minute and {self.hour.quota} in an hour. Wait {wait} s."
         raise Refusal(429, "rateLimit.exceeded", detail, headers={"Retry-After": str(wait)})
 
 
 def count_call(principal: str, *, times: int = 1) -> Rate:
     """Count one call of a principal whose limit is `times` the usual one. A full window counts nothing."""
-    values: dict[str, Any] = {
-        "key": principal,
-        "minute": settings.LEADWIRE_CALLS_PER_MINUTE * times,
-        "hour": settings.LEADWIRE_CALLS_PER_HOUR * times,
-    }
+    per_minute, per_hour = settings.LEADWIRE_CALLS_PER_MINUTE * times, settings.LEADWIRE_CALLS_PER_HOUR * times
+    return count(principal, per_minute, per_hour)
+
+
+def count(key: str, per_minute: int, per_hour: int) -> Rate:
+    """Count one of `key`, whatever that names, unless one of its windows is full."""
+    values: dict[str, Any] = {"key": key, "minute": per_minute, "hour": per_hour}
     with connection.cursor() as cursor:
         cursor.execute(_COUNT.format(left=_LEFT), values)
         row = cursor.fetchone()
@@ -96,49 +93,6 @@ def count_call(principal: str, *, times: int = 1) -> Rate:
         if row is None:
             cursor.execute(_LOOK, values)
             row = cursor.fetchone() or (0, 0, 0, 0)
-    minute = Window("minute", 60, values["minute"], row[0], float(row[1]))
-    hour = Window("hour", 3600, values["hour"], row[2], float(row[3]))
+    minute = Window("minute", 60, per_minute, row[0], float(row[1]))
+    hour = Window("hour", 3600, per_hour, row[2], float(row[3]))
     return Rate(minute, hour, is_refused)
-
-
-# --- who guesses keys ---
-
-ADDRESSES_KEPT = 10_000
-_guessers: OrderedDict[str, float] = OrderedDict()  # of this process: who is refused without a look at the database
-
-
-def refuse_guessers(address: str | None) -> None:
-    """Raise Refusal 429 for an address that showed too many unknown keys, whatever it shows now."""
-    until = _guessers.get(_network(address), 0.0)
-    wait = until - time.monotonic()
-    if wait > 0:
-        headers = {"Retry-After": str(math.ceil(wait))}
-        raise Refusal(429, "rateLimit.guessing", "Too many unknown keys from this address. Wait.", headers=headers)
-
-
-def count_guess(address: str | None) -> None:
-    """Count a well-formed key that nobody has. Mistyped ones are refused without a look-up and are not counted."""
-    network = _network(address)
-    values: dict[str, Any] = {
-        "key": f"guess:{network}",
-        "minute": settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE,
-        "hour": settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE * 60,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT.format(left=_LEFT), values)
-        row = cursor.fetchone()
-    if row is None or row[0] >= values["minute"]:
-        _guessers[network] = time.monotonic() + (float(row[1]) if row else MINUTE.total_seconds())
-        _guessers.move_to_end(network)
-        while len(_guessers) > ADDRESSES_KEPT:
-            _guessers.popitem(last=False)
-
-
-def _network(address: str | None) -> str:
-    """Whom an address belongs to: IPv6 gives each customer a /64 at least."""
-    if not address:
-        return ""
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

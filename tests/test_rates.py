@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Membership
-from integrations import rates
-from integrations.models import CallWindow
+from integrations import guessers
+from integrations.models import ApiToken, CallWindow
 from integrations.secrets import make_key
 from integrations.services import cards
 from integrations.services.tokens import make_token
@@ -27,7 +29,8 @@ def few(settings):
 
 @pytest.fixture(autouse=True)
 def nobody_guessed(monkeypatch):
-    monkeypatch.setattr(rates, "_guessers", type(rates._guessers)())
+    for kept in ("_refused", "_counted"):
+        monkeypatch.setattr(guessers, kept, OrderedDict())
 
 
 def pass_time(**ago: int) -> None:
@@ -95,7 +98,7 @@ def test_a_refused_call_has_no_effect(api, few, token, plumbing):
 
 def test_guessing_keys_is_slow_and_stops_even_a_right_guess(api, settings, token):
     settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 5
-    assert calls(api, make_key("lwa_"), 5) == [401] * 5
+    assert [calls(api, make_key("lwa_"), 1) for _ in range(5)] == [[401]] * 5
     refused = api.get("whoami", token)
     assert (refused.status_code, refused.json()["code"]) == (429, "rateLimit.guessing")
     assert 1 <= int(refused["Retry-After"]) <= 60
@@ -115,5 +118,16 @@ def test_a_mistyped_key_is_refused_without_a_look_at_the_database(api, settings,
     assert calls(api, token, 1) == [200]
 
 
+def test_a_key_that_ended_is_no_guess(api, settings, token, key_of, plumbing, actor):
+    settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 3
+    old, other = key_of(plumbing), make_token(maker=Membership.objects.get(), actor=actor, name="B", scopes=[])[1]
+    cards.regenerate(card=plumbing.leadreplyapi, actor=actor)
+    ApiToken.objects.filter(name="B").update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert calls(api, old, 5) + calls(api, other, 5) == [401] * 10
+    assert calls(api, token, 1) == [200], "one customer's old key shuts nobody out"
+
+
 def test_an_ipv6_network_is_one_guesser():
-    assert rates._network("2001:db8::1") == rates._network("2001:db8::ffff") != rates._network("2001:db8:0:1::1")
+    assert (
+        guessers._network("2001:db8::1") == guessers._network("2001:db8::ffff") != guessers._network("2001:db8:0:1::1")
+    )

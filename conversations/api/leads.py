@@ -227,7 +227,7 @@ def source_for(caller: Caller, data: dict[str, Any]) -> Source:
     reachable = Source.objects.visible_to(caller)
     if caller.named_source_id and not names:
         return reachable.get(pk=caller.named_source_id)
-    found = [reachable.named(name, organization_id=caller.organization_id).first() for name in dict.fromkeys(names)]
+    found = [reachable.named(name, organizations=[caller.organization_id]).first() for name in dict.fromkeys(names)]
     if any(source is None for source in found):
         if caller.named_source_id:
             raise Invalid.at("#/business_id", "It is not the source that X-On-Behalf-Of names.", "conflict")

@@ -180,7 +180,7 @@ def _parent(caller: Caller, named: str | None) -> Source | None:
         if caller.organization_id not in caller.reach.organization_ids:
             raise Refusal(403, "request.forbidden", "This token is limited to sources: name a business as parent_id.")
         return None
-    rows = Source.objects.visible_to(caller).named(named, organization_id=caller.organization_id)
+    rows = Source.objects.visible_to(caller).named(named, organizations=[caller.organization_id])
     parent = rows.first()
     if parent is None:
         raise Invalid.at("#/parent_id", "There is no such source.", "notFound")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -31,13 +32,13 @@ class SourceQuerySet(ReachQuerySet["Source"]):
     def businesses(self) -> Self:
         return self.filter(kind=Source.Kind.BUSINESS)
 
-    def named(self, text: str, *, organization_id: UUID) -> Self:
-        """The source of an organization by its id or its external id, as API callers name it."""
+    def named(self, text: str, *, organizations: Iterable[UUID] | models.QuerySet[Organization]) -> Self:
+        """The sources of organizations by their id or their external id, as API callers name them."""
         from accounts.ids import decode
 
         found = decode("src", text)
         match = models.Q(pk=found) if found else models.Q(external_id=text)
-        return self.live().filter(match, organization_id=organization_id)
+        return self.live().filter(match, organization__in=organizations)
 
 
 class Source(models.Model):

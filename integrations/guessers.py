@@ -1,0 +1,61 @@
+"""Addresses that show keys which nobody has: guessing is slow, and soon costs no look at the database."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from typing import Any
+
+from django.conf import settings
+
+from integrations.problems import Refusal
+from integrations.rates import count
+from integrations.secrets import digest
+
+KEPT = 10_000
+# Both of this process, the oldest go first.
+_refused: OrderedDict[str, float] = OrderedDict()  # networks, and until when (time.monotonic)
+_counted: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # by network: digests of what it showed
+
+
+def refuse_guessers(address: str | None) -> None:
+    """Raise Refusal 429 for an address that showed too many unknown keys, whatever it shows now."""
+    wait = _refused.get(_network(address), 0.0) - time.monotonic()
+    if wait > 0:
+        headers = {"Retry-After": str(math.ceil(wait))}
+        raise Refusal(429, "rateLimit.guessing", "Too many unknown keys from this address. Wait.", headers=headers)
+
+
+def count_guess(address: str | None, key: str) -> None:
+    """Count a well-formed key that opens nothing. Mistyped ones are refused without a look-up and not counted.
+
+    The same key again is no new guess: a system that goes on with a key that ended must not shut out everybody who
+    shares its address.
+    """
+    network, quota = _network(address), settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE
+    if (network, digest(key)) in _counted:
+        return
+    _remember(_counted, (network, digest(key)), None)
+    rate = count(f"guess:{network}", quota, quota * 60)
+    full = [one.resets_in for one in (rate.minute, rate.hour) if one.is_full]
+    if full:
+        _remember(_refused, network, time.monotonic() + max(full))
+
+
+def _remember(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+
+
+def _network(address: str | None) -> str:
+    """Whom an address belongs to: IPv6 gives each customer a /64 at least."""
+    if not address:
+        return ""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
