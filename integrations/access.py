@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.http import Http404, HttpRequest
 
 from accounts.middleware import memberships
@@ -86,7 +87,7 @@ class ReachQuerySet(models.QuerySet[M]):
         return self.filter(reach.where(organization=self.organization_column, source=self.source_column))
 
 
-def load(rows: ReachQuerySet[M], request: HttpRequest, pk: UUID, right: Right = Right.READ) -> M:
+def load(rows: ReachQuerySet[M], request: HttpRequest, pk: UUID | Combinable, right: Right = Right.READ) -> M:
     """Return one row for a page: 404 when the person may not see it, 403 when they may see but not do this."""
     row = rows.visible_to(request.user).filter(pk=pk).first()
     if row is None:

@@ -23,7 +23,7 @@ from leads.contact import is_email, normalize_email
 from leads.custom_fields import coerce_with, definitions
 from leads.import_rows import ROWS_MAX, Row, Unreadable, read_rows
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
-from leads.services import Details, build, fill_in, lock_identities
+from leads.services import Details, build, fill_in, lock_identities, remaining
 
 PORTION = 500  # rows in one transaction
 PORTIONS_AT_ONCE = 20  # before other jobs have their turn
@@ -187,13 +187,25 @@ def _known(lead_import: LeadImport, rows: Iterable[Details]) -> tuple[dict[str, 
     emails = {normalize_email(one.email) for one in rows if one.email}
     unique_ids = {one.unique_id for one in rows if one.unique_id}
     lock_identities(lead_import.source, *emails, *unique_ids)
-    leads = Lead.objects.filter(source=lead_import.source_id, is_test=False).present().alias(lower=Lower("email"))
+    leads = Lead.objects.filter(source=lead_import.source_id, is_test=False, erased_at=None)
+    leads = leads.alias(lower=Lower("email"))
     found = leads.filter((Q(lower__in=emails) & ~Q(email="")) | (Q(unique_id__in=unique_ids) & ~Q(unique_id="")))
     locked = list(found.select_for_update(no_key=True).order_by("pk"))
+    one_of_each = _remaining_of(locked)
     return (
-        {normalize_email(one.email): one for one in locked if one.email},
-        {one.unique_id: one for one in locked if one.unique_id},
+        {normalize_email(one.email): one_of_each[one.pk] for one in locked if one.email},
+        {one.unique_id: one_of_each[one.pk] for one in locked if one.unique_id},
     )
+
+
+def _remaining_of(leads: list[Lead]) -> dict[UUID, Lead]:
+    """The lead that each became part of, or itself; one object for one lead, however many name it."""
+    one_of_each = {one.pk: one for one in leads}
+    for lead in leads:
+        if lead.merged_into_id:
+            last = remaining(lead)
+            one_of_each[lead.pk] = one_of_each.setdefault(last.pk, last)
+    return one_of_each
 
 
 def _place(
@@ -211,7 +223,7 @@ def _place(
         found = build(lead_import.source, details)
         counts.created.append(found)
     elif fill_in(found, details):
-        if found not in counts.created:
+        if not found._state.adding:  # else it is among the new ones of this portion
             counts.updated[found.pk] = found
     else:
         counts.unchanged += 1

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from accounts.ids import encode, uuid7
@@ -155,6 +156,11 @@ class Lead(models.Model):
     def set_phone(self, text: str) -> None:
         """Keep a phone number as written, and as E.164 where it can be parsed."""
         self.phone, self.phone_e164 = text, normalize_phone(text)
+
+
+def remaining_id(pk: UUID) -> Combinable:
+    """This lead's id, or that of the one which it became part of: what was merged answers to both ids."""
+    return Coalesce(models.Subquery(Lead.objects.filter(pk=pk).values("merged_into")), models.Value(pk))
 
 
 def digest_of(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,12 +90,22 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
     elif phone:
         rows = _locked(source).filter(phone_e164=phone).exclude(phone_e164="")
         found = rows.order_by("-last_message_at").first()
-    return _fill(found, details) if found else _create(source, details)
+    return _fill(remaining(found), details) if found else _create(source, details)
 
 
 def _locked(source: Source) -> LeadQuerySet:
-    """The source's leads, to be locked. Conditions repeat those of the partial indexes, or these are not used."""
-    return Lead.objects.filter(source=source, is_test=False).present().select_for_update(no_key=True)
+    """The source's leads, to be locked. Conditions repeat those of the partial indexes, or these are not used.
+
+    Merged ones too: what names them names the one that remains.
+    """
+    return Lead.objects.filter(source=source, is_test=False, erased_at=None).select_for_update(no_key=True)
+
+
+def remaining(lead: Lead) -> Lead:
+    """Return the lead that this one became part of, locked, or itself. That one may be merged while we wait for it."""
+    while lead.merged_into_id:
+        lead = Lead.objects.select_for_update(no_key=True).get(pk=lead.merged_into_id)
+    return lead
 
 
 def _with_email(rows: LeadQuerySet, email: str) -> LeadQuerySet:
@@ -112,13 +123,13 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
     found = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
     by_email = next((lead for lead in found if email and normalize_email(lead.email) == email), None)
     by_unique_id = next((lead for lead in found if unique_id and lead.unique_id == unique_id), None)
-    return by_email, by_unique_id
+    return by_email and remaining(by_email), by_unique_id and remaining(by_unique_id)
 
 
-def refuse_oversize(lead: Lead) -> None:
-    """Every event carries the lead, so it may not grow without end."""
-    size = sum(len(name) + len(str(value)) for name, value in lead.custom_fields.items())
-    if len(lead.custom_fields) > CUSTOM_FIELDS_MAX or size > CUSTOM_SIZE_MAX or len(lead.tags) > TAGS_MAX:
+def refuse_oversize(custom_fields: Mapping[str, Any], tags: Sequence[str]) -> None:
+    """Every event carries the lead, so it may not grow without end. Raise Refusal `lead.tooLarge`."""
+    size = sum(len(name) + len(str(value)) for name, value in custom_fields.items())
+    if len(custom_fields) > CUSTOM_FIELDS_MAX or size > CUSTOM_SIZE_MAX or len(tags) > TAGS_MAX:
         raise Refusal(
             422,
             "lead.tooLarge",
@@ -147,7 +158,7 @@ def build(source: Source, details: Details) -> Lead:
     for name in FILLABLE:
         setattr(lead, name, getattr(details, name))
     lead.set_phone(details.phone)
-    refuse_oversize(lead)
+    refuse_oversize(lead.custom_fields, lead.tags)
     if lead.has_contact:
         lead.contact_captured_at = timezone.now()
     return lead
@@ -162,9 +173,20 @@ def _fill(lead: Lead, details: Details) -> Identified:
 
 
 def fill_in(lead: Lead, details: Details) -> list[str]:
-    """Fill what was empty. Identity is never overwritten; custom fields are. Return the names of what changed."""
-    had_contact, fields_before = lead.has_contact, dict(lead.custom_fields)
-    changed = []
+    """Fill what was empty. Identity is never overwritten; custom fields are. Return the names of what changed.
+
+    Raise Refusal `lead.tooLarge`; then the lead is as it was.
+    """
+    had_contact, changed = lead.has_contact, []
+    tags = list(dict.fromkeys([*lead.tags, *details.tags]))
+    custom_fields = {**lead.custom_fields, **details.custom_fields}
+    refuse_oversize(custom_fields, tags)
+    if tags != lead.tags:
+        lead.tags = tags
+        changed.append("tags")
+    if custom_fields != lead.custom_fields:
+        lead.custom_fields = custom_fields
+        changed.append("custom_fields")
     for name in FILLABLE:
         if getattr(details, name) and not getattr(lead, name):
             setattr(lead, name, getattr(details, name))
@@ -172,14 +194,6 @@ def fill_in(lead: Lead, details: Details) -> list[str]:
     if "phone" in changed:
         lead.set_phone(details.phone)
         changed.append("phone_e164")
-    for tag in details.tags:
-        if tag not in lead.tags:
-            lead.tags.append(tag)
-            changed.append("tags")
-    lead.custom_fields |= details.custom_fields
-    if lead.custom_fields != fields_before:
-        changed.append("custom_fields")
-    refuse_oversize(lead)
     for name in ("opt_in", "opt_in_transactional_sms"):
         if getattr(details, name) and not getattr(lead, name):
             setattr(lead, name, True)
@@ -190,7 +204,7 @@ def fill_in(lead: Lead, details: Details) -> list[str]:
     if changed:
         lead.updated_at = timezone.now()
         changed.append("updated_at")
-    return list(dict.fromkeys(changed))
+    return changed
 
 
 def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | None = None) -> OptOut | None:
@@ -209,7 +223,7 @@ def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | N
         defaults={"reason": reason, "created_by": actor.user if actor else None},
     )
     if is_new and actor:
-        actor.record("lead.block", organization=lead.organization_id, target=made, source_id=lead.source_id)
+        _record_consent("lead.block", lead, channel, actor)
     return made if is_new else None
 
 
@@ -220,4 +234,12 @@ def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: 
         rows = rows.filter(reason=only)
     lifted = rows.update(lifted_at=timezone.now())
     if lifted and actor:
-        actor.record("lead.unblock", organization=lead.organization_id, target=lead.name, source_id=lead.source_id)
+        _record_consent("lead.unblock", lead, channel, actor)
+
+
+def _record_consent(action: str, lead: Lead, channel: str, actor: Actor) -> None:
+    """The lead's id alone: the audit log is kept for ever, and an erased lead's data may not live on in it."""
+    after = {"channel": channel}
+    actor.record(
+        action, organization=lead.organization_id, source_id=lead.source_id, target=lead.public_id, after=after
+    )

@@ -186,6 +186,7 @@ def key_of(actor) -> Callable[[Source], str]:
 @pytest.fixture
 def lead_at() -> Callable[..., Any]:
     """Make a lead with an open conversation by the website form."""
+    from conversations.models import Message
     from conversations.services.forms import Submission, take_submission
     from leads.models import Lead
     from leads.services import Details
@@ -193,7 +194,7 @@ def lead_at() -> Callable[..., Any]:
     def make(source: Source, email: str = "ava@example.net", message: str = "My tap leaks.", **details: str) -> Lead:
         told: dict[str, Any] = {"first_name": "Ava", "last_name": "Brooks", "email": email, **details}
         take_submission(source=source, submission=Submission(Details(**told), message))
-        return Lead.objects.filter(source=source).latest("id")
+        return Lead.objects.get(pk=Message.objects.filter(source=source).latest("id").lead_id)
 
     return make
 

@@ -10,6 +10,7 @@ import pytest
 
 from accounts.models import Membership
 from conversations.models import Conversation
+from conversations.services.merging import merge_leads
 from integrations.models import Event, Job
 from integrations.services.tokens import make_token
 from leads import importing
@@ -120,6 +121,28 @@ def test_a_row_that_would_take_another_leads_identifier_is_a_conflict(api, key, 
     job = finished(api, key, answer)
     assert (job["result"]["created"], job["result"]["failed"]) == (1, 1)
     assert errors(api, key, answer)[0][1] == "email"
+
+
+def test_a_row_that_would_make_a_lead_too_large_changes_nothing_of_it(api, key, upload):
+    rows = [
+        {"email": "ava@example.net", "first_name": "Ava", **{f"notes{n}": "x" * 9_000 for n in range(5)}},
+        {"email": "ava@example.net", "phone": "+1 415 555 0101", "more": "y" * 9_000},
+        {"email": "ava@example.net", "last_name": "Brooks"},
+    ]
+    job = finished(api, key, upload(json.dumps(rows), "application/json"))
+    assert (job["result"]["created"], job["result"]["failed"]) == (1, 1)
+    lead = Lead.objects.get()
+    assert (lead.last_name, lead.phone, len(lead.custom_fields)) == ("Brooks", "", 5)
+
+
+def test_a_row_finds_the_lead_that_its_address_was_merged_into(api, key, upload, lead_at, plumbing, actor):
+    lead, into = lead_at(plumbing, "old@example.net"), lead_at(plumbing, "ava@example.net")
+    merge_leads(lead=lead, into=into, actor=actor)
+    csv_text = "email,phone\nold@example.net,+14155550101\nava@example.net,+14155550199\n"
+    job = finished(api, key, upload(csv_text))
+    assert (job["result"]["created"], job["result"]["updated"]) == (0, 1)
+    into.refresh_from_db()
+    assert (into.email, into.phone) == ("ava@example.net", "+14155550101")
 
 
 def test_a_dry_run_counts_and_writes_nothing(api, key, upload):

@@ -182,7 +182,35 @@ def test_merging_moves_everything_and_the_old_id_names_the_other_lead(api, key, 
     assert {one.lead_id for one in Conversation.objects.all()} == {one.pk}
     assert {message.lead_id for message in Message.objects.all()} == {one.pk}
     assert [lead["id"] for lead in api.get("leads", key).json()["data"]["leads"]] == [one.public_id]
-    assert lead_at(plumbing, "two@example.net").pk not in (one.pk, two.pk), "the address is free again"
+    assert api.reply(key_of(plumbing), two, "Hello").status_code == 201
+    assert Message.objects.get(content="Hello").lead_id == one.pk
+
+
+def test_who_writes_from_a_merged_address_is_the_lead_that_remains(api, key, plumbing, lead_at, dana_client):
+    one, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "two@example.net", phone="+14155550101")
+    three = lead_at(plumbing, "three@example.net")
+    api.post(f"leads/{two.public_id}/merge", key, {"into": one.public_id})
+    api.post(f"leads/{one.public_id}/merge", key, {"into": three.public_id})
+    for email, phone in (("one@example.net", ""), ("TWO@example.net", ""), ("", "+1 415 555 0101")):
+        assert lead_at(plumbing, email, f"From {email}{phone}", phone=phone) == three
+    created = api.create_lead(key, email="two@example.net", identifier_type="email").json()
+    assert created["uid"] == three.public_id
+    page = dana_client.get(f"/leads/{two.public_id}/")
+    assert page.context["lead"] == three
+    taken = api.call("PATCH", f"leads/{three.public_id}", key, {"email": "two@example.net"})
+    assert taken.status_code == 200, "one's own address is no conflict"
+    assert lead_at(plumbing, "two@example.net", "Once more") == three
+
+
+def test_erasing_a_lead_takes_the_addresses_that_were_merged_into_it(api, key, plumbing, lead_at):
+    one, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "zyzzogeton@example.net")
+    api.post(f"leads/{two.public_id}/opt-outs", key, {"channel": "email"})
+    api.post(f"leads/{two.public_id}/merge", key, {"into": one.public_id})
+    api.post(f"leads/{one.public_id}/erase", key)
+    assert columns_with("zyzzogeton") == []
+    back = lead_at(plumbing, "zyzzogeton@example.net", "Me again")
+    assert back.pk not in (one.pk, two.pk)
+    assert OptOut.objects.of(back).exists(), "what was blocked stays blocked"
 
 
 def test_leads_that_cannot_be_merged_are_refused(api, key, plumbing, westgate, lead_at, dental):
@@ -270,6 +298,15 @@ def test_erasing_leaves_nothing_of_the_person_in_any_table(api, key, known):
         assert columns_with(word) == [], word
     assert list(Event.objects.order_by("id").values_list("id", "type", "sequence")) == ids, "the feed has no holes"
     assert AuditEntry.objects.filter(action="lead.erase", target=known.public_id).exists()
+
+
+def test_erasing_a_lead_with_a_short_name_leaves_the_log_of_others_alone(api, key, plumbing, lead_at):
+    lead, other = lead_at(plumbing, "a@example.net"), lead_at(plumbing, "b@example.net")
+    api.call("PATCH", f"leads/{lead.public_id}", key, {"first_name": "a", "last_name": ""})
+    api.post(f"leads/{other.public_id}/opt-outs", key, {"channel": "email"})
+    before = list(AuditEntry.objects.order_by("id").values_list("target", flat=True))
+    api.post(f"leads/{lead.public_id}/erase", key)
+    assert list(AuditEntry.objects.order_by("id").values_list("target", flat=True)) == [*before, lead.public_id]
 
 
 def test_an_erased_lead_is_not_there_for_anybody(api, key, known, key_of, plumbing, dana_client):

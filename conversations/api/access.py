@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from integrations.api.base import caller_of, id_of
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.problems import NotFound, Refusal
-from leads.models import Lead, LeadQuerySet
+from leads.models import Lead, LeadQuerySet, remaining_id
 from leads.presentation import lead_json
 
 
@@ -36,15 +35,15 @@ def leads_listed_for(caller: Caller) -> LeadQuerySet:
 
 def load_lead(request: Request, text: str) -> Lead:
     """Return one lead by its id. The same 404 for what is not there and what is somebody else's; 403 where off."""
-    pk = id_of("lead", text, "lead")
-    merged = Lead.objects.filter(pk=pk).exclude(merged_into=None).values_list("merged_into", flat=True).first()
-    lead: Lead = _load(request, Lead.objects.present(), merged or pk, "lead")  # a merged one answers to both ids
+    rows = Lead.objects.present().filter(pk=remaining_id(id_of("lead", text, "lead")))
+    lead: Lead = _load(request, rows, "lead")
     return lead
 
 
 def load_conversation(request: Request, text: str) -> Conversation:
-    rows = Conversation.objects.filter(lead__erased_at=None).select_related("connection", "assignee", "source")
-    conversation: Conversation = _load(request, rows, id_of("conv", text, "conversation"), "conversation")
+    rows = Conversation.objects.filter(pk=id_of("conv", text, "conversation"), lead__erased_at=None)
+    rows = rows.select_related("connection", "assignee", "source")
+    conversation: Conversation = _load(request, rows, "conversation")
     return conversation
 
 
@@ -57,15 +56,14 @@ def tokens_only(request: Request) -> Caller:
 
 
 def load_message(request: Request, text: str) -> Message:
-    message: Message = _load(
-        request, Message.objects.filter(lead__erased_at=None), id_of("msg", text, "message"), "message"
-    )
+    rows = Message.objects.filter(pk=id_of("msg", text, "message"), lead__erased_at=None)
+    message: Message = _load(request, rows, "message")
     return message
 
 
-def _load(request: Request, rows: ReachQuerySet[Any], pk: UUID, what: str) -> Any:
+def _load(request: Request, rows: ReachQuerySet[Any], what: str) -> Any:
     caller = caller_of(request)
-    row = rows.visible_to(caller).filter(pk=pk).first()
+    row = rows.visible_to(caller).first()
     if row is None:
         raise NotFound(what)
     about(request, source_id=row.source_id, lead_id=row.pk if what == "lead" else row.lead_id)

@@ -42,7 +42,7 @@ def change_lead(*, lead: Lead, actor: Actor, changes: Mapping[str, Any]) -> Lead
     lock_identities(lead.source, normalize_email(changes.get("email", "")), changes.get("unique_id", ""))
     lead = lock_lead(lead.pk)
     had_contact, before = lead.has_contact, _state(lead)
-    _refuse_taken(lead, changes)
+    _free_identities(lead, changes)
     for name in PLAIN:
         if name in changes:
             setattr(lead, name, changes[name])
@@ -50,7 +50,7 @@ def change_lead(*, lead: Lead, actor: Actor, changes: Mapping[str, Any]) -> Lead
         lead.set_phone(changes["phone"])
     if "custom_fields" in changes:
         _merge_fields(lead, changes["custom_fields"])
-    refuse_oversize(lead)
+    refuse_oversize(lead.custom_fields, lead.tags)
     if _state(lead) == before:
         return lead
     has_captured = lead.has_contact and not had_contact
@@ -87,16 +87,20 @@ def _merge_fields(lead: Lead, given: Mapping[str, Any]) -> None:
     lead.custom_fields = {name: value for name, value in merged.items() if value is not None}
 
 
-def _refuse_taken(lead: Lead, changes: Mapping[str, Any]) -> None:
-    others = Lead.objects.filter(source=lead.source_id, is_test=False).present().exclude(pk=lead.pk)
+def _free_identities(lead: Lead, changes: Mapping[str, Any]) -> None:
+    """Let the lead have what one that was merged into it had. Refuse what is another's."""
+    others = Lead.objects.filter(source=lead.source_id, is_test=False, erased_at=None).exclude(pk=lead.pk)
     email, unique_id = changes.get("email", ""), changes.get("unique_id", "")
     taken = {"email": others.with_email(email) if email else others.none()}
     taken["unique_id"] = others.filter(unique_id=unique_id) if unique_id else others.none()
     for name, rows in taken.items():
         other = rows.first()
-        if other:
+        if other and other.merged_into_id == lead.pk:
+            Lead.objects.filter(pk=other.pk).update(**{name: ""})
+        elif other:
             detail = f"Another lead of this source has this {name}."
-            raise Refusal(409, "lead.identifierConflict", detail, extra={"lead_id": encode("lead", other.pk)})
+            other_id = encode("lead", other.merged_into_id or other.pk)
+            raise Refusal(409, "lead.identifierConflict", detail, extra={"lead_id": other_id})
 
 
 @transaction.atomic

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.models import AuditEntry
 from conversations.models import Conversation, InboundMail, Message
 from conversations.services.details import lock_lead
 from integrations.models import Attempt, Delivery, Dispatch, Event, IdempotencyKey
@@ -29,15 +28,13 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     Consent outlives the address: what it blocked stays blocked, by a digest of the address.
     """
     lead = lock_lead(lead.pk)
-    words = [text for text in (lead.name, lead.email, lead.phone, lead.phone_e164) if text and text != "Unknown lead"]
     merged = list(Lead.objects.filter(merged_into=lead).select_for_update().order_by("pk"))
     ids = [lead.pk, *(one.pk for one in merged)]
     counts = {
         "events": _blank_events(ids),
         "messages": _blank_messages(lead),
         "answers": IdempotencyKey.objects.filter(lead_id__in=ids).update(answer=Secret.of(_GONE).token),
-        "consent": _blank_consent(lead),
-        "audit_entries": _blank_audit(lead, words),
+        "consent": _blank_consent([lead, *merged]),
     }
     for one in (lead, *merged):
         _blank_lead(one)
@@ -77,26 +74,18 @@ def _blank_messages(lead: Lead) -> int:
     return messages.update(content=ERASED, folded="", external_id="")
 
 
-def _blank_consent(lead: Lead) -> int:
-    addresses = [address for address in (normalize_email(lead.email), lead.phone_e164) if address]
+def _blank_consent(leads: list[Lead]) -> int:
+    """Keep a digest in place of each address of one person, unless another lead has the address too."""
+    organization_id = leads[0].organization_id
+    others = Lead.objects.filter(organization=organization_id, erased_at=None).exclude(pk__in=[one.pk for one in leads])
     count = 0
-    for address in addresses:
-        still_used = Lead.objects.filter(organization=lead.organization_id).present().exclude(pk=lead.pk)
-        if still_used.with_email(address).exists() or still_used.filter(phone_e164=address).exists():
+    for address in {text for one in leads for text in (normalize_email(one.email), one.phone_e164) if text}:
+        if others.with_email(address).exists() or others.filter(phone_e164=address).exists():
             continue  # another lead has it: its consent is that one's too
-        rows = OptOut.objects.filter(organization=lead.organization_id, address=address)
-        kept = OptOut.objects.filter(organization=lead.organization_id, address=digest_of(address)).in_force()
+        rows = OptOut.objects.filter(organization=organization_id, address=address)
+        kept = OptOut.objects.filter(organization=organization_id, address=digest_of(address)).in_force()
         rows.filter(channel__in=kept.values("channel"), lifted_at=None).delete()
         count += rows.update(address=digest_of(address))
-    return count
-
-
-def _blank_audit(lead: Lead, words: list[str]) -> int:
-    """The log keeps who did what and when; whom it was done to has an id there."""
-    count = 0
-    for text in words:
-        rows = AuditEntry.objects.filter(organization=lead.organization_id, target__icontains=text)
-        count += rows.update(target=lead.public_id)
     return count
 
 

@@ -18,13 +18,17 @@ from leads.services import FILLABLE, TAGS_MAX, lock_identities
 def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
     """Move what belongs to `lead` to `into`, fill what was empty there, and let the first id name the second.
 
+    An address that `into` does not take stays with `lead`, and who writes from it is `into`.
+
     Raise Refusal `lead.otherSource` for leads of different sources, `lead.sameLead` for one and the same.
     """
     if lead.pk == into.pk:
         raise Refusal(422, "lead.sameLead", "A lead cannot be merged into itself.")
     if lead.source_id != into.source_id:
         raise Refusal(422, "lead.otherSource", "Only leads of one source can be merged.")
-    lock_identities(lead.source, lead.email, into.email, lead.unique_id, into.unique_id)
+    lock_identities(
+        lead.source, lead.email, into.email, lead.unique_id, into.unique_id, lead.phone_e164, into.phone_e164
+    )
     rows = Lead.objects.present().filter(pk__in=[lead.pk, into.pk]).order_by("pk")  # both, in one order
     both = {one.pk: one for one in rows.select_for_update(of=("self",), no_key=True).select_related("source")}
     if len(both) < 2:
@@ -34,7 +38,9 @@ def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
     Message.objects.filter(lead=lead).update(lead=into)
     _take(into, lead)
     lead.merged_into = into
-    lead.email = lead.unique_id = ""  # these name one lead only
+    for name in ("email", "unique_id"):  # these name one lead only
+        if getattr(into, name) == getattr(lead, name):
+            setattr(lead, name, "")
     lead.save(update_fields=["merged_into", "email", "unique_id"])
     Lead.objects.filter(merged_into=lead).update(merged_into=into)
     into.save()

@@ -80,7 +80,8 @@ LEFT JOIN LATERAL (
     WHERE c.lead_id = lead.id AND (c.id = %(conversation)s OR (%(conversation)s::uuid IS NULL AND c.closed_at IS NULL))
     ORDER BY c.last_message_at DESC, c.id DESC LIMIT 1 FOR NO KEY UPDATE
 ) conversation ON true
-WHERE lead.id = %(lead)s AND lead.erased_at IS NULL AND lead.merged_into_id IS NULL
+WHERE lead.id = (SELECT coalesce(merged_into_id, id) FROM leads_lead WHERE id = %(lead)s)
+    AND lead.erased_at IS NULL AND lead.merged_into_id IS NULL
 """
 _CONNECTIONS = """
 SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM integrations_channelconnection

@@ -18,7 +18,7 @@ from integrations.access import load, reach_of
 from integrations.event_types import EventType
 from integrations.pages import page
 from integrations.problems import Invalid
-from leads.models import Lead, OptOut
+from leads.models import Lead, OptOut, remaining_id
 from leads.services import lift_opt_out, opt_out
 
 PAGE_SIZE = 30
@@ -53,7 +53,7 @@ def may_import(request: HttpRequest) -> bool:
 @login_required
 @require_safe
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
-    found = load(Lead.objects.present().select_related("source__parent"), request, lead_id)
+    found = load(Lead.objects.present().select_related("source__parent"), request, remaining_id(lead_id))
     values = {
         "lead": found,
         "opt_outs": OptOut.objects.of(found),
@@ -68,7 +68,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 @transaction.atomic
 def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
-    found = load(Lead.objects.present(), request, lead_id, Right.ANSWER)
+    found = load(Lead.objects.present(), request, remaining_id(lead_id), Right.ANSWER)
     actor = Actor.of(request)
     if "allow" in request.POST:
         lift_opt_out(lead=found, channel="email", actor=actor)
