@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -14,13 +15,14 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
+from accounts.ids import encode, first_id, uuid7
 from accounts.models import Organization, User
 from integrations.access import ReachQuerySet
 from integrations.models import ChannelConnection, Source
 from leads.contact import normalize_email, normalize_phone
 
 LONG_TEXT = 1_000  # characters
+FIRST_YEAR = 1970  # of UUIDv7
 
 
 class Words(models.Func):
@@ -60,6 +62,16 @@ class LeadQuerySet(ReachQuerySet["Lead"]):
             found = found.filter(words__contains=word.lower())
         return found
 
+    def with_phone(self, text: str) -> Self:
+        """Those with this number, however it is written; one that is no number is compared as it stands."""
+        number = normalize_phone(text)
+        return self.filter(phone_e164=number).exclude(phone_e164="") if number else self.filter(phone=text)
+
+    def created_since(self, at: datetime) -> Self:
+        """Those made after a moment. Their ids are of that time, so the newest are read and no others."""
+        rows = self.filter(created_at__gt=at)
+        return rows.filter(id__gte=first_id(at - timedelta(minutes=1))) if at.year > FIRST_YEAR else rows
+
     def with_email(self, email: str) -> Self:
         return self.alias(email_folded=Lower("email")).filter(email_folded=normalize_email(email)).exclude(email="")
 
@@ -95,7 +107,9 @@ class Lead(models.Model):
     # Made by "Send a test lead" for the tester's own address: in no list, count or report.
     is_test = models.BooleanField(default=False, db_default=False)
     withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
-    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     erased_at = models.DateTimeField(null=True, blank=True)  # the person's data is gone, the row stays
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -120,13 +134,23 @@ class Lead(models.Model):
         indexes = [
             GinIndex(OpClass(Words(), name="gin_trgm_ops"), name="lead_words"),
             models.Index("organization", Lower("email"), condition=~models.Q(email=""), name="lead_by_email"),
+            # Each filter of the API's list has one, so that a rare value is found without reading all leads. None
+            # has last_message_at: every arrival writes it, and with an index on it would write all the others too.
             models.Index(fields=["organization", "-id"], name="lead_newest"),
             models.Index(fields=["source", "-id"], name="lead_newest_of_source"),
+            models.Index(fields=["organization", "status", "-id"], name="lead_newest_of_status"),
             models.Index(
-                fields=["source", "phone_e164", "-last_message_at"],
-                condition=~models.Q(phone_e164="") & models.Q(is_test=False),
-                name="lead_by_phone",
+                fields=["organization", "-id"], condition=~models.Q(returned_at=None), name="lead_newest_returned"
             ),
+            models.Index(fields=["organization", "updated_at"], name="lead_by_update"),
+            models.Index(
+                fields=["organization", "phone_e164"], condition=~models.Q(phone_e164=""), name="lead_by_phone_e164"
+            ),
+            models.Index(
+                fields=["organization", "unique_id"], condition=~models.Q(unique_id=""), name="lead_by_unique_id"
+            ),
+            GinIndex(fields=["tags"], name="lead_by_tag"),
+            models.Index(fields=["merged_into"], condition=~models.Q(merged_into=None), name="lead_merged_into"),
         ]
 
     def __str__(self) -> str:

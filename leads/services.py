@@ -88,7 +88,7 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
         # At most one has it. first() would order by id, and the planner might then read leads until it comes.
         found = next(iter(_with_email(_locked(source), normalize_email(details.email))), None)
     elif phone:
-        rows = _locked(source).filter(phone_e164=phone).exclude(phone_e164="")
+        rows = _locked(source).filter(organization=source.organization_id, phone_e164=phone).exclude(phone_e164="")
         found = rows.order_by("-last_message_at").first()
     return _fill(remaining(found), details) if found else _create(source, details)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership
+from conversations.api.leads import filtered
 from conversations.models import Conversation, Message
 from conversations.services.notifications import notify_team
 from integrations.models import ApiToken, Attempt, Delivery, Event
@@ -394,21 +396,44 @@ def test_a_message_of_a_callers_own_channel_is_kept_once_by_its_id(api, key, plu
     assert api.post(path, key, {"content": "no id"}).status_code == 400
 
 
-def test_search_and_email_filter_use_indexes_made_for_them(plumbing):
+def test_each_filter_of_the_list_has_an_index(plumbing):
     many = [
         Lead(
-            organization_id=plumbing.organization_id, source=plumbing, first_name=f"Name{n}", email=f"n{n}@example.net"
+            organization_id=plumbing.organization_id, source=plumbing, first_name=f"Name{n}", email=f"n{n}@example.net",
+            phone_e164=f"+1415{n:07}", unique_id=f"crm-{n}", tags=["rare"] if n == 8 else ["web"][: n % 2],
         )
-        for n in range(3_000)
-    ]
+        for n in range(5_000)
+    ]  # fmt: skip
     Lead.objects.bulk_create(many)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE leads_lead")
-        cursor.execute("SET LOCAL enable_seqscan = off")  # 3,000 rows are soon read
-    rows = Lead.objects.filter(organization=plumbing.organization_id)
-    assert "lead_words" in Lead.objects.containing("Name2718").explain()
-    assert [lead.email for lead in rows.containing("name2718")] == ["n2718@example.net"]
-    assert "lead_by_email" in rows.with_email("N5@example.net").explain()
+    leads = Lead.objects.filter(organization=plumbing.organization_id).real()
+    for query, index, count in (
+        ({"email": "N5@example.net"}, "lead_by_email", 1),
+        ({"phone": "+1 415 000 0005"}, "lead_by_phone_e164", 1),
+        ({"unique_id": "crm-5"}, "lead_by_unique_id", 1),
+        ({"status": "Lost"}, "lead_newest_of_status", 0),
+        ({"tag": "rare"}, "lead_by_tag", 1),
+        ({"is_new": False}, "lead_newest_returned", 0),
+        ({"updated_after": timezone.now()}, "lead_by_update", 0),
+    ):
+        rows = filtered(leads, {"is_new": None, **query}).newest_first()[:101]
+        assert index in rows.explain(), query
+        assert len(rows) == count, query
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # 5,000 rows are soon read
+    found = Lead.objects.containing("name2718")
+    assert "lead_words" in found.explain()
+    assert [lead.first_name for lead in found] == ["Name2718"]
+
+
+def test_a_list_of_what_came_since_reads_what_came_since(api, key, plumbing, lead_at):
+    lead = lead_at(plumbing)
+    since = lead.created_at - timedelta(seconds=1)
+    for at, count in ((since, 1), (lead.created_at, 0), (datetime(1, 1, 1, tzinfo=UTC), 1)):
+        answer = api.get(f"leads?created_after={quote(at.isoformat())}", key)
+        assert len(answer.json()["data"]["leads"]) == count, at
+    assert "id >=" in Lead.objects.created_since(since).explain()
 
 
 def test_notifications_do_not_break_on_an_erased_lead(api, key, known):

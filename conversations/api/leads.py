@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -32,7 +31,7 @@ from integrations.idempotency import answer_once
 from integrations.models import Source
 from integrations.pages import page
 from integrations.problems import Invalid, NotFound, Refusal
-from leads.contact import is_email, normalize_email, normalize_phone
+from leads.contact import is_email, normalize_email
 from leads.models import Lead, OptOut, digest_of
 from leads.services import Details
 
@@ -188,16 +187,18 @@ def filtered(leads: Any, query: dict[str, Any]) -> Any:
         leads = leads.filter(source=wanted) if wanted else leads.none()
     if query["is_new"] is not None:
         leads = leads.filter(returned_at__isnull=query["is_new"])
-    exact = {"status": "status", "unique_id": "unique_id"}
-    leads = leads.filter(**{column: query[name] for name, column in exact.items() if name in query})
+    if "status" in query:
+        leads = leads.filter(status=query["status"])
+    if "unique_id" in query:
+        leads = leads.filter(unique_id=query["unique_id"]).exclude(unique_id="")
     if "tag" in query:
         leads = leads.filter(tags__contains=[query["tag"]])
     if "email" in query:
         leads = leads.with_email(query["email"])
     if "phone" in query:
-        leads = leads.filter(Q(phone=query["phone"]) | Q(phone_e164=normalize_phone(query["phone"]) or "-"))
+        leads = leads.with_phone(query["phone"])
     if "created_after" in query:
-        leads = leads.filter(created_at__gt=query["created_after"])
+        leads = leads.created_since(query["created_after"])
     if "updated_after" in query:
         leads = leads.filter(updated_at__gt=query["updated_after"])
     return leads.containing(query.get("q", ""))

@@ -80,7 +80,7 @@ def _blank_consent(leads: list[Lead]) -> int:
     others = Lead.objects.filter(organization=organization_id, erased_at=None).exclude(pk__in=[one.pk for one in leads])
     count = 0
     for address in {text for one in leads for text in (normalize_email(one.email), one.phone_e164) if text}:
-        if others.with_email(address).exists() or others.filter(phone_e164=address).exists():
+        if others.with_email(address).exists() or others.filter(phone_e164=address).exclude(phone_e164="").exists():
             continue  # another lead has it: its consent is that one's too
         rows = OptOut.objects.filter(organization=organization_id, address=address)
         kept = OptOut.objects.filter(organization=organization_id, address=digest_of(address)).in_force()
