@@ -42,8 +42,9 @@ SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + n),
     source.organization_id, source.id, 'Ava' || n, 'Brooks', 'ava' || n || '@example.net', '',
     '+1415' || lpad(n::text, 7, '0'), '', 'crm-' || n,
     CASE WHEN n = 4711 THEN 'Lost for good' WHEN n %% 3 = 0 THEN 'Won' ELSE 'Lead' END,
-    CASE WHEN n = 4711 THEN '{vip}'::text[] WHEN n %% 5 = 0 THEN '{web,spring}' ELSE '{}' END, '{}', '', '', false, false,
-    '{}', CASE WHEN n = 4711 THEN now() END, now() - interval '1 day', now() - interval '1 day', now()
+    CASE WHEN n = 4711 THEN '{vip}'::text[] WHEN n %% 5 = 0 THEN ARRAY['web', 'campaign-' || n %% 997]
+        ELSE '{}' END,
+    '{}', '', '', false, false, '{}', CASE WHEN n = 4711 THEN now() END, now() - interval '1 day', now() - interval '1 day', now()
 FROM generate_series(1, %(count)s) n, integrations_source source WHERE source.id = %(source)s
 """
 

@@ -72,6 +72,9 @@ def make_private_key() -> str:
     return "whsk_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+MASK = "••••••"  # in place of what is not shown
+
+
 class Unreadable(Exception):
     """A secret cannot be decrypted with the keys that this installation has."""
 

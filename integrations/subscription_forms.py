@@ -15,8 +15,8 @@ from integrations.custom_headers import header_errors
 from integrations.dialling import url_error
 from integrations.event_types import DEFAULT_TYPES, SUBSCRIBABLE
 from integrations.models import Source, Subscription
+from integrations.secrets import MASK
 
-MASK = "••••••"
 MORE = ("headers", "basic_username", "basic_password", "client_certificate", "client_key")
 PLACEHOLDER = "https://crm.example.com/leadwire"
 

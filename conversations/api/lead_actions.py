@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.api.access import load_conversation, load_lead, shown_lead
+from conversations.api.access import load_conversation, load_lead, shown_lead, tokens_only
 from conversations.api.schema import ConversationShown, LeadShown, MessageShown, OptedOut, enveloped
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
@@ -44,7 +46,7 @@ class LeadMergeApi(Api):
         tags=["Leads in"],
     )
     def post(self, request: Request, lead_id: str) -> Response:
-        """Moves its conversations to another lead of the same source. From then on its id names that one too."""
+        """Moves its conversations to another lead of the same source, which its id and address name from then on."""
         data = read_body(request, self.MergeInput)
 
         def merge() -> Response:
@@ -67,14 +69,7 @@ class LeadEraseApi(Api):
         operation_id="erase_lead",
         parameters=[IDEMPOTENCY],
         request=None,
-        responses=inline_serializer(
-            "LeadErased",
-            {
-                "data": inline_serializer(
-                    "LeadErasedData", {"erased": serializers.DictField(child=serializers.IntegerField())}
-                )
-            },
-        ),
+        responses=ERASED,
         tags=["Leads in"],
     )
     def post(self, request: Request, lead_id: str) -> Response:
@@ -107,11 +102,13 @@ class LeadExportApi(Api):
         read_query(request, serializers.Serializer)
         lead = load_lead(request, lead_id)
         caller_of(request).require_scope("conversations:read")
+        by_conversation: dict[UUID, list[Message]] = defaultdict(list)
+        for message in Message.objects.filter(conversation__lead=lead).order_by("id"):
+            by_conversation[message.conversation_id].append(message)
         shown = []
         for conversation in Conversation.objects.filter(lead=lead).select_related("connection").order_by("id"):
-            messages = Message.objects.filter(conversation=conversation).order_by("id")
             channel = conversation.connection.kind if conversation.connection else None
-            shown.append(conversation_json(conversation, messages, channel))
+            shown.append(conversation_json(conversation, by_conversation[conversation.pk], channel))
         opt_outs = list(OptOut.objects.of(lead))
         data = {"lead": shown_lead(caller_of(request), lead, opt_outs), "conversations": shown}
         return Response({"data": {**data, "opt_outs": [opt_out_json(one) for one in opt_outs]}})
@@ -192,10 +189,7 @@ class LeadMessagesApi(Api):
         data = read_body(request, self.MessageInput)
 
         def report() -> Response:
-            caller = caller_of(request)
-            lead = load_lead(request, lead_id)
-            if caller.is_source_key:
-                raise NotFound("lead")
+            caller, lead = tokens_only(request), load_lead(request, lead_id)
             named = load_conversation(request, data["conversation_id"]) if "conversation_id" in data else None
             if named and named.lead_id != lead.pk:
                 raise NotFound("conversation")

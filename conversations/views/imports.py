@@ -101,7 +101,7 @@ def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
         messages.success(request, "Cancelled. What was written stays.")
         return redirect("conversations:import", job.pk)
     found = LeadImport.objects.select_related("source").get(pk=job.subject_id)
-    values = {"job": job, "lead_import": found, "counts": result_of(found), "done": _percent(job)}
+    values = {"job": job, "lead_import": found, "counts": result_of(found)}
     page = "conversations/_import.html" if request.htmx else "conversations/import_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
 
@@ -117,7 +117,3 @@ def _jobs(request: HttpRequest) -> Any:
     if not may_import(request):
         raise Http404
     return Job.objects.visible_to(request.user, Right.ANSWER).filter(category=LeadImport.CATEGORY)
-
-
-def _percent(job: Job) -> int:
-    return 100 if job.status == Job.Status.DONE else min(99, job.done * 100 // job.total) if job.total else 0

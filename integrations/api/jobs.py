@@ -115,16 +115,10 @@ def job_json(job: Job) -> dict[str, Any]:
         "id": job.public_id,
         "category": job.category,
         "status": job.status,
-        "progress": _progress(job),
+        "progress": job.progress,
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "finished_at": moment(job.finished_at),
         "result": {"count": job.done, "total": job.total, **(job.result or {})} if not job.is_unfinished else None,
         "error": job.error or job.cancelled_because or None,
     }
-
-
-def _progress(job: Job) -> float:
-    if job.status == Job.Status.DONE:
-        return 1.0
-    return min(1.0, job.done / job.total) if job.total else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -105,7 +107,7 @@ class SourcesApi(Api):
         def make() -> Response:
             caller = caller_of(request)
             parent = _parent(caller, data.pop("parent_id", None))
-            with _one_external_id(data):
+            with _one_external_id():
                 made = create_source(
                     organization=_organization(caller), actor=actor_of(request), parent=parent, **_plain(data)
                 )
@@ -127,7 +129,7 @@ class SourceApi(Api):
     def patch(self, request: Request, source_id: str) -> Response:
         data = read_body(request, SourceChanges, partial=True)
         source = load_source(request, source_id)
-        with _one_external_id(data):
+        with _one_external_id():
             update_source(source=source, actor=actor_of(request), **_plain(data))
         return _one(request, source_id)
 
@@ -193,20 +195,18 @@ def _organization(caller: Caller) -> Any:
     return Organization.objects.get(pk=caller.organization_id)
 
 
-class _one_external_id:  # noqa: N801  reads as a sentence
-    """Turns the database's refusal of a second external id into the caller's words."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.atomic = transaction.atomic()
-
-    def __enter__(self) -> None:
-        self.atomic.__enter__()
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self.atomic.__exit__(kind, error, trace)
-        if isinstance(error, IntegrityError) and "external_id" in str(error):
-            words = "Another source of the organization has this external id."
-            raise Invalid.at("#/external_id", words, "taken") from error
+@contextmanager
+def _one_external_id() -> Iterator[None]:
+    """Turn the database's refusal of a second external id into the caller's words."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "external_id" not in str(error):
+            raise
+        raise Invalid.at(
+            "#/external_id", "Another source of the organization has this external id.", "taken"
+        ) from error
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,9 @@ from integrations.event_types import SUBSCRIBABLE, EventType
 from integrations.models import Attempt, Delivery, Subscription
 from integrations.parsers import pointer_part
 from integrations.problems import Invalid, NotFound, Refusal
-from integrations.secrets import Unreadable
+from integrations.secrets import MASK
 from integrations.services.subscriptions import sources_beyond, verifier_of
 
-MASK = "••••••"
 SOURCES_MAX = 1_000
 ATTEMPTS_SHOWN = 20
 
@@ -203,7 +202,7 @@ def webhook_json(one: Subscription) -> dict[str, Any]:
         "ordered": one.is_ordered,
         "include_source_name": one.includes_source_name,
         "signature": one.signature,
-        "public_key": _public_key(one),
+        "public_key": verifier_of(one),
         "headers": dict.fromkeys(one.header_names, MASK),
         "basic_auth": {"username": one.basic_username} if one.basic_password else None,
         "client_certificate": _certificate_json(one.client_certificate),
@@ -217,13 +216,6 @@ def webhook_json(one: Subscription) -> dict[str, Any]:
         "created_at": moment(one.created_at),
         "updated_at": moment(one.updated_at),
     }
-
-
-def _public_key(one: Subscription) -> str | None:
-    try:
-        return verifier_of(one)
-    except Unreadable:
-        return None
 
 
 def _certificate_json(certificate: str) -> dict[str, Any] | None:

@@ -123,7 +123,8 @@ class WebhookEnableApi(WebhookAction):
             job = None
             if data["send_missed"]:
                 job = start_missed(listener=subscription, actor=actor)
-            subscriptions.switch(subscription=subscription, on=True, actor=actor)
+            else:
+                subscriptions.switch(subscription=subscription, on=True, actor=actor)
             answer = shown(load_webhook(request, webhook_id))
             if job:
                 answer["Location"] = f"/v1/background-jobs/{job.public_id}"

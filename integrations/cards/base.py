@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -55,7 +56,7 @@ class ActivityRow:
     url: str = ""
 
 
-class CardKind(Generic[C]):
+class CardKind(ABC, Generic[C]):
     """The particulars of one kind of card."""
 
     model: Any  # the card's model class; its manager is a CardQuerySet
@@ -66,17 +67,17 @@ class CardKind(Generic[C]):
     regenerate_label: ClassVar[str]
     related: ClassVar[tuple[str, ...]] = ()  # rows that the state of a card is read from
 
+    @abstractmethod
     def make_credential(self, card: C, actor: Actor, overlap: timedelta | None) -> Made:
         """Make new keys. The old ones end now, or after `overlap`; a key already in overlap ends in any case."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear_credential(self, card: C) -> str:
         """Remove the card's own keys. Return a masked word about them for the audit log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end_overlap(self, card: C) -> None:
         """End the old key now."""
-        raise NotImplementedError
 
     def switch_header(self, card: C) -> None:
         """Show callers' systems the new key now, where a key is also sent in a header."""
@@ -90,23 +91,25 @@ class CardKind(Generic[C]):
     def cancel(self, card: C) -> None:
         """The card was disconnected: drop what waits, and show it."""
 
+    @abstractmethod
     def check(self, card: C, actor: Actor) -> None:
         """Try the connection, with the card on or off, and keep the result on the card."""
-        raise NotImplementedError
 
     def is_checking(self, card: C) -> bool:
         """True while a result is still to come."""
         return False
 
+    @abstractmethod
     def keys(self, card: C) -> list[KeyShown]:
-        raise NotImplementedError
+        """What may be shown of its keys at any time."""
 
+    @abstractmethod
     def health(self, card: C) -> Health:
-        raise NotImplementedError
+        """How its traffic goes."""
 
+    @abstractmethod
     def activity(self, card: C) -> list[ActivityRow]:
         """The card's last calls or deliveries, newest first."""
-        raise NotImplementedError
 
     def activity_summary(self, card: C) -> str:
         return ""

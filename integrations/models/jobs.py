@@ -68,6 +68,13 @@ class Job(models.Model):
     def is_unfinished(self) -> bool:
         return self.status in self.UNFINISHED
 
+    @property
+    def progress(self) -> float:
+        """How much is done, from 0 to 1."""
+        if self.status == self.Status.DONE:
+            return 1.0
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
     def cancel(self, because: str) -> None:
         """Stop it where it is; what was done stays done. Cancelling a finished job changes nothing."""
         Job.objects.filter(pk=self.pk, status__in=self.UNFINISHED).update(

@@ -19,7 +19,10 @@ CHECK_PATIENCE = timedelta(seconds=40)
 
 
 class Listener:
-    """The common side of both. Replays, health, warnings and the pages of deliveries know nothing else."""
+    """The common side of both. Replays, health, warnings and the pages of deliveries know nothing else.
+
+    Abstract, but models have a metaclass of their own that leaves no room for ABC's.
+    """
 
     # Columns of the models, or constants of theirs.
     pk: Any

@@ -13,9 +13,9 @@ from accounts.ids import encode
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.judging import describe, failed, judge
-from integrations.outbox.results import MASK, Outcome, Result
+from integrations.outbox.results import Outcome, Result
 from integrations.outbox.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS, scaled
-from integrations.secrets import Unreadable
+from integrations.secrets import MASK, Unreadable
 from integrations.signing import signature_header
 
 ANSWER_BYTES = 64 * 1024

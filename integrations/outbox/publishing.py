@@ -136,8 +136,9 @@ class Due:
 
 def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
-    deliveries = []
-    for one in sorted(due):
+    due, deliveries = sorted(due), []
+    waiting = _with_open([one.lane_id for one in due if one.is_ordered], event.conversation_id)
+    for one in due:
         delivery = Delivery(
             lane_id=one.lane_id,
             order_key=event.conversation_id if one.is_ordered else None,
@@ -148,7 +149,7 @@ def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
             event_type=one.seen,
             is_announcement=one.is_announcement,
         )
-        if delivery.order_key and _has_open(one.lane_id, delivery.order_key):
+        if one.is_ordered and one.lane_id in waiting:
             delivery.next_attempt_at = None
         deliveries.append(delivery)
     Delivery.objects.bulk_create(deliveries)
@@ -156,16 +157,22 @@ def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
     return deliveries
 
 
-def _has_open(lane_id: UUID, order_key: UUID) -> bool:
-    # The key-share lock makes whoever finishes the last open row wait for our commit before it looks for the next
-    # one; without it our row could be left behind with nobody to wake it. It does not stop a claim (no key changes).
+# The key-share locks make whoever finishes the last open row wait for our commit before it looks for the next one;
+# without them our row could be left behind with nobody to wake it. They do not stop a claim (no key changes).
+_WITH_OPEN = """
+SELECT lane.id FROM unnest(%s::uuid[]) lane(id) CROSS JOIN LATERAL (
+    SELECT FROM integrations_delivery WHERE lane_id = lane.id AND order_key = %s
+    ORDER BY sequence DESC, id DESC LIMIT 1 FOR KEY SHARE) last
+"""
+
+
+def _with_open(lane_ids: list[UUID], order_key: UUID | None) -> set[UUID]:
+    """Which of these lanes have an open delivery of this conversation."""
+    if not (lane_ids and order_key):
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM integrations_delivery WHERE lane_id = %s AND order_key = %s"
-            " ORDER BY sequence DESC, id DESC LIMIT 1 FOR KEY SHARE",
-            [lane_id, order_key],
-        )
-        return cursor.fetchone() is not None
+        cursor.execute(_WITH_OPEN, [lane_ids, order_key])
+        return {lane_id for (lane_id,) in cursor.fetchall()}
 
 
 # Nothing is lost with this write, so its commit need not wait for the disk.

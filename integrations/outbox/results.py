@@ -17,7 +17,6 @@ from integrations.outbox.health import Due, tell_lanes
 from integrations.outbox.schedule import steps_aside
 from integrations.outbox.timings import Timings
 
-MASK = "••••••"
 Outcome = Attempt.Outcome
 
 

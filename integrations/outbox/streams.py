@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rend
 Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
 
 
-class Stream:
+class Stream(ABC):
     """Claim what is due while there are free slots; sleep until woken or a second has passed."""
 
     name = "stream"
@@ -88,9 +89,9 @@ class Stream:
     def equipment(self) -> contextlib.AbstractAsyncContextManager[None]:
         return contextlib.nullcontext()
 
+    @abstractmethod
     async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
         """Claim what free slots allow and start it; return how many rows."""
-        raise NotImplementedError
 
     def start(self, claimed: Claimed, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -18,7 +18,7 @@ from integrations.models import Delivery, Lane, Source, Subscription, Subscripti
 from integrations.outbox.ending import cancel_deliveries, release
 from integrations.outbox.testing import queue_test
 from integrations.problems import Refusal
-from integrations.secrets import Secret, make_private_key, make_signing_secret
+from integrations.secrets import Secret, Unreadable, make_private_key, make_signing_secret
 from integrations.services.cards import shown_url
 from integrations.signing import public_key
 
@@ -164,11 +164,14 @@ def delete(*, subscription: Subscription, actor: Actor) -> int:
 
 
 def verifier_of(subscription: Subscription) -> str | None:
-    """The public key that receivers of `v1a` check with, which is no secret. None for `v1`. Raise Unreadable."""
+    """The public key that receivers of `v1a` check with, which is no secret. None for `v1`, and where unreadable."""
     if subscription.signature != Subscription.Signature.ASYMMETRIC:
         return None
     current = next((secret for secret, is_old in subscription.signing_secrets() if not is_old), None)
-    return public_key(current.reveal()) if current else None
+    try:
+        return public_key(current.reveal()) if current else None
+    except Unreadable:
+        return None
 
 
 def _new_secret(subscription: Subscription) -> str:

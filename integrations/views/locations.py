@@ -52,7 +52,7 @@ def locations(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
         "rows": rows,
         "actions": ACTIONS.items(),
     }
-    return render(request, "integrations/locations_page.html", {**values, "actions": ACTIONS.items()})
+    return render(request, "integrations/locations_page.html", values)
 
 
 def _cards(request: HttpRequest, source: Source, slug: str) -> list[Any]:

@@ -201,7 +201,7 @@ def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") 
         "mark": mark,
         "state": state,
         "fresh": fresh,
-        "public_key": _public_key(subscription),
+        "public_key": subscriptions.verifier_of(subscription),
         "health": endpoint_health(subscription.lane),
         "attempts": attempts,
         "overlaps": OVERLAPS,
@@ -213,10 +213,3 @@ def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") 
 
 def _state(subscription: Subscription) -> tuple[str, str]:
     return MARKS[subscription.status]
-
-
-def _public_key(subscription: Subscription) -> str | None:
-    try:
-        return subscriptions.verifier_of(subscription)
-    except Unreadable:
-        return None
