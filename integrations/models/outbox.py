@@ -88,7 +88,11 @@ class Work(models.Model):
                 condition=models.Q(order_key__isnull=False),
                 name="%(class)s_order",
             ),
-            models.Index(fields=["lane"], condition=models.Q(claim__isnull=False), name="%(class)s_in_flight"),
+            # With the lease's end, so that what a held snapshot keeps of ended claims is stepped over for a lease's
+            # length and no longer.
+            models.Index(
+                fields=["lane", "next_attempt_at"], condition=models.Q(claim__isnull=False), name="%(class)s_in_flight"
+            ),
         ]
 
 

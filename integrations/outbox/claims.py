@@ -33,7 +33,7 @@ FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do no
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, l.ctid AS place,
+    SELECT l.id, l.ctid AS place, l.idle_rounds,
     CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free,
@@ -45,7 +45,7 @@ WITH lane AS MATERIALIZED (
     -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
     ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
 ), share AS (
-    SELECT id, place, free, since,
+    SELECT id, place, idle_rounds, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
 -- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
@@ -79,7 +79,10 @@ WITH lane AS MATERIALIZED (
     FROM (SELECT id FROM fresh UNION ALL SELECT id FROM retry UNION ALL SELECT id FROM replay) picked
     WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
-    SELECT share.place, share.free, c.got, (
+    SELECT share.place, share.free, c.got,
+        -- when to look again at the latest
+        now() + CASE WHEN c.got > 0 THEN interval '1 s'
+            ELSE make_interval(secs => least(power(2, share.idle_rounds + 1), %(idle)s)) END AS latest, (
         SELECT count(*) > c.got FROM (
             -- ordered by the index, or the planner reads the whole table for a lane that has nothing
             SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
@@ -98,12 +101,10 @@ WITH lane AS MATERIALIZED (
             WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
             WHEN c.has_more AND c.got > 0 THEN now()
             WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
-            ELSE least(
-                coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
-                    SELECT next_attempt_at FROM {table} WHERE lane_id = l.id AND pace = p.pace
-                        AND next_attempt_at > now() ORDER BY next_attempt_at LIMIT 1) w), 'infinity'),
-                now() + CASE WHEN c.got > 0 THEN interval '1 s'
-                    ELSE make_interval(secs => least(power(2, l.idle_rounds + 1), %(idle)s)) END)
+            ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
+                SELECT next_attempt_at FROM {table} WHERE lane_id = l.id AND pace = p.pace
+                    AND next_attempt_at > now() AND next_attempt_at <= c.latest
+                ORDER BY next_attempt_at LIMIT 1) w), c.latest)
         END
     -- By its place: the key's index has an entry for each version of a row that a held snapshot keeps.
     FROM counted c WHERE l.ctid = c.place
