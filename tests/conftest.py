@@ -200,6 +200,29 @@ def lead_at() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def webhooks_key(dana, actor) -> str:
+    """An owner's token that may do everything with webhooks."""
+    from integrations.services.tokens import make_token
+
+    maker = Membership.objects.get(user=dana)
+    return make_token(maker=maker, actor=actor, name="Ops", scopes=["webhooks:write", "jobs:write"])[1]
+
+
+@pytest.fixture
+def subscribe(api, webhooks_key) -> Callable[..., Any]:
+    """Make a webhook of the organization by the API; return it as the API shows it."""
+
+    def make(url: str, **fields: Any) -> Any:
+        key = fields.pop("key", webhooks_key)
+        wanted = {"name": "Warehouse", "url": url, "event_types": ["lead.created", "message.received"], **fields}
+        answer = api.post("webhooks", key, wanted)
+        assert answer.status_code == 201, answer.json()
+        return answer.json()["data"]["webhook"]
+
+    return make
+
+
+@pytest.fixture
 def worker(transactional_db) -> Iterator[None]:
     """Both streams, as the Celery worker runs them. Needs a database that other connections see."""
     threads = [

@@ -1,9 +1,7 @@
-"""Leads and consent."""
+"""The people who reach out."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -16,9 +14,9 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from accounts.ids import encode, first_id, uuid7
-from accounts.models import Organization, User
+from accounts.models import Organization
 from integrations.access import ReachQuerySet
-from integrations.models import ChannelConnection, Source
+from integrations.models import Source
 from leads.contact import normalize_email, normalize_phone
 
 LONG_TEXT = 1_000  # characters
@@ -185,130 +183,3 @@ class Lead(models.Model):
 def remaining_id(pk: UUID) -> Combinable:
     """This lead's id, or that of the one which it became part of: what was merged answers to both ids."""
     return Coalesce(models.Subquery(Lead.objects.filter(pk=pk).values("merged_into")), models.Value(pk))
-
-
-def digest_of(address: str) -> str:
-    """What is kept of the address of an erased lead, so that its block holds if it ever writes again."""
-    return f"sha256:{hashlib.sha256(address.encode()).hexdigest()}"
-
-
-class OptOutQuerySet(models.QuerySet["OptOut"]):
-    def in_force(self) -> Self:
-        return self.filter(lifted_at=None)
-
-    def of(self, lead: Lead) -> Self:
-        """What this lead's addresses do not want, in the whole organization."""
-        addresses = [address for address in (normalize_email(lead.email), lead.phone_e164) if address]
-        return self.in_force().of_addresses(lead.organization_id, addresses)
-
-    def of_addresses(self, organization_id: UUID, addresses: Iterable[str]) -> Self:
-        """Also those whose address was erased: a digest of it is enough to keep the block."""
-        both = [form for address in addresses for form in (address, digest_of(address))]
-        return self.filter(organization=organization_id, address__in=both)
-
-
-class OptOut(models.Model):
-    """Somebody wants no more messages on a channel. Kept by address, so that it holds at every location."""
-
-    class Reason(models.TextChoices):
-        STOP = "stop", "Sent a STOP word"
-        UNSUBSCRIBE = "unsubscribe", "Unsubscribed"
-        COMPLAINT = "complaint", "Complained"
-        PERSON = "person", "Blocked by a person"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=10, choices=ChannelConnection.Kind.choices)
-    address = models.CharField(max_length=254)
-    reason = models.CharField(max_length=12, choices=Reason.choices)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    lifted_at = models.DateTimeField(null=True, blank=True)
-
-    objects = OptOutQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "address", "channel"],
-                condition=models.Q(lifted_at=None),
-                name="opt_out_once",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.address} on {self.get_channel_display()}"
-
-
-class CustomField(models.Model):
-    """Something that an organization wants to know of its leads."""
-
-    class Kind(models.TextChoices):
-        TEXT = "text", "Text"
-        NUMBER = "number", "Number"
-        DATE = "date", "Date"
-        CHOICE = "choice", "Choice"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    key = models.CharField(max_length=100)  # the name in `custom_fields`
-    label = models.CharField(max_length=200, blank=True)
-    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.TEXT)
-    choices = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="custom_field_once")]
-
-    def __str__(self) -> str:
-        return self.label or self.key
-
-    @property
-    def public_id(self) -> str:
-        return encode("cf", self.pk)
-
-
-class LeadImport(models.Model):
-    """A file of leads on its way in. `position` commits with what its rows led to, so a killed one goes on there."""
-
-    CATEGORY = "import"
-
-    class Format(models.TextChoices):
-        JSON = "json", "JSON array"
-        NDJSON = "ndjson", "JSON, one object in each line"
-        CSV = "csv", "CSV"
-
-    class Identifier(models.TextChoices):
-        EMAIL = "email", "Email"
-        UNIQUE_ID = "unique_id", "Unique id"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
-    file = models.FileField(upload_to="imports/%Y/%m")
-    format = models.CharField(max_length=6, choices=Format.choices)
-    identifier = models.CharField(max_length=10, choices=Identifier.choices, default=Identifier.EMAIL)
-    mapping = models.JSONField(default=dict)  # a column of the file -> our field, "" leaves it out
-    is_dry_run = models.BooleanField(default=False)
-    position = models.PositiveIntegerField(default=0)  # rows that were looked at
-    created = models.PositiveIntegerField(default=0)
-    updated = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
-    started_by = models.CharField(max_length=250)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        indexes = [models.Index(fields=["organization", "-id"], name="import_newest")]
-
-
-class ImportProblem(models.Model):
-    """Why one row of an import was left out."""
-
-    lead_import = models.ForeignKey(LeadImport, on_delete=models.CASCADE, related_name="problems")
-    row = models.PositiveIntegerField()  # the first one is 1; a header does not count
-    field = models.CharField(max_length=100, blank=True)
-    detail = models.CharField(max_length=500)
-
-    class Meta:
-        indexes = [models.Index(fields=["lead_import", "row"], name="import_problem_in_order")]

@@ -1,0 +1,9 @@
+from leads.models.consent import OptOut, digest_of
+from leads.models.custom_fields import CustomField
+from leads.models.imports import ImportProblem, LeadImport
+from leads.models.leads import Lead, LeadQuerySet, Words, remaining_id
+
+__all__ = [
+    "CustomField", "ImportProblem", "Lead", "LeadImport", "LeadQuerySet", "OptOut", "Words", "digest_of",
+    "remaining_id",
+]  # fmt: skip
