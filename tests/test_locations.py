@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from integrations.models import RestWebhook
 from integrations.services import cards
+from integrations.services.sources import create_source
 from tests.conftest import log_in, person
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +31,24 @@ def test_locations_inherit_go_on_and_are_tested_together(table, dana_client, eas
     assert all(one.inherits and one.is_enabled and one.is_checking for one in rows)
     dana_client.post(table, {"action": "disable", "locations": [eastgate.public_id]})
     assert [one.is_enabled for one in rows.order_by("source__name").all()] == [False, True]
+
+
+@pytest.mark.parametrize("slug", ["rest-webhook", "lead-reply-api"])
+def test_a_location_more_costs_one_look_at_its_health(slug, dana_client, plumbing, eastgate, northside, actor):
+    url = f"/sources/{plumbing.public_id}/messaging/integrations/{slug}/locations/"
+
+    def statements() -> int:
+        dana_client.get(url)
+        with CaptureQueriesContext(connection) as seen:
+            assert dana_client.get(url).status_code == 200
+        return len(seen)
+
+    before = statements()
+    for number in range(5):
+        made = create_source(organization=northside, actor=actor, parent=plumbing, name=f"Location {number}")
+        card = getattr(made, slug.replace("-", ""))
+        cards.set_inherits(card=card, inherits=number % 2 == 0, actor=actor)
+    assert statements() <= before + 5
 
 
 def test_what_is_not_ticked_or_not_ones_own_is_left_alone(table, dana_client, eastgate, westgate, dental, northside):

@@ -43,6 +43,7 @@ class Card(models.Model):
 
     slug: ClassVar[str]
     label: ClassVar[str]
+    credentials: ClassVar[str]  # the name of its rows of keys
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     source = models.OneToOneField(Source, on_delete=models.PROTECT, related_name="%(class)s")
@@ -92,6 +93,11 @@ class Card(models.Model):
             self._owner = type(self)._default_manager.select_related("source").get(source=self.source.parent_id)
         return self._owner
 
+    def read_owner(self, parent: Self) -> None:
+        """Take the parent's card, where it inherits, from one that is read already."""
+        if self.inherits and self.source.parent_id == parent.source_id:
+            self._owner = parent
+
     @property
     def has_credential(self) -> bool:
         raise NotImplementedError
@@ -127,7 +133,7 @@ class Card(models.Model):
 class RestWebhook(Listener, Card):
     """Tells the business's own system about leads and messages."""
 
-    slug, label = "rest-webhook", "REST Webhook"
+    slug, label, credentials = "rest-webhook", "REST Webhook", "secrets"
     is_ordered = True
 
     lane = models.OneToOneField(Lane, on_delete=models.PROTECT, related_name="rest_webhook")
@@ -146,7 +152,7 @@ class RestWebhook(Listener, Card):
 
     @property
     def has_credential(self) -> bool:
-        return bool(self.url) and self.secrets.filter(ends_at=None).exists()
+        return bool(self.url) and any(one.ends_at is None for one in self.secrets.all())
 
     @property
     def title(self) -> str:
@@ -195,7 +201,7 @@ class RestWebhook(Listener, Card):
 class LeadReplyApi(Card):
     """Lets the business's own system answer leads."""
 
-    slug, label = "lead-reply-api", "Lead Reply API"
+    slug, label, credentials = "lead-reply-api", "Lead Reply API", "keys"
 
     objects = CardQuerySet["LeadReplyApi"].as_manager()
 
@@ -205,4 +211,4 @@ class LeadReplyApi(Card):
 
     @property
     def has_credential(self) -> bool:
-        return self.keys.filter(ends_at=None).exists()
+        return any(one.ends_at is None for one in self.keys.all())

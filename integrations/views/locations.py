@@ -57,9 +57,14 @@ def locations(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
 
 def _cards(request: HttpRequest, source: Source, slug: str) -> list[Any]:
     """The cards of the locations that the person may configure."""
-    rows = CARDS[slug].model.objects.with_owner().select_related(*CARDS[slug].related).in_use()
+    model = CARDS[slug].model
+    rows = model.objects.with_owner().select_related(*CARDS[slug].related).prefetch_related(model.credentials)
     reach = reach_of(request.user, Right.CONFIGURE).where(organization="source__organization_id", source="source_id")
-    return list(rows.filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
+    found = list(rows.in_use().filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
+    parent = rows.get(source=source)
+    for card in found:
+        card.read_owner(parent)
+    return found
 
 
 def _act(request: HttpRequest, source: Source, slug: str, action: str) -> dict[UUID, str]:
