@@ -77,15 +77,15 @@ CREATE OR REPLACE FUNCTION uuid_v7(n bigint) RETURNS uuid LANGUAGE sql VOLATILE 
         || substr(md5(random()::text || n), 1, 16))::uuid $$
 """
 WAKE = """
-UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 WHERE id IN (
-    SELECT id FROM integrations_lane WHERE kind = 'webhook' AND next_due_at > now() ORDER BY id FOR UPDATE)
+UPDATE integrations_clock SET next_due_at = now(), idle_rounds = 0 WHERE next_due_at > now() AND lane_id IN (
+    SELECT lane_id FROM integrations_clock WHERE kind = 'webhook' AND next_due_at > now() ORDER BY lane_id FOR UPDATE)
 """
 # As the product does: only the lanes of what was just committed.
 WAKE_THESE = """
-UPDATE integrations_lane SET next_due_at = now(), idle_rounds = 0 WHERE id IN (
-    SELECT id FROM integrations_lane WHERE next_due_at > now() AND id IN (
+UPDATE integrations_clock SET next_due_at = now(), idle_rounds = 0 WHERE next_due_at > now() AND lane_id IN (
+    SELECT lane_id FROM integrations_clock WHERE next_due_at > now() AND lane_id IN (
         SELECT t.lane_id FROM generate_series(1, %(count)s) n JOIN bench_target t ON t.number = (n + %(offset)s) %% %(targets)s)
-    ORDER BY id FOR UPDATE)
+    ORDER BY lane_id FOR UPDATE)
 """
 
 

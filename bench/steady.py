@@ -47,7 +47,7 @@ _WAITS = """
 SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM integrations_attempt a
 JOIN integrations_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1
 """
-NARROW = ["integrations_delivery", "integrations_lane"]
+NARROW = ["integrations_delivery", "integrations_lane", "integrations_clock"]
 
 
 @dataclass

@@ -6,7 +6,7 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from integrations.models import Attempt, Delivery, Lane
+from integrations.models import Attempt, Clock, Delivery, Lane
 from integrations.services import cards
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def test_a_failed_delivery_is_tried_again_with_the_same_id_and_bytes(worker, rec
     lane = Lane.objects.get(pk=eastgate.restwebhook.lane_id)
     assert lane.failing_since is not None
     Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at="2020-01-01T00:00Z")
-    Lane.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
     first, second = receiver.wait(2)
     assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
     assert first["body"] == second["body"]
@@ -78,7 +78,7 @@ def test_the_second_of_a_conversation_waits_for_the_first(worker, receiver, webh
     time.sleep(0.5)
     assert len(receiver.requests) == 1
     Delivery.objects.exclude(next_attempt_at=None).update(next_attempt_at="2020-01-01T00:00Z")
-    Lane.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
     receiver.wait(3)
     assert [body["sequence"] for body in receiver.bodies()] == [1, 1, 2]
 
@@ -100,7 +100,7 @@ def test_switched_off_holds_what_waits(worker, receiver, webhook_at, eastgate, l
     wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
     cards.switch(card=eastgate.restwebhook, on=False, actor=actor)
     Delivery.objects.update(next_attempt_at="2020-01-01T00:00Z")
-    Lane.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
     time.sleep(1.3)
     assert len(receiver.requests) == 1
     assert Delivery.objects.count() == 1

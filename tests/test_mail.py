@@ -53,7 +53,7 @@ def test_a_permanent_refusal_fails_the_message_with_its_reason(worker, mail_serv
 
 @pytest.mark.django_db(transaction=True)
 def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, eastgate, lead_at):
-    from integrations.models import Dispatch, Lane
+    from integrations.models import Clock, Dispatch
 
     mail_server.refusals = ["451 4.3.0 try later"]
     api.reply(key_of(eastgate), lead_at(eastgate))
@@ -61,7 +61,7 @@ def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, ea
     message = Message.objects.get(direction="outbound")
     assert (message.status, "451" in message.error_detail) == ("sending", True)
     Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at="2020-01-01T00:00Z")
-    Lane.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
     mail_server.wait(1)
     wait_for(lambda: Message.objects.get(direction="outbound").status == "sent")
 

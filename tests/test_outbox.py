@@ -7,9 +7,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Dispatch, Event, Lane, Pace
+from integrations.models import Attempt, Clock, Delivery, Dispatch, Event, Lane, Pace
 from integrations.outbox.claims import claim_deliveries, claim_tests, extend_leases, release
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.deliver import Parcel, attempt
@@ -68,7 +69,7 @@ def test_an_endpoint_that_fails_for_five_days_is_stopped(taken):
     outbox(lambda c: record(c, [result(taken, Outcome.RETRYING, error="500", retry_after=timedelta(0))]))
     assert Lane.objects.get(pk=taken.lane_id).stopped_at is None
     Lane.objects.filter(pk=taken.lane_id).update(failing_since=timezone.now() - timedelta(days=5, hours=1))
-    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
+    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
     [again] = outbox(lambda c: claim_deliveries(c, slots(5)))
     outbox(lambda c: record(c, [result(again, error="500")]))
     lane = Lane.objects.get(pk=taken.lane_id)
@@ -172,13 +173,13 @@ def test_a_lane_has_only_so_many_in_flight(webhook_at, eastgate, lead_at, failin
         lead_at(eastgate, f"lead{number}@example.net")
     Lane.objects.update(max_in_flight=3, failing_since=timezone.now() if failing else None)
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == first
-    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
+    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == second
 
 
 def test_what_this_process_has_in_hand_is_not_claimed_again(taken):
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))  # the lease ended
-    Lane.objects.update(swept_to=None, next_due_at=timezone.now())
+    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
     assert outbox(lambda c: claim_deliveries(c, slots(5), [taken.id])) == []
 
 
@@ -198,7 +199,7 @@ def test_two_workers_take_different_rows(webhook_at, eastgate, lead_at):
         try:
             async with one.transaction():
                 first = await claim_deliveries(one, slots(1))
-                await other.execute("UPDATE integrations_lane SET next_due_at = now() WHERE false")
+                await other.execute("UPDATE integrations_clock SET next_due_at = now() WHERE false")
                 await other.execute("SET lock_timeout = '1s'")
                 second = await claim_deliveries(other, slots(1))
             return first, second
@@ -311,10 +312,10 @@ def test_a_short_look_sees_what_is_recent_and_a_whole_one_what_committed_late(we
     lead_at(eastgate, "late@example.net")
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
     lead_at(eastgate, "recent@example.net")
-    Lane.objects.update(swept_to=timezone.now(), next_due_at=timezone.now())
+    Clock.objects.update(swept_to=timezone.now(), next_due_at=timezone.now())
     [recent] = outbox(lambda c: claim_deliveries(c, slots(5), whole=False))
     assert recent.event_id == Event.objects.latest("id").pk
-    Lane.objects.update(next_due_at=timezone.now())
+    Clock.objects.update(next_due_at=timezone.now())
     [late] = outbox(lambda c: claim_deliveries(c, slots(5)))
     assert late.event_id != recent.event_id
 
@@ -326,9 +327,21 @@ def test_a_backlog_is_seen_by_short_looks_until_it_is_gone(webhook_at, eastgate,
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
     taken = []
     for look in range(4):
-        Lane.objects.update(next_due_at=timezone.now())
+        Clock.objects.update(next_due_at=timezone.now())
         taken += outbox(lambda c, whole=look == 0: claim_deliveries(c, slots(2), whole=whole))
     assert len({one.id for one in taken}) == 6
-    Lane.objects.update(next_due_at=timezone.now())
+    Clock.objects.update(next_due_at=timezone.now())
     assert outbox(lambda c: claim_deliveries(c, slots(5), whole=False)) == []
-    assert Lane.objects.get(rest_webhook__source=eastgate).swept_to
+    assert Clock.objects.get(lane__rest_webhook__source=eastgate).swept_to
+
+
+def test_each_lane_has_a_clock_whose_table_has_no_unique_index(webhook_at, eastgate):
+    """One would be checked against every version of the row that a held snapshot keeps: claims would slow down."""
+    webhook_at(eastgate, URL)
+    assert Clock.objects.count() == Lane.objects.count() > 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE indisunique) FROM pg_index"
+            " WHERE indrelid = 'integrations_clock'::regclass"
+        )
+        assert cursor.fetchone() == (2, 0)

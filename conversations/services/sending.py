@@ -20,7 +20,7 @@ from conversations.channels import CHANNELS, NotSent
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
 from integrations.event_types import EventType
-from integrations.models import Dispatch, Lane
+from integrations.models import Clock, Dispatch, Lane
 from integrations.outbox.claims import Claimed
 from leads.models import OptOut
 
@@ -96,9 +96,8 @@ def _write_sent(claimed: Claimed, message: Message) -> None:
         status=Message.Status.SENT, sent_at=timezone.now(), error_detail=""
     )
     message.refresh_from_db()
-    Lane.objects.filter(pk=claimed.lane_id).update(
-        last_ok_at=Now(), failing_since=None, last_error="", next_due_at=Now(), idle_rounds=0
-    )
+    Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
+    Clock.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
     publish_for(EventType.MESSAGE_SENT, conversation, message)
 
 
@@ -114,7 +113,9 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> Non
             Lane.objects.filter(pk=claimed.lane_id).update(
                 failing_since=Coalesce("failing_since", Now()),
                 last_error=detail[:300],
-                next_due_at=Least("next_due_at", _later(GAPS[claimed.attempts])),
+            )
+            Clock.objects.filter(pk=claimed.lane_id).update(
+                next_due_at=Least("next_due_at", _later(GAPS[claimed.attempts]))
             )
         return
     if row.delete()[0]:
@@ -122,7 +123,7 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> Non
             status=Message.Status.FAILED, error_code=failure.code, error_detail=detail
         )
         message.refresh_from_db()
-        Lane.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
+        Clock.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
         publish_for(EventType.MESSAGE_FAILED, conversation, message)
 
 

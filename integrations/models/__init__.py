@@ -5,7 +5,7 @@ from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
 from integrations.models.listening import Listener
 from integrations.models.log import ApiCall, Attempt, CallWindow, Event, IdempotencyKey, OnceUsed, RateWindow
-from integrations.models.outbox import Delivery, Dispatch, Lane, Pace, Work
+from integrations.models.outbox import Clock, Delivery, Dispatch, Lane, Pace, Work
 from integrations.models.sources import Source, SourceAccess
 from integrations.models.subscriptions import Subscription, SubscriptionSecret
 from integrations.models.tally import Tally
@@ -17,6 +17,7 @@ __all__ = [
     "CallWindow",
     "Card",
     "ChannelConnection",
+    "Clock",
     "Delivery",
     "Dispatch",
     "Event",

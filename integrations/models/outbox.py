@@ -26,10 +26,6 @@ class Lane(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     max_in_flight = models.PositiveSmallIntegerField(default=32)
-    # Never NULL and never more than a few seconds ahead of the first row that is due: see outbox/claims.py.
-    next_due_at = models.DateTimeField(db_default=Now())
-    swept_to = models.DateTimeField(null=True, blank=True)  # all that was due before it was taken: see outbox/claims.py
-    idle_rounds = models.PositiveSmallIntegerField(default=0)
     held_at = models.DateTimeField(null=True, blank=True)  # switched off by a person: what waits is kept
     stopped_at = models.DateTimeField(null=True, blank=True)  # stopped by us
     stopped_because = models.CharField(max_length=300, blank=True)
@@ -43,13 +39,26 @@ class Lane(models.Model):
     missed_since = models.DateTimeField(null=True, blank=True)  # it was stopped; from then on events were not sent
     warned_days = models.PositiveSmallIntegerField(db_default=0)  # of nothing but failures, that people were told of
 
+
+class Clock(models.Model):
+    """When to look at a lane. A hint, never the truth: the rows of work are (outbox/claims.py).
+
+    Written at each wake and each look, so it stands apart from the lane; the database makes it with the lane. Its table
+    has no unique index: that would be checked at each write against every version of the row that a held snapshot
+    keeps, and claims would take longer and longer.
+    """
+
+    lane = models.OneToOneField(Lane, primary_key=True, on_delete=models.CASCADE, related_name="clock")
+    kind = models.CharField(max_length=10, choices=Lane.Kind.choices)
+    # Never more than a few seconds ahead of the first row that is due.
+    next_due_at = models.DateTimeField(db_default=Now())
+    swept_to = models.DateTimeField(null=True, blank=True)  # all that was due before it was taken
+    idle_rounds = models.PositiveSmallIntegerField(db_default=0)
+
     class Meta:
         indexes = [
-            models.Index(
-                fields=["kind", "next_due_at"],
-                condition=models.Q(held_at=None, stopped_at=None),
-                name="lane_due",
-            )
+            models.Index(fields=["kind", "next_due_at"], name="clock_due"),
+            models.Index(fields=["lane", "next_due_at"], name="clock_of_lane"),
         ]
 
 

@@ -1,6 +1,6 @@
 """Take work: first lanes, then rows of each lane, never more than there are free slots.
 
-`lane.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
+`clock.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
 again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothing else. All times are the database's.
 
 A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
@@ -33,17 +33,17 @@ FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do no
 
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, l.ctid AS place, l.idle_rounds,
+    SELECT l.id, c.ctid AS place, c.idle_rounds,
     CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free,
-    CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(l.swept_to - %(recent)s, '-infinity') END AS since
-    FROM integrations_lane l
-    WHERE l.kind = %(kind)s AND l.next_due_at <= now() AND l.next_due_at > now() - %(window)s
+    CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
+    FROM integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
+    WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
         AND l.held_at IS NULL AND l.stopped_at IS NULL
         AND (l.open_until IS NULL OR l.open_until <= now())
     -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
-    ORDER BY l.idle_rounds > 0, l.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF l SKIP LOCKED
+    ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
 ), share AS (
     SELECT id, place, idle_rounds, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
@@ -79,7 +79,7 @@ WITH lane AS MATERIALIZED (
     FROM (SELECT id FROM fresh UNION ALL SELECT id FROM retry UNION ALL SELECT id FROM replay) picked
     WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
-    SELECT share.place, share.free, c.got,
+    SELECT share.place, share.id, share.free, c.got,
         -- when to look again at the latest
         now() + CASE WHEN c.got > 0 THEN interval '1 s'
             ELSE make_interval(secs => least(power(2, share.idle_rounds + 1), %(idle)s)) END AS latest, (
@@ -94,20 +94,20 @@ WITH lane AS MATERIALIZED (
     ) AS has_more
     FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
 ), looked AS (
-    UPDATE integrations_lane l SET
-        swept_to = CASE WHEN c.has_more THEN l.swept_to ELSE now() END,
-        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(l.idle_rounds + 1, 5) END,
+    UPDATE integrations_clock clock SET
+        swept_to = CASE WHEN c.has_more THEN clock.swept_to ELSE now() END,
+        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(clock.idle_rounds + 1, 5) END,
         next_due_at = CASE
             WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
             WHEN c.has_more AND c.got > 0 THEN now()
             WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
             ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
-                SELECT next_attempt_at FROM {table} WHERE lane_id = l.id AND pace = p.pace
+                SELECT next_attempt_at FROM {table} WHERE lane_id = c.id AND pace = p.pace
                     AND next_attempt_at > now() AND next_attempt_at <= c.latest
                 ORDER BY next_attempt_at LIMIT 1) w), c.latest)
         END
-    -- By its place: the key's index has an entry for each version of a row that a held snapshot keeps.
-    FROM counted c WHERE l.ctid = c.place
+    -- By its place: an index has an entry for each version of a row that a held snapshot keeps.
+    FROM counted c WHERE clock.ctid = c.place
 )
 SELECT {columns}, now() AS claimed_at FROM claimed
 """)

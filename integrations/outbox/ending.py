@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Lane, Listener
+from integrations.models import Attempt, Clock, Delivery, Lane, Listener
 from integrations.outbox import hints
 
 
@@ -48,6 +48,6 @@ def release(listener: Listener) -> None:
         open_until=None,
         warned_days=0,
         missed_since=None,
-        next_due_at=Now(),
     )
+    Clock.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
     transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))

@@ -52,12 +52,18 @@ RETURNING l.id, l.warned_days > was.warned_days OR l.stopped_at IS DISTINCT FROM
 """
 # What ends frees a slot: that matters only if the look that took it (at `since`) had to leave something behind.
 _DUE = """
-UPDATE integrations_lane l SET next_due_at = least(l.next_due_at, greatest(n.due, l.open_until)), idle_rounds = 0
-FROM (SELECT u.lane_id, min(u.due) AS due
-      FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS u(lane_id, due, since)
-      JOIN integrations_lane w ON w.id = u.lane_id
-      WHERE u.since IS NULL OR w.swept_to IS NULL OR w.swept_to < u.since GROUP BY u.lane_id ORDER BY u.lane_id) n
-WHERE l.id = n.lane_id AND l.next_due_at > n.due
+WITH due AS (
+    SELECT u.lane_id, greatest(min(u.due), l.open_until) AS at
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS u(lane_id, due, since)
+    JOIN integrations_lane l ON l.id = u.lane_id JOIN integrations_clock c ON c.lane_id = u.lane_id
+        AND c.next_due_at > u.due AND (u.since IS NULL OR c.swept_to IS NULL OR c.swept_to < u.since)
+    GROUP BY u.lane_id, l.open_until
+), locked AS (
+    SELECT c.lane_id FROM integrations_clock c JOIN due ON due.lane_id = c.lane_id AND c.next_due_at > due.at
+    ORDER BY c.lane_id FOR UPDATE OF c
+)
+UPDATE integrations_clock c SET next_due_at = due.at, idle_rounds = 0
+FROM locked JOIN due USING (lane_id) WHERE c.lane_id = due.lane_id AND c.next_due_at > due.at
 """
 _TELL = """
 INSERT INTO integrations_job (id, organization_id, category, subject_id, status, attempts, error)
@@ -73,7 +79,7 @@ async def tell_lanes(cursor: Any, results: list[Result], due: list[Due]) -> None
     real = [result for result in results if not result.delivery.is_test]
     working = sorted({result.delivery.lane_id for result in real if result.is_ok})
     failures = [result for result in real if (not result.is_ok and result.error) or result.stops_endpoint]
-    await cursor.execute(_LOCK, [[*working, *(one.delivery.lane_id for one in failures), *(one[0] for one in due)]])
+    await cursor.execute(_LOCK, [[*working, *(one.delivery.lane_id for one in failures)]])
     if working:  # first: one success among failures ends "nothing but failures"
         await cursor.execute(_OK, [working])
     if failures:

@@ -177,16 +177,20 @@ def _with_open(lane_ids: list[UUID], order_key: UUID | None) -> set[UUID]:
 
 # Nothing is lost with this write, so its commit need not wait for the disk.
 _WAKE = """
-WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-UPDATE integrations_lane SET next_due_at = greatest(now(), open_until), idle_rounds = 0 FROM quickly WHERE id IN (
-    SELECT id FROM integrations_lane WHERE id = ANY(%s) AND next_due_at > now() ORDER BY id FOR UPDATE)
+WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)), idle AS (
+    SELECT c.lane_id, greatest(now(), l.open_until) AS at
+    FROM quickly, integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
+    WHERE c.lane_id = ANY(%s) AND c.next_due_at > now() ORDER BY c.lane_id FOR UPDATE OF c
+)
+UPDATE integrations_clock c SET next_due_at = idle.at, idle_rounds = 0
+FROM idle WHERE c.lane_id = idle.lane_id AND c.next_due_at > now()
 """
 
 
 def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
     """After the commit, make idle lanes due and hint the worker.
 
-    Not in the transaction: intakes of one source would wait for each other's commits on the lane's row. Should the
+    Not in the transaction: intakes of one source would wait for each other's commits on the clock's row. Should the
     process die in between, the lane is looked at within 30 s anyway.
     """
     lanes = sorted(set(lane_ids))

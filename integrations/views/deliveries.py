@@ -21,7 +21,7 @@ from integrations.access import load, reach_of
 from integrations.forms import VerifyForm
 from integrations.health import endpoint_health
 from integrations.listeners import find_listener
-from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, Listener, RestWebhook, Source
+from integrations.models import ApiCall, Attempt, Clock, Delivery, Event, Lane, Listener, RestWebhook, Source
 from integrations.outbox import hints
 from integrations.problems import Refusal
 from integrations.services.replays import send_again
@@ -129,7 +129,7 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     if waiting is None:
         raise Http404
     Delivery.objects.filter(pk=waiting.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
-    Lane.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
+    Clock.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
     hints.send(Lane.Kind.WEBHOOK)
     Actor.of(request).record(
         "delivery.retry", organization=waiting.organization_id, target=waiting.event_type, source_id=waiting.source_id
