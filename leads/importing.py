@@ -6,6 +6,7 @@ An imported lead is not an arrival: it opens no conversation and is told to no w
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,8 +26,9 @@ from leads.import_rows import ROWS_MAX, Row, Unreadable, read_rows
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
 from leads.services import Details, build, fill_in, lock_identities, remaining
 
-PORTION = 500  # rows in one transaction
-PORTIONS_AT_ONCE = 20  # before other jobs have their turn
+PORTION = 200  # rows in one transaction
+PORTIONS_AT_ONCE = 50  # before other jobs have their turn
+REST = 0.5  # of the time that a portion took: callers of the API have the machine too
 PROBLEMS_MAX = 100_000
 TEXTS = {"first_name": 200, "last_name": 200, "email": 254, "phone": 60, "address": 1_000, "unique_id": 200,
          "status": 100, "source": 200, "source_url": 2_000}  # fmt: skip
@@ -76,8 +78,10 @@ def run_import(import_id: UUID) -> timedelta | None:
                 if not portion:
                     _end(lead_import)
                     return None
+                started = time.monotonic()
                 if not _take(lead_import, portion):
                     return timedelta(0)  # cancelled, or somebody else did it: look again
+                time.sleep(REST * (time.monotonic() - started))
     except Unreadable as error:
         _note(lead_import, [(lead_import.position + 1, "", str(error))])
         _end(lead_import)
