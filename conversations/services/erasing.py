@@ -79,7 +79,7 @@ def _blank_consent(leads: list[Lead]) -> int:
     organization_id = leads[0].organization_id
     others = Lead.objects.filter(organization=organization_id, erased_at=None).exclude(pk__in=[one.pk for one in leads])
     count = 0
-    for address in {text for one in leads for text in (normalize_email(one.email), one.phone_e164) if text}:
+    for address in sorted({text for one in leads for text in (normalize_email(one.email), one.phone_e164) if text}):
         if others.with_email(address).exists() or others.filter(phone_e164=address).exclude(phone_e164="").exists():
             continue  # another lead has it: its consent is that one's too
         rows = OptOut.objects.filter(organization=organization_id, address=address)
