@@ -193,6 +193,7 @@ class ChannelConnectionAdmin(ReadOnly):
 
 @admin.register(models.Lane)
 class LaneAdmin(ReadOnly):
+    list_select_related = ["clock"]
     list_display = ["id", "kind", "clock__next_due_at", "held_at", "stopped_at", "failing_since", "last_error"]
     list_filter = ["kind", ("failing_since", admin.EmptyFieldListFilter)]
     search_fields = ["last_error"]
