@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
@@ -15,7 +20,8 @@ from uuid import uuid4
 
 import pytest
 
-from config.supervisor.stack import ROOT
+from config.supervisor import ports
+from config.supervisor.stack import BIN, ROOT
 from tests.product import Running
 
 SET_UP = """
@@ -47,10 +53,11 @@ class Place:
     key: str
     token: str
     signing: str
+    url: str = ""  # another web server's
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **headers: str) -> tuple[int, Any]:
         request = urllib.request.Request(
-            f"{self.running.url}{path}",
+            f"{self.url or self.running.url}{path}",
             method=method,
             data=json.dumps(body).encode() if body is not None else None,
             headers={
@@ -97,6 +104,36 @@ def inside(running: Running, code: str, words: str) -> str:
     made = subprocess.run(command, cwd=ROOT, env=running.stack.env, input=words, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return made.stdout
+
+
+@dataclass
+class Web:
+    """A web server beside the product's own, on the same database."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """All of its processes, at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def another_web(running: Running, processes: int, **settings: str) -> Iterator[Web]:
+    port = ports.choose()
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    size = ["--workers", str(processes), "--blocking-threads", "20"]
+    command = [str(BIN / "granian"), "--interface", "wsgi", *address, *size, "--no-ws", "config.wsgi:application"]
+    env = {**running.stack.env, "LEADWIRE_DB_POOL": "20", **settings}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not ports.answers(port):
+        assert time.monotonic() < deadline, "it did not start"
+        time.sleep(0.1)
+    yield Web(f"http://127.0.0.1:{port}", process)
+    process.terminate()
+    process.wait()
 
 
 @pytest.fixture

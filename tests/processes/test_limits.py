@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from config.supervisor import ports
-from config.supervisor.stack import BIN, ROOT
-from tests.processes.conftest import inside
+from tests.processes.conftest import another_web, inside
 
 pytestmark = pytest.mark.processes
 ROTATE = """
@@ -32,30 +27,9 @@ print(made.secrets["Secret key"])
 
 @pytest.fixture
 def web(running):
-    """Another web server on the same database, with the limit that a fresh installation has."""
-    port = ports.choose()
-    size = ["--workers", "3", "--blocking-threads", "4"]
-    command: list[str | Path] = [
-        BIN / "granian",
-        "--interface",
-        "wsgi",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        *size,
-    ]
-    env = {**running.stack.env, "LEADWIRE_DB_POOL": "6"}
-    for name in ("LEADWIRE_CALLS_PER_MINUTE", "LEADWIRE_CALLS_PER_HOUR"):
-        env.pop(name, None)
-    process = subprocess.Popen([*command, "--no-ws", "config.wsgi:application"], cwd=ROOT, env=env)
-    deadline = time.monotonic() + 30
-    while not ports.answers(port):
-        assert time.monotonic() < deadline, "it did not start"
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
+    """Another web server on the same database, of three processes, with the limit that a fresh installation has."""
+    with another_web(running, processes=3, LEADWIRE_CALLS_PER_MINUTE="100", LEADWIRE_CALLS_PER_HOUR="3000") as server:
+        yield server.url
 
 
 def hammer(url: str, key: str, count: int, results) -> None:

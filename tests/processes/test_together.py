@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from http.client import HTTPException
+from typing import Any
 
+import psycopg
 import pytest
 
+from tests.processes.conftest import another_web
+from tests.processes.test_kills import wait_until
+
 pytestmark = pytest.mark.processes
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%leads_lead%'"
 
 
 def at_once(count: int, work) -> list:
@@ -24,6 +33,38 @@ def test_50_parallel_replies_with_one_idempotency_key_have_one_effect(place):
     assert len(bodies) == 1, "every 201 is the same answer"
     assert {body["code"] for status, body in answers if status == 409} <= {"idempotency.inFlight"}
     assert place.sql("SELECT count(*) FROM conversations_message WHERE content = 'Once'") == [(1,)]
+
+
+def test_a_process_killed_in_the_middle_of_an_effect_leaves_one_effect_to_the_others(place, running):
+    """Fifty calls with one key over three processes. The one that has begun waits for the conversation, and dies."""
+    lead = place.create_lead("killed@example.net")[1]["uid"]
+    with ExitStack() as stack:
+        webs = [stack.enter_context(another_web(running, processes=1)) for _ in range(3)]
+        places = [replace(place, url=web.url) for web in webs]
+
+        def call(number: int) -> tuple[int, Any]:
+            try:
+                return places[number % 3].reply(lead, "Once in any case", Idempotency_Key="killed")
+            except (OSError, HTTPException) as error:
+                return 0, str(error)
+
+        with psycopg.connect(running.stack.env["DATABASE_URL"]) as connection, ThreadPoolExecutor(50) as threads:
+            connection.execute("SELECT 1 FROM conversations_conversation FOR UPDATE")
+            first = threads.submit(call, 0)
+            wait_until(lambda: place.sql(_WAITING) == [(1,)], 10)
+            others = [threads.submit(call, number) for number in range(1, 25)]
+            wait_until(lambda: sum(one.done() for one in others) >= 16, 10)  # refused: the first is under way
+            webs[0].kill()
+            connection.rollback()
+            others += [threads.submit(call, number) for number in range(25, 50)]
+        assert first.result()[0] == 0, "its process died before it could answer"
+        answers = [one.result() for one in others]
+        assert {status for status, _ in answers} <= {0, 201, 409}
+        assert {body["code"] for status, body in answers if status == 409} == {"idempotency.inFlight"}
+        last = places[1].reply(lead, "Once in any case", Idempotency_Key="killed")
+        bodies = {str(body) for status, body in [*answers, last] if status == 201}
+        assert len(bodies) == 1, "every 201 is the same answer"
+    assert place.sql("SELECT count(*) FROM conversations_message WHERE content = 'Once in any case'") == [(1,)]
 
 
 def test_the_same_lead_at_once_is_one_lead(place):
