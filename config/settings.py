@@ -194,7 +194,6 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "POSTPROCESSING_HOOKS": ["config.schema.describe_problems"],
-    "AUTHENTICATION_WHITELIST": [],
 }
 
 MESSAGE_TAGS = {20: "off", 25: "ok", 30: "warn", 40: "bad"}  # our classes for Django's levels

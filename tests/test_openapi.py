@@ -119,6 +119,11 @@ def test_whatever_is_sent_is_answered_as_documented(world, method, path, operati
 # --- what it says ---
 
 
+def test_it_says_how_a_key_is_shown_so_that_the_reference_can_try_it():
+    assert document()["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert all(operation["security"][0].keys() == {"key"} for _, _, operation in OPERATIONS)
+
+
 def test_every_operation_names_its_scope_and_how_it_is_called():
     for method, path, operation in OPERATIONS:
         where = f"{method} {path}"
