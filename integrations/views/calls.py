@@ -27,7 +27,7 @@ class CallsForm(forms.Form):
     """What to look for."""
 
     request_id = forms.CharField(label="Request id", required=False, max_length=128)
-    path = forms.CharField(required=False, max_length=100, help_text="Begins with, like /v1/leads.")
+    path = forms.CharField(label="Path, like /v1/leads", required=False, max_length=100)
     method = forms.ChoiceField(
         required=False, choices=[("", "Any method"), *((one, one) for one in ("GET", "POST", "PATCH", "DELETE"))]
     )
@@ -44,7 +44,10 @@ class CallsForm(forms.Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         for field in self.fields.values():
-            field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+            is_choice = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
+            if not is_choice:
+                field.widget.attrs["placeholder"] = field.label
 
 
 @login_required
