@@ -6,9 +6,11 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
+from config.schema_examples import EXAMPLES
 from integrations.event_samples import sample_of
 from integrations.event_types import SUBSCRIBABLE
 from integrations.problem_codes import CODES
+from integrations.problems import TITLES
 
 PROBLEM = {
     "type": "object",
@@ -109,7 +111,6 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the problems that every operation may answer with, and 401, which has no body."""
     result["components"]["schemas"] |= {"Problem": PROBLEM, "WebhookEvent": WEBHOOK_EVENT}
     result["webhooks"] = describe_webhooks()
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path in result["paths"].values():
         for method, operation in path.items():
             if not isinstance(operation, dict) or "responses" not in operation:
@@ -117,5 +118,26 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             answers = operation["responses"]
             answers.setdefault("401", {"description": "The key is missing, malformed, unknown or ended."})
             for status, words in (EVERYWHERE | (ON_WRITE if method in ("post", "patch", "delete") else {})).items():
-                answers.setdefault(status, {"description": words, "content": content})
+                answers.setdefault(status, {"description": words, "content": _problem_of(int(status))})
     return result
+
+
+# A code that operations often answer with, for each status.
+COMMON = {400: "request.invalid", 403: "token.scopeMissing", 404: "lead.notFound", 409: "idempotency.inFlight",
+          410: "event.gone", 413: "request.tooLarge", 415: "request.unsupportedMediaType", 422: "idempotency.mismatch",
+          429: "rateLimit.exceeded", 503: "service.unavailable"}  # fmt: skip
+
+
+def _problem_of(status: int) -> dict[str, Any]:
+    """The content of a refusal, with an example."""
+    code = COMMON[status]
+    example = {
+        "type": "about:blank",
+        "title": TITLES[status],
+        "status": status,
+        "detail": CODES[code],
+        "code": code,
+        "request_id": EXAMPLES["request_id"],
+        **({"errors": EXAMPLES["errors"]} if status == 400 else {}),
+    }
+    return {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}

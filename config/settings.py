@@ -193,7 +193,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "POSTPROCESSING_HOOKS": ["config.schema.describe_problems"],
+    "POSTPROCESSING_HOOKS": ["config.schema.describe_problems", "config.schema_examples.add_examples"],
 }
 
 MESSAGE_TAGS = {20: "off", 25: "ok", 30: "warn", 40: "bad"}  # our classes for Django's levels

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import jsonschema
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
@@ -23,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.ids import encode
 from accounts.models import Membership
+from config.schema_examples import ELSEWHERE
 from config.wsgi import application
 from conversations.models import Conversation, Message
 from integrations.api.deprecation import Deprecation
@@ -122,6 +125,24 @@ def test_whatever_is_sent_is_answered_as_documented(world, method, path, operati
 def test_it_says_how_a_key_is_shown_so_that_the_reference_can_try_it():
     assert document()["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert all(operation["security"][0].keys() == {"key"} for _, _, operation in OPERATIONS)
+
+
+def fields_of(schema: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in schema.get("properties", {}).items():
+        yield f"{where}.{name}", field
+        yield from fields_of(field, f"{where}.{name}")
+        yield from fields_of(field.get("items", {}), f"{where}.{name}")
+
+
+def test_every_field_has_an_example_that_it_would_take():
+    for component, schema in document()["components"]["schemas"].items():
+        for where, field in fields_of(schema, component):
+            is_described = ELSEWHERE & (field.keys() | field.get("items", {}).keys())
+            if is_described or field.get("type") in ("boolean", "object"):
+                continue
+            assert field.get("examples"), where
+            plain = {name: value for name, value in field.items() if name != "items"}
+            jsonschema.validate(field["examples"][0], plain)
 
 
 def test_every_operation_names_its_scope_and_how_it_is_called():
