@@ -100,6 +100,7 @@ class Card(models.Model):
 
     @property
     def has_credential(self) -> bool:
+        """True with keys of its own. Each kind of card says so; models leave no room for ABC's metaclass."""
         raise NotImplementedError
 
     @property

@@ -120,20 +120,24 @@ class Web:
 
 
 @contextmanager
-def another_web(running: Running, processes: int, **settings: str) -> Iterator[Web]:
+def another_web(running: Running, processes: int, without: tuple[str, ...] = ()) -> Iterator[Web]:
+    """Start one; `without` names settings that it is to have by default."""
     port = ports.choose()
     address = ["--host", "127.0.0.1", "--port", str(port)]
     size = ["--workers", str(processes), "--blocking-threads", "20"]
     command = [str(BIN / "granian"), "--interface", "wsgi", *address, *size, "--no-ws", "config.wsgi:application"]
-    env = {**running.stack.env, "LEADWIRE_DB_POOL": "20", **settings}
+    env = {name: value for name, value in running.stack.env.items() if name not in without}
+    env["LEADWIRE_DB_POOL"] = "20"
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
-    deadline = time.monotonic() + 30
-    while not ports.answers(port):
-        assert time.monotonic() < deadline, "it did not start"
-        time.sleep(0.1)
-    yield Web(f"http://127.0.0.1:{port}", process)
-    process.terminate()
-    process.wait()
+    try:
+        deadline = time.monotonic() + 30
+        while not ports.answers(port):
+            assert time.monotonic() < deadline, "it did not start"
+            time.sleep(0.1)
+        yield Web(f"http://127.0.0.1:{port}", process)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ print(made.secrets["Secret key"])
 @pytest.fixture
 def web(running):
     """Another web server on the same database, of three processes, with the limit that a fresh installation has."""
-    with another_web(running, processes=3, LEADWIRE_CALLS_PER_MINUTE="100", LEADWIRE_CALLS_PER_HOUR="3000") as server:
+    limits = ("LEADWIRE_CALLS_PER_MINUTE", "LEADWIRE_CALLS_PER_HOUR")
+    with another_web(running, processes=3, without=limits) as server:
         yield server.url
 
 
