@@ -75,13 +75,15 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from integrations.outbox import running
         from integrations.outbox.sequencer import Sequencer
         from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
+        from integrations.outbox.sweeps import Sweeper
 
         schema_state.wait_for_migrations(maybe_shutdown)
         partitions.ensure_partitions()
         queues = set(worker.app.amqp.queues.consume_from)
         if "deliver" in queues:
-            self.threads.append(Sequencer())
-            self.threads[-1].start()
+            for thread in (Sequencer(), Sweeper()):
+                self.threads.append(thread)
+                thread.start()
             self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), running)
         if "send" in queues:
             self._run("channel", StreamThread(lambda: Dispatches(SEND_SLOTS, send_claimed)), running)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from config.schema_state import missing_migrations
-from integrations.metrics import QUEUES, Collector, read_queue
+from integrations.metrics import QUEUES, Collector, left_behind, read_queue
 from integrations.partitions import months_ready
 
 
@@ -25,7 +25,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     months = months_ready()
     stalled = [name for name in QUEUES if read_queue(name).is_stalled]
     is_ready = months >= 1 and not stalled
-    values = {"ready": is_ready, "partition_months_ahead": months, "stalled": stalled}
+    values = {"ready": is_ready, "partition_months_ahead": months, "stalled": stalled, "left_behind": left_behind()}
     return JsonResponse(values, status=200 if is_ready else 503)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from integrations.models import Tally
+from integrations.outbox.sweeps import LEFT_BEHIND
 
 COUNTED_MAX = 1_000_000  # rows of a queue: more are shown as this
 STALLED_AFTER_SECONDS = 60
@@ -35,7 +36,15 @@ SELECT count(*) FILTER (WHERE failing_since IS NOT NULL AND stopped_at IS NULL),
     count(*) FILTER (WHERE stopped_at IS NOT NULL), count(*) FILTER (WHERE open_until > now())
 FROM integrations_lane WHERE kind = 'webhook' AND held_at IS NULL
 """
-QUEUES = {"deliveries": "integrations_delivery", "messages": "integrations_dispatch"}
+# A job that runs has the end of its lease here.
+_JOBS = """
+SELECT extract(epoch FROM now() - min(next_attempt_at) FILTER (WHERE next_attempt_at <= now())), count(*)
+FROM (
+    SELECT next_attempt_at FROM integrations_job WHERE next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT %s
+) due
+"""
+TABLES = {"deliveries": "integrations_delivery", "messages": "integrations_dispatch"}
+QUEUES = (*TABLES, "jobs")
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,27 @@ class Queue:
 
 def read_queue(name: str) -> Queue:
     """Look at one queue."""
-    table = QUEUES[name]
+    if name == "jobs":
+        return _read_jobs()
+    table = TABLES[name]
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST.format(table=table))
         oldest, free = cursor.fetchone() or (None, None)
         cursor.execute(_DEPTH.format(table=table), [COUNTED_MAX])
         depth = (cursor.fetchone() or (0,))[0]
     return Queue(depth, float(oldest or 0), float(free or 0))
+
+
+def _read_jobs() -> Queue:
+    with connection.cursor() as cursor:
+        cursor.execute(_JOBS, [COUNTED_MAX])
+        oldest, depth = cursor.fetchone() or (None, 0)
+    return Queue(depth, float(oldest or 0), float(oldest or 0))
+
+
+def left_behind() -> int:
+    """How many deliveries were ever found waiting with nobody ahead of them (outbox/sweeps.py)."""
+    return sum(Tally.objects.filter(name=LEFT_BEHIND).values_list("count", flat=True))
 
 
 class Collector:
@@ -86,6 +109,11 @@ class Collector:
         for tally in Tally.objects.filter(name__startswith="attempts."):
             attempts.add_metric([tally.name.partition(".")[2]], tally.count)
         yield attempts
+        yield CounterMetricFamily(
+            "leadwire_outbox_left_behind",
+            "Deliveries that waited with nobody ahead of them. It must stay 0: what comes here is a mistake of ours.",
+            value=left_behind(),
+        )
 
     def _endpoints(self) -> Metric:
         words = "Webhook endpoints that are on, by state."

@@ -9,20 +9,19 @@ from django.utils import timezone
 
 from conversations.tasks import HANDLERS
 from integrations import jobs
-from integrations.models import Attempt, Clock, Delivery, Event, Lane, RestWebhook
+from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook
 from integrations.services import cards
 from tests.conftest import person
+from tests.due import make_due
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LONG_AGO = "2020-01-01T00:00Z"
 
 
 def hurry() -> None:
     """Make everything that waits for its time due."""
-    Delivery.objects.filter(next_attempt_at__isnull=False, claim=None).update(next_attempt_at=LONG_AGO)
     Lane.objects.update(open_until=None)
-    Clock.objects.update(swept_to=None, next_due_at=LONG_AGO)
+    make_due()
 
 
 def run_jobs() -> None:
@@ -104,8 +103,7 @@ def test_the_breaker_opens_after_8_failures_in_a_row_then_sends_one_probe(
     assert seen >= 8
     left = open_for(eastgate)
     assert timedelta(seconds=2) < left <= timedelta(seconds=5)
-    Delivery.objects.update(next_attempt_at=LONG_AGO)
-    Clock.objects.update(swept_to=None, next_due_at=LONG_AGO)
+    make_due()
     import time
 
     time.sleep(1.5)

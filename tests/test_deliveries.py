@@ -6,8 +6,9 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from integrations.models import Attempt, Clock, Delivery, Lane
+from integrations.models import Attempt, Delivery, Lane
 from integrations.services import cards
+from tests.due import make_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,11 +57,10 @@ def test_a_failed_delivery_is_tried_again_with_the_same_id_and_bytes(worker, rec
     receiver.answers = [500]
     lead_at(eastgate)
     receiver.wait(1)
-    delivery = wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
+    wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
     lane = Lane.objects.get(pk=eastgate.restwebhook.lane_id)
     assert lane.failing_since is not None
-    Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at="2020-01-01T00:00Z")
-    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    make_due()
     first, second = receiver.wait(2)
     assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
     assert first["body"] == second["body"]
@@ -77,8 +77,7 @@ def test_the_second_of_a_conversation_waits_for_the_first(worker, receiver, webh
     lead_at(eastgate, message="Second")
     time.sleep(0.5)
     assert len(receiver.requests) == 1
-    Delivery.objects.exclude(next_attempt_at=None).update(next_attempt_at="2020-01-01T00:00Z")
-    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    make_due()
     receiver.wait(3)
     assert [body["sequence"] for body in receiver.bodies()] == [1, 1, 2]
 
@@ -99,8 +98,7 @@ def test_switched_off_holds_what_waits(worker, receiver, webhook_at, eastgate, l
     lead_at(eastgate)
     wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
     cards.switch(card=eastgate.restwebhook, on=False, actor=actor)
-    Delivery.objects.update(next_attempt_at="2020-01-01T00:00Z")
-    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    make_due()
     time.sleep(1.3)
     assert len(receiver.requests) == 1
     assert Delivery.objects.count() == 1

@@ -12,6 +12,7 @@ from integrations.models import Attempt, Delivery, RestWebhook
 from integrations.services import cards
 from integrations.signing import sign
 from tests.conftest import log_in, person
+from tests.due import make_due
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +25,7 @@ def delivered(worker, receiver, webhook_at, eastgate, lead_at):
     receiver.answers = [500]
     lead_at(eastgate)
     wait_for(lambda: Delivery.objects.filter(claim=None, attempts=1).first())
-    Delivery.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    make_due()
     receiver.wait(2, seconds=15)
     wait_for(lambda: not Delivery.objects.exists())
     return secrets

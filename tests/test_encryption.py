@@ -15,6 +15,7 @@ from conversations.models import Message
 from integrations.models import Attempt, Delivery, WebhookSecret
 from integrations.rotation import rotate_all
 from tests.conftest import PASSWORD
+from tests.due import make_due
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +70,7 @@ def test_with_the_key_lost_a_delivery_waits_and_says_why(worker, receiver, plumb
         assert attempt.error == "None of LEADWIRE_ENCRYPTION_KEYS can read this secret."
         assert not receiver.requests
     wait_for(lambda: Delivery.objects.filter(claim=None).first())  # it is kept
-    Delivery.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    make_due()
     receiver.wait(1)  # the key is back
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations.models import Delivery, Lane, Tally
+from conversations.mail.incoming import keep
+from integrations.models import Delivery, Job, Lane, Tally
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,3 +76,13 @@ def test_ready_means_that_the_outbox_moves(client, late):
     late.update(failing_since=None)
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=30))
     assert client.get("/readyz").status_code == 200
+
+
+def test_ready_means_that_jobs_are_done(client, scrape, eastgate, address_of):
+    """The worker that reads mail is stopped: nobody answers leads, and nothing else would say so."""
+    keep(connection=address_of(eastgate), envelope_from="", envelope_to="x", raw=b"Subject: Tap\n\nIt leaks.")
+    assert client.get("/readyz").status_code == 200
+    Job.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=75))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["stalled"]) == (503, ["jobs"])
+    assert scrape()['leadwire_outbox_stalled_seconds{queue="jobs"}'] >= 75

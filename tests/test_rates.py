@@ -129,5 +129,7 @@ def test_a_key_that_ended_is_no_guess(api, settings, token, key_of, plumbing, ac
 
 def test_an_ipv6_network_is_one_guesser():
     assert (
-        guessers._network("2001:db8::1") == guessers._network("2001:db8::ffff") != guessers._network("2001:db8:0:1::1")
+        guessers.network_of("2001:db8::1")
+        == guessers.network_of("2001:db8::ffff")
+        != guessers.network_of("2001:db8:0:1::1")
     )

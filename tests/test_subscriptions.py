@@ -15,10 +15,11 @@ from svix.webhooks import Webhook as SvixChecker
 from accounts.ids import decode, encode
 from accounts.models import AuditEntry, Membership
 from integrations.event_types import SUBSCRIBABLE
-from integrations.models import Attempt, Clock, Delivery, Lane, Subscription
+from integrations.models import Attempt, Delivery, Lane, Subscription
 from integrations.services import members, subscriptions
 from integrations.services.tokens import make_token
 from tests.conftest import person
+from tests.due import make_due
 from tests.test_breaker import run_jobs
 from tests.test_deliveries import wait_for
 
@@ -108,7 +109,7 @@ def test_what_waits_is_not_sent_once_the_maker_may_no_longer_see_the_source(
     assert Delivery.objects.exists()
     members.change(membership=maker, actor=actor, role="manager", sources=[westgate])
     Lane.objects.filter(subscription__isnull=False).update(held_at=None)
-    Clock.objects.update(next_due_at=timezone.now())
+    make_due()
     wait_for(lambda: not Delivery.objects.exists())
     attempt = Attempt.objects.get()
     assert attempt.outcome == "cancelled"

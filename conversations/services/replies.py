@@ -20,7 +20,7 @@ from conversations.channels import CHANNELS
 from conversations.models import Message
 from conversations.services.arrivals import last_words
 from integrations.models import ChannelConnection, Lane
-from integrations.outbox.publishing import wake
+from integrations.outbox.wakes import wake
 from integrations.problems import NotFound, Refusal
 from leads.models import OptOut
 

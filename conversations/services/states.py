@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -36,9 +37,20 @@ def reopen(*, conversation_id: UUID) -> Conversation:
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
     if not conversation.is_open:
         conversation.closed_at = conversation.closed_by = None
-        conversation.save(update_fields=["closed_at", "closed_by"])
+        conversation.waiting_since = _waiting_since(conversation)
+        conversation.save(update_fields=["closed_at", "closed_by", "waiting_since"])
         publish_for(EventType.CONVERSATION_OPENED, conversation)
     return conversation
+
+
+def _waiting_since(conversation: Conversation) -> datetime | None:
+    """When the lead first wrote what nobody has answered yet; None when all is answered."""
+    rows = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("id")
+    answers = rows.filter(direction=Message.Direction.OUTBOUND).exclude(author=Message.Author.AUTOMATION)
+    answered = answers.exclude(status=Message.Status.FAILED).last()
+    words = rows.filter(direction=Message.Direction.INBOUND, is_automatic=False)
+    first = (words.filter(pk__gt=answered.pk) if answered else words).first()
+    return first.created_at if first else None
 
 
 @transaction.atomic

@@ -86,6 +86,13 @@ class Work(models.Model):
 
     class Meta:
         abstract = True
+        constraints = [
+            # A row that neither has a time nor waits behind another one would never be looked at.
+            models.CheckConstraint(
+                condition=models.Q(next_attempt_at__isnull=False) | models.Q(order_key__isnull=False),
+                name="%(class)s_has_a_time_or_a_place",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["lane", "pace", "next_attempt_at", "id"],
@@ -130,6 +137,10 @@ class Delivery(Work):
             models.Index(fields=["source_id", "-id"], name="delivery_of_source"),
             models.Index(fields=["event_id"], name="delivery_of_event"),
             models.Index(fields=["id"], condition=models.Q(is_test=True), name="delivery_tests"),
+            # What waits behind another one: the sweep's (outbox/sweeps.py).
+            models.Index(
+                fields=["lane", "order_key"], condition=models.Q(next_attempt_at__isnull=True), name="delivery_behind"
+            ),
         ]
 
 

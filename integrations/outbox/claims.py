@@ -1,7 +1,10 @@
 """Take work: first lanes, then rows of each lane, never more than there are free slots.
 
 `clock.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
-again after 1, 2, 4 ... 30 s, so a wake-up that got lost costs seconds and nothing else. All times are the database's.
+again after 1, 2, 4 ... 30 s, unless it is woken (`wakes.py`). All times are the database's.
+
+A look takes two statements: the first locks the clocks, the second reads the rows. A statement sees what was committed
+when it began, so with one for both a row could commit, and its wake see nothing to do, between its begin and its lock.
 
 A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
 of them each time would take longer and longer. Every five seconds a look is whole, so what a short one cannot see (it
@@ -13,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, sql
@@ -21,16 +24,25 @@ from psycopg.rows import class_row
 
 from integrations.models import Pace
 from integrations.outbox.schedule import scaled
+from integrations.outbox.wakes import SWEEP_MARGIN, Look, wake_in
 
 LEASE = scaled(timedelta(seconds=30))
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
 WHOLE_LOOK_SECONDS = 5.0  # of each stream
 MUCH = 32  # rows of a whole look: there is a backlog, and the next one is whole again
-RECENT = timedelta(seconds=2)  # what a short look sees of lanes, and how long before its last whole sweep of rows
+RECENT = SWEEP_MARGIN  # what a short look sees of lanes, and how long before its last whole sweep of rows
 EVER = timedelta(days=36_500)
 FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
 
+_LOCK_LANES = """
+SELECT c.ctid FROM integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
+WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
+    AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
+    AND NOT c.lane_id = ANY(%(resting)s)
+-- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
+ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
+"""
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
     SELECT l.id, c.ctid AS place, c.idle_rounds,
@@ -39,11 +51,10 @@ WITH lane AS MATERIALIZED (
     ) AS free,
     CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
     FROM integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
-    WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
-        AND l.held_at IS NULL AND l.stopped_at IS NULL
+    -- By its place: an index has an entry for each version of a row that a held snapshot keeps. It is locked, so it
+    -- stays where it is. The rest again, because people stop lanes.
+    WHERE c.ctid = ANY(%(places)s::tid[]) AND l.held_at IS NULL AND l.stopped_at IS NULL
         AND (l.open_until IS NULL OR l.open_until <= now())
-    -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
-    ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
 ), share AS (
     SELECT id, place, idle_rounds, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
@@ -98,7 +109,7 @@ WITH lane AS MATERIALIZED (
         swept_to = CASE WHEN c.has_more THEN clock.swept_to ELSE now() END,
         idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(clock.idle_rounds + 1, 5) END,
         next_due_at = CASE
-            WHEN c.got >= c.free THEN now() + interval '1 s'  -- full: whoever finishes wakes it
+            WHEN c.got >= c.free THEN now() + interval '0.25 s'  -- full: whoever finishes wakes it before
             WHEN c.has_more AND c.got > 0 THEN now()
             WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
             ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
@@ -106,7 +117,6 @@ WITH lane AS MATERIALIZED (
                     AND next_attempt_at > now() AND next_attempt_at <= c.latest
                 ORDER BY next_attempt_at LIMIT 1) w), c.latest)
         END
-    -- By its place: an index has an entry for each version of a row that a held snapshot keeps.
     FROM counted c WHERE clock.ctid = c.place
 )
 SELECT {columns}, now() AS claimed_at FROM claimed
@@ -148,6 +158,7 @@ class ClaimedDelivery(Claimed):
 
 
 Slots = Mapping[Pace, int]  # free ones
+C = TypeVar("C", bound=Claimed)
 
 
 async def claim_deliveries(
@@ -155,19 +166,23 @@ async def claim_deliveries(
 ) -> list[ClaimedDelivery]:
     """Claim deliveries, up to the free slots of each pace, none of those that this process still has in hand."""
     table, unless = "integrations_delivery", "AND NOT is_test"
-    return await _claim(connection, _CLAIM, slots, "webhook", table, unless, ClaimedDelivery, held, whole=whole)
+    return await _claim(connection, slots, "webhook", table, unless, ClaimedDelivery, held, whole=whole)
 
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
     """Claim test deliveries: they wait for no lane, held, full or stopped."""
-    free = {Pace.FRESH: slots}
-    return await _claim(connection, _CLAIM_TESTS, free, "webhook", "integrations_delivery", "", ClaimedDelivery)
+    query = _CLAIM_TESTS.format(columns=_columns(ClaimedDelivery))
+    async with connection.cursor(row_factory=class_row(ClaimedDelivery)) as cursor:
+        await cursor.execute(query, {"claim": uuid4(), "lease": LEASE, "slots": slots})
+        return await cursor.fetchall()
 
 
-async def claim_dispatches(connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = ()) -> list[Claimed]:
-    """Claim up to `slots` outbound messages, none of those that this process still has in hand."""
+async def claim_dispatches(
+    connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = (), resting: Collection[UUID] = ()
+) -> list[Claimed]:
+    """Claim up to `slots` outbound messages, none of those that this process has in hand, none of resting lanes."""
     free = {Pace.FRESH: slots}
-    return await _claim(connection, _CLAIM, free, "channel", "integrations_dispatch", "", Claimed, held)
+    return await _claim(connection, free, "channel", "integrations_dispatch", "", Claimed, held, resting)
 
 
 async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
@@ -177,33 +192,33 @@ async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUI
     )
 
 
+_RELEASE = sql.SQL("""
+UPDATE {table} SET claim = NULL, attempts = attempts - 1, next_attempt_at = now() + interval '5 s'
+WHERE id = ANY(%s) AND claim = ANY(%s) RETURNING lane_id, next_attempt_at
+""")
+
+
 async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed], table: str) -> None:
     """Give back what was claimed and not begun; it counts no attempt."""
-    await connection.execute(
-        sql.SQL(
-            "UPDATE {table} SET claim = NULL, attempts = attempts - 1, next_attempt_at = now() + interval '5 s'"
-            " WHERE id = ANY(%s) AND claim = ANY(%s)"
-        ).format(table=sql.Identifier(table)),
-        [[one.id for one in claimed], list({one.claim for one in claimed})],
-    )
+    values = [[one.id for one in claimed], list({one.claim for one in claimed})]
+    async with connection.transaction(), connection.cursor() as cursor:
+        await cursor.execute(_RELEASE.format(table=sql.Identifier(table)), values)
+        await wake_in(cursor, [Look(lane_id, due) for lane_id, due in await cursor.fetchall()])
 
 
 async def _claim(
     connection: AsyncConnection[Any],
-    statement: sql.SQL,
     slots: Slots,
     kind: str,
     table: str,
     unless: str,
-    shape: type[Any],
+    shape: type[C],
     held: Collection[UUID] = (),
+    resting: Collection[UUID] = (),
     *,
     whole: bool = True,
-) -> list[Any]:
-    columns = [name for name in shape.__dataclass_fields__ if name != "claimed_at"]
-    query = statement.format(
-        table=sql.Identifier(table), unless=sql.SQL(unless), columns=sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+) -> list[C]:
+    query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=_columns(shape))
     values = {
         "kind": kind,
         "slots": sum(slots.values()),
@@ -214,10 +229,18 @@ async def _claim(
         "idle": LONGEST_IDLE_SECONDS,
         "failing": FAILING_IN_FLIGHT,
         "held": list(held),
+        "resting": list(resting),
         "whole": whole,
         "window": EVER if whole else RECENT,
         "recent": RECENT,
     }
-    async with connection.cursor(row_factory=class_row(shape)) as cursor:
-        await cursor.execute(query, values)
+    async with connection.transaction(), connection.cursor(row_factory=class_row(shape)) as cursor:
+        places = [place for (place,) in await (await connection.execute(_LOCK_LANES, values)).fetchall()]
+        if not places:
+            return []
+        await cursor.execute(query, {**values, "places": places})
         return await cursor.fetchall()
+
+
+def _columns(shape: type[Claimed]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in shape.__dataclass_fields__ if name != "claimed_at")

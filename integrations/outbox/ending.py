@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.models import Attempt, Clock, Delivery, Lane, Listener
-from integrations.outbox import hints
+from integrations.models import Attempt, Delivery, Lane, Listener
+from integrations.outbox.ordering import wake_next
+from integrations.outbox.wakes import wake, wake_with
 
 
 def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
-    """Delete open deliveries, and show that and why. Return how many. Call it inside a transaction."""
-    waiting = list(rows.select_for_update().order_by("id"))
+    """Delete open deliveries, and show that and why. Return how many. Call it inside a transaction.
+
+    What waited behind them is due from then on.
+    """
+    waiting = list(rows.select_for_update().order_by("lane_id", "order_key", "sequence", "id"))
     Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
+    wake(Lane.Kind.WEBHOOK, wake_next((one.lane_id, one.order_key) for one in waiting if one.order_key))
     now = timezone.now()
     Attempt.objects.bulk_create(
         Attempt(
@@ -36,7 +39,7 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
 
 
 def release(listener: Listener) -> None:
-    """Let a lane go on from a clean slate: not held, not stopped, its breaker closed."""
+    """Let a lane go on from a clean slate: not held, not stopped, its breaker closed. Call it inside a transaction."""
     Lane.objects.filter(pk=listener.lane_id).update(
         held_at=None,
         stopped_at=None,
@@ -49,5 +52,4 @@ def release(listener: Listener) -> None:
         warned_days=0,
         missed_since=None,
     )
-    Clock.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
-    transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
+    wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])

@@ -45,6 +45,7 @@ SELECT sub.lane_id, sub.url, false AS sends_secret_header, sub.includes_source_n
         WHERE access.membership_id = maker.id) END AS only_sources
 FROM integrations_subscription sub
 JOIN accounts_membership maker ON maker.id = sub.maker_id
+JOIN accounts_user person ON person.id = maker.user_id AND person.is_active
 WHERE sub.lane_id = ANY(%s) AND sub.deleted_at IS NULL
     AND maker.removed_at IS NULL AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%s)
 """

@@ -7,12 +7,12 @@ again for twice as long, one that succeeds closes it. It only ever delays, and i
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from accounts.ids import uuid7
 from integrations.outbox.schedule import scaled
+from integrations.outbox.wakes import Look, wake_in
 
 if TYPE_CHECKING:
     from integrations.outbox.results import Result
@@ -50,31 +50,13 @@ LATERAL (
 WHERE l.id = f.id
 RETURNING l.id, l.warned_days > was.warned_days OR l.stopped_at IS DISTINCT FROM was.stopped_at AS is_news
 """
-# What ends frees a slot: that matters only if the look that took it (at `since`) had to leave something behind.
-_DUE = """
-WITH due AS (
-    SELECT u.lane_id, greatest(min(u.due), l.open_until) AS at
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS u(lane_id, due, since)
-    JOIN integrations_lane l ON l.id = u.lane_id JOIN integrations_clock c ON c.lane_id = u.lane_id
-        AND c.next_due_at > u.due AND (u.since IS NULL OR c.swept_to IS NULL OR c.swept_to < u.since)
-    GROUP BY u.lane_id, l.open_until
-), locked AS (
-    SELECT c.lane_id FROM integrations_clock c JOIN due ON due.lane_id = c.lane_id AND c.next_due_at > due.at
-    ORDER BY c.lane_id FOR UPDATE OF c
-)
-UPDATE integrations_clock c SET next_due_at = due.at, idle_rounds = 0
-FROM locked JOIN due USING (lane_id) WHERE c.lane_id = due.lane_id AND c.next_due_at > due.at
-"""
 _TELL = """
 INSERT INTO integrations_job (id, organization_id, category, subject_id, status, attempts, error)
 SELECT *, 'scheduled', 0, '' FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[])
 """
 
 
-Due = tuple[UUID, datetime, datetime | None]  # a lane, when to look at it, and at which look it should have been empty
-
-
-async def tell_lanes(cursor: Any, results: list[Result], due: list[Due]) -> None:
+async def tell_lanes(cursor: Any, results: list[Result], due: list[Look]) -> None:
     """Health and the next look of the lanes. Tests say nothing about health: they run with the card off."""
     real = [result for result in results if not result.delivery.is_test]
     working = sorted({result.delivery.lane_id for result in real if result.is_ok})
@@ -85,7 +67,7 @@ async def tell_lanes(cursor: Any, results: list[Result], due: list[Due]) -> None
     if failures:
         await _count_failures(cursor, failures)
     if due:
-        await cursor.execute(_DUE, [list(column) for column in zip(*due, strict=True)])
+        await wake_in(cursor, due)
 
 
 async def _count_failures(cursor: Any, failures: list[Result]) -> None:

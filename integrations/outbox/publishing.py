@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-
 from accounts.models import ROLES_WITH, Right
 from integrations.event_types import EventType
 from integrations.models import Delivery, Event, Lane, Listener, RestWebhook, Subscription, Unsequenced
-from integrations.outbox import hints
+from integrations.outbox.ordering import keys_in_use
+from integrations.outbox.wakes import wake
 
 ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
 
@@ -103,6 +102,7 @@ SELECT sub.* FROM integrations_subscription sub
 JOIN integrations_lane lane ON lane.id = sub.lane_id AND lane.stopped_at IS NULL
 JOIN accounts_membership maker ON maker.id = sub.maker_id AND maker.removed_at IS NULL
     AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%(roles)s)
+JOIN accounts_user person ON person.id = maker.user_id AND person.is_active
 LEFT JOIN integrations_source source ON source.id = %(source)s
 WHERE sub.organization_id = %(organization)s AND sub.deleted_at IS NULL AND sub.enabled_at IS NOT NULL
     AND (sub.source_ids = '{}' OR sub.source_ids && ARRAY[source.id, source.parent_id])
@@ -137,11 +137,12 @@ class Due:
 def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
     due, deliveries = sorted(due), []
-    waiting = _with_open([one.lane_id for one in due if one.is_ordered], event.conversation_id)
+    key = event.conversation_id
+    in_use = keys_in_use((one.lane_id, key) for one in due if one.is_ordered and key)
     for one in due:
         delivery = Delivery(
             lane_id=one.lane_id,
-            order_key=event.conversation_id if one.is_ordered else None,
+            order_key=key if one.is_ordered else None,
             sequence=event.sequence,
             organization_id=event.organization_id,
             source_id=event.source_id,
@@ -149,55 +150,9 @@ def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
             event_type=one.seen,
             is_announcement=one.is_announcement,
         )
-        if one.is_ordered and one.lane_id in waiting:
+        if one.is_ordered and (one.lane_id, key) in in_use:
             delivery.next_attempt_at = None
         deliveries.append(delivery)
-    Delivery.objects.bulk_create(deliveries)
     wake(Lane.Kind.WEBHOOK, [delivery.lane_id for delivery in deliveries])
+    Delivery.objects.bulk_create(deliveries)
     return deliveries
-
-
-# The key-share locks make whoever finishes the last open row wait for our commit before it looks for the next one;
-# without them our row could be left behind with nobody to wake it. They do not stop a claim (no key changes).
-_WITH_OPEN = """
-SELECT lane.id FROM unnest(%s::uuid[]) lane(id) CROSS JOIN LATERAL (
-    SELECT FROM integrations_delivery WHERE lane_id = lane.id AND order_key = %s
-    ORDER BY sequence DESC, id DESC LIMIT 1 FOR KEY SHARE) last
-"""
-
-
-def _with_open(lane_ids: list[UUID], order_key: UUID | None) -> set[UUID]:
-    """Which of these lanes have an open delivery of this conversation."""
-    if not (lane_ids and order_key):
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(_WITH_OPEN, [lane_ids, order_key])
-        return {lane_id for (lane_id,) in cursor.fetchall()}
-
-
-# Nothing is lost with this write, so its commit need not wait for the disk.
-_WAKE = """
-WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)), idle AS (
-    SELECT c.lane_id, greatest(now(), l.open_until) AS at
-    FROM quickly, integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
-    WHERE c.lane_id = ANY(%s) AND c.next_due_at > now() ORDER BY c.lane_id FOR UPDATE OF c
-)
-UPDATE integrations_clock c SET next_due_at = idle.at, idle_rounds = 0
-FROM idle WHERE c.lane_id = idle.lane_id AND c.next_due_at > now()
-"""
-
-
-def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
-    """After the commit, make idle lanes due and hint the worker.
-
-    Not in the transaction: intakes of one source would wait for each other's commits on the clock's row. Should the
-    process die in between, the lane is looked at within 30 s anyway.
-    """
-    lanes = sorted(set(lane_ids))
-
-    def wake_now() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_WAKE, [lanes])
-        hints.send(kind)
-
-    transaction.on_commit(wake_now, robust=True)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -84,8 +85,9 @@ class Recorder:
 
     async def _write_some(self) -> None:
         batch = self.results[: FLUSH_ROWS * 4]
+        busy: set[UUID] = set()
         try:
-            await self._write(batch)
+            busy = await self._write(batch)
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
             await hang_up(self.connection)
@@ -95,14 +97,19 @@ class Recorder:
             logger.exception("deliver: a batch was refused, its results go one by one")
             for result in batch:
                 await self._write_alone(result)
-        del self.results[: len(batch)]
-        self.after()
-        for result in batch:
-            if not result.is_ok:
-                logger.info("an attempt failed", extra=_told(result))
-        self.tally.update(f"attempts.{result.outcome.value}" for result in batch)
+        self.results[: len(batch)] = [result for result in batch if result.delivery.id in busy]
+        self._tell([result for result in batch if result.delivery.id not in busy])
         if self.closing or time.monotonic() - self.tallied_at > TALLY_SECONDS:
             await self._write_tally()
+        if busy:
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    def _tell(self, written: list[Result]) -> None:
+        self.after()
+        for result in written:
+            if not result.is_ok:
+                logger.info("an attempt failed", extra=_told(result))
+        self.tally.update(f"attempts.{result.outcome.value}" for result in written)
 
     async def _write_tally(self) -> None:
         """Add to the operator's counts, apart from the batches: all workers add to the same few rows."""
@@ -123,7 +130,7 @@ class Recorder:
         except Exception:  # its delivery is made again when the lease ends, and ends with its last attempt
             logger.exception("delivery %s: its result cannot be written", result.delivery.id)
 
-    async def _write(self, batch: list[Result]) -> None:
+    async def _write(self, batch: list[Result]) -> set[UUID]:
         if self.connection is None or self.connection.closed:
             self.connection = await connect()
-        await record(self.connection, batch)
+        return await record(self.connection, batch)

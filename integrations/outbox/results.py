@@ -13,9 +13,11 @@ from psycopg.types.json import Jsonb
 from accounts.ids import uuid7
 from integrations.models import Attempt
 from integrations.outbox.claims import ClaimedDelivery
-from integrations.outbox.health import Due, tell_lanes
+from integrations.outbox.health import tell_lanes
+from integrations.outbox.ordering import wake_next_in
 from integrations.outbox.schedule import steps_aside
 from integrations.outbox.timings import Timings
+from integrations.outbox.wakes import Look
 
 Outcome = Attempt.Outcome
 
@@ -57,26 +59,32 @@ class Result:
         )
 
 
+# Rows that somebody else has locked at this moment are left for the next batch: a publisher holds the last row of its
+# conversation, a person cancels. Who holds locks and waits for none of theirs is in no deadlock.
+_MINE = """
+WITH mine AS MATERIALIZED (
+    SELECT d.id FROM integrations_delivery d JOIN unnest(%s::uuid[], %s::uuid[]) r(id, claim) USING (id, claim)
+    FOR UPDATE OF d SKIP LOCKED
+)
+"""
 # What steps aside leaves its order key: the next event of the conversation is the head from then on.
-_RETRY = """
+_RETRY = (
+    _MINE
+    + """
 UPDATE integrations_delivery d SET claim = NULL, next_attempt_at = now() + r.wait, attempts = d.attempts - r.uncounted,
     pace = greatest(d.pace, 1), is_aside = d.is_aside OR r.aside,
     order_key = CASE WHEN NOT r.aside THEN d.order_key END
-FROM unnest(%s::uuid[], %s::uuid[], %s::interval[], %s::int[], %s::bool[]) AS r(id, claim, wait, uncounted, aside)
-WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.next_attempt_at, r.aside
+FROM mine JOIN unnest(%s::uuid[], %s::interval[], %s::int[], %s::bool[]) AS r(id, wait, uncounted, aside) USING (id)
+WHERE d.id = mine.id RETURNING d.id, d.lane_id, d.next_attempt_at, r.aside
 """
-_DONE = """
-DELETE FROM integrations_delivery d USING unnest(%s::uuid[], %s::uuid[]) AS r(id, claim)
-WHERE d.id = r.id AND d.claim = r.claim RETURNING d.id, d.lane_id, d.order_key
+)
+_DONE = (
+    _MINE
+    + """
+DELETE FROM integrations_delivery d USING mine WHERE d.id = mine.id RETURNING d.id, d.lane_id, d.order_key
 """
-# The row that waited behind a finished one. Rows of one order key come in the order of their sequence.
-_NEXT_IN_ORDER = """
-UPDATE integrations_delivery d SET next_attempt_at = now() FROM (
-    SELECT (SELECT w.id FROM integrations_delivery w WHERE w.lane_id = k.lane_id AND w.order_key = k.order_key
-            ORDER BY w.sequence, w.id LIMIT 1) AS id
-    FROM unnest(%s::uuid[], %s::uuid[]) AS k(lane_id, order_key)
-) head WHERE d.id = head.id AND d.next_attempt_at IS NULL RETURNING d.lane_id
-"""
+)
+_BUSY = "SELECT id FROM integrations_delivery JOIN unnest(%s::uuid[], %s::uuid[]) r(id, claim) USING (id, claim)"
 _ATTEMPTS = """
 COPY integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
     is_aside, number, started_at, duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status_code, error, url,
@@ -90,48 +98,56 @@ WHERE lane_id = %s AND last_check->>'delivery' = %s
 """
 
 
-async def record(connection: AsyncConnection[Any], results: list[Result]) -> None:
-    """Write a batch in one transaction. A result whose claim is gone changes nothing, but its attempt is logged."""
-    results = sorted(results, key=lambda result: result.delivery.id)  # one order of locks everywhere
-    again = [result for result in results if result.retry_after is not None]
-    done = [result for result in results if result.retry_after is None]
+async def record(connection: AsyncConnection[Any], results: list[Result]) -> set[UUID]:
+    """Write a batch in one transaction. Return the deliveries that have to wait for the next: their rows are locked.
+
+    A result whose claim is gone changes nothing, but its attempt is logged.
+    """
     async with connection.transaction(), connection.cursor() as cursor:
-        # Locks in one order everywhere: listeners, deliveries, lanes, each by id.
+        # Locks in one order everywhere: listeners, deliveries, lanes, clocks, each by id.
         tested = [result.delivery.lane_id for result in results if result.delivery.is_test]
         if tested:
             for table in LISTENERS:
                 await cursor.execute(_LOCK_LISTENERS.format(table=table), [tested])
-        ended = await _end(cursor, done) if done else []
-        retried = await _try_again(cursor, again) if again else []
+        ended = await _end(cursor, [result for result in results if result.retry_after is None])
+        retried = await _try_again(cursor, [result for result in results if result.retry_after is not None])
         held = {row[0] for row in (*ended, *retried)}
-        next_at = {delivery_id: moment for delivery_id, _, moment, _ in retried}
-        keys = {result.delivery.id: result.delivery.order_key for result in again}
+        busy = await _busy(cursor, [result for result in results if result.delivery.id not in held])
+        results = sorted((one for one in results if one.delivery.id not in busy), key=lambda one: one.delivery.id)
+        keys = {result.delivery.id: result.delivery.order_key for result in results}
         freed = {(lane_id, key) for _, lane_id, key in ended if key}
         freed |= {(lane_id, key) for one, lane_id, _, aside in retried if aside and (key := keys[one])}
-        await cursor.execute("SELECT now()")
-        now = (await cursor.fetchall())[0][0]
-        claimed_at = {result.delivery.id: result.delivery.claimed_at for result in done}
-        due: list[Due] = [(lane_id, now, claimed_at[delivery_id]) for delivery_id, lane_id, _ in ended]
-        due += [(lane_id, moment, None) for _, lane_id, moment, _ in retried]
-        if freed:
-            await cursor.execute(_NEXT_IN_ORDER, [[key[0] for key in freed], [key[1] for key in freed]])
-            due += [(row[0], now, None) for row in await cursor.fetchall()]
-        await _log(cursor, results, held, next_at)
-        await tell_lanes(cursor, [result for result in results if result.delivery.id in held], due)
+        claimed_at = {result.delivery.id: result.delivery.claimed_at for result in results}
+        looks = [Look(lane_id, since=claimed_at[delivery_id]) for delivery_id, lane_id, _ in ended]
+        looks += [Look(lane_id, moment) for _, lane_id, moment, _ in retried]
+        looks += [Look(lane_id) for lane_id in await wake_next_in(cursor, freed)]
+        await _log(cursor, results, held, {delivery_id: moment for delivery_id, _, moment, _ in retried})
+        await tell_lanes(cursor, [result for result in results if result.delivery.id in held], looks)
         await _keep_tests(cursor, results)
+    return busy
 
 
 async def _end(cursor: Any, done: list[Result]) -> list[Any]:
-    await cursor.execute(_DONE, _columns(done))
-    rows: list[Any] = await cursor.fetchall()
-    return rows
+    return await _rows(cursor, _DONE, _columns(done)) if done else []
 
 
 async def _try_again(cursor: Any, again: list[Result]) -> list[Any]:
+    if not again:
+        return []
+    ids, claims = _columns(again)
     waits = [result.retry_after for result in again]
     uncounted = [0 if result.counts else 1 for result in again]
     asides = [result.steps_aside for result in again]
-    await cursor.execute(_RETRY, [*_columns(again), waits, uncounted, asides])
+    return await _rows(cursor, _RETRY, [ids, claims, ids, waits, uncounted, asides])
+
+
+async def _busy(cursor: Any, others: list[Result]) -> set[UUID]:
+    """Those that are still ours and were locked by somebody else."""
+    return {row[0] for row in await _rows(cursor, _BUSY, _columns(others))} if others else set()
+
+
+async def _rows(cursor: Any, query: str, values: list[Any]) -> list[Any]:
+    await cursor.execute(query, values)
     rows: list[Any] = await cursor.fetchall()
     return rows
 

@@ -29,7 +29,9 @@ from integrations.models import (
 )
 from integrations.outbox import hints
 from integrations.outbox.ending import cancel_deliveries
-from integrations.outbox.publishing import Happening, seen_as, wake
+from integrations.outbox.ordering import keys_in_use
+from integrations.outbox.publishing import Happening, seen_as
+from integrations.outbox.wakes import wake
 from integrations.problems import Refusal
 from integrations.services import cards, subscriptions
 from integrations.services.trouble import missing_since
@@ -48,11 +50,11 @@ def send_again(*, delivery_id: UUID, listener: Listener, actor: Actor) -> Delive
     event = Event.objects.filter(pk=last.event_id).first()
     if event is None or event.payload.get("erased"):
         raise Refusal(410, "event.gone", "This event is no longer kept, so it cannot be sent again.")
+    wake(Lane.Kind.WEBHOOK, [listener.lane_id])
     delivery = Delivery.objects.create(**_row(event, listener.lane_id, last.event_type))
     actor.record(
         "delivery.again", organization=event.organization_id, target=last.event_type, source_id=event.source_id
     )
-    wake(Lane.Kind.WEBHOOK, [listener.lane_id])
     return delivery
 
 
@@ -165,8 +167,8 @@ def _run_portion(replay_id: UUID) -> timedelta | None:
         return None
     due = _due(replay, listener, events)
     if not replay.is_dry_run:
-        Delivery.objects.bulk_create(_in_order(replay, listener, due))
         wake(Lane.Kind.WEBHOOK, [listener.lane_id])
+        Delivery.objects.bulk_create(_in_order(replay, listener, due))
     replay.cursor = events[-1].pk
     replay.save(update_fields=["cursor"])
     job.done += len(due)
@@ -221,7 +223,8 @@ def _in_order(replay: Replay, listener: Listener, due: list[tuple[Event, str]]) 
     lane_id = listener.lane_id
     if not listener.is_ordered:
         return [Delivery(**_row(event, lane_id, seen)) for event, seen in due]
-    rows, heads = [], set(_open_keys(lane_id, {key for event, _ in due if (key := _key(replay, event))}))
+    keys = {key for event, _ in due if (key := _key(replay, event))}
+    rows, heads = [], {key for _, key in keys_in_use((lane_id, key) for key in keys)}
     for event, seen in due:
         row, key = Delivery(**_row(event, lane_id, seen)), _key(replay, event)
         if key:
@@ -235,12 +238,6 @@ def _in_order(replay: Replay, listener: Listener, due: list[tuple[Event, str]]) 
 
 def _key(replay: Replay, event: Event) -> UUID | None:
     return UUID(int=event.conversation_id.int ^ replay.pk.int) if event.conversation_id else None
-
-
-def _open_keys(lane_id: UUID, keys: set[UUID]) -> list[UUID]:
-    """Order keys that have an open row; locked, so that whoever finishes the last of them sees what comes behind it."""
-    rows = Delivery.objects.filter(lane=lane_id, order_key__in=keys).select_for_update(no_key=True).order_by("pk")
-    return [row.order_key for row in rows if row.order_key]
 
 
 def _row(event: Event, lane_id: UUID, seen: str) -> dict[str, Any]:

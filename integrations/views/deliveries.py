@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,8 +22,8 @@ from integrations.access import load, reach_of
 from integrations.forms import VerifyForm
 from integrations.health import endpoint_health
 from integrations.listeners import find_listener
-from integrations.models import ApiCall, Attempt, Clock, Delivery, Event, Lane, Listener, RestWebhook, Source
-from integrations.outbox import hints
+from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, Listener, RestWebhook, Source
+from integrations.outbox.wakes import wake_with
 from integrations.problems import Refusal
 from integrations.services.replays import send_again
 from integrations.verifying import SIGNED_BY, verify_signature
@@ -128,9 +129,9 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     waiting = found.waiting
     if waiting is None:
         raise Http404
-    Delivery.objects.filter(pk=waiting.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
-    Clock.objects.filter(pk=listener.lane_id).update(next_due_at=Now())
-    hints.send(Lane.Kind.WEBHOOK)
+    with transaction.atomic():
+        Delivery.objects.filter(pk=waiting.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
+        wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])
     Actor.of(request).record(
         "delivery.retry", organization=waiting.organization_id, target=waiting.event_type, source_id=waiting.source_id
     )
