@@ -139,6 +139,36 @@ def test_a_message_that_takes_long_to_send_stays_ours(api, key_of, eastgate, lea
         thread.stop()
 
 
+@outbox
+def test_a_mail_server_that_stalls_gives_its_slot_to_others_and_gets_no_second_one(
+    api, key_of, eastgate, westgate, lead_at, monkeypatch
+):
+    monkeypatch.setattr(streams, "SLOW_SECONDS", 0.1)
+    key = key_of(eastgate)
+    stalled = lead_at(eastgate)
+    api.reply(key, stalled)
+    may_end, sent = threading.Event(), []
+
+    def send(claimed):
+        sent.append(claimed.source_id)
+        if claimed.source_id == eastgate.pk:
+            may_end.wait(10)
+
+    thread = StreamThread(lambda: Dispatches(1, send))
+    thread.start()
+    try:
+        wait_for(lambda: sent == [eastgate.pk])
+        api.reply(key, stalled)
+        api.reply(key_of(westgate), lead_at(westgate))
+        wait_for(lambda: len(sent) == 2)
+        assert sent == [eastgate.pk, westgate.pk]
+        time.sleep(0.5)
+        assert len(sent) == 2
+    finally:
+        may_end.set()
+        thread.stop()
+
+
 # --- the recorder ---
 
 
@@ -191,7 +221,7 @@ def test_results_wait_for_a_database_that_is_away(two_results, monkeypatch, erro
     async def once_refused(connection, batch):
         if errors:
             raise errors.pop()
-        await record(connection, batch)
+        return await record(connection, batch)
 
     monkeypatch.setattr(recording, "record", once_refused)
     monkeypatch.setattr(recording, "RETRY_SECONDS", 0)

@@ -8,11 +8,14 @@ from conversations.models import Message
 
 
 class NotSent(Exception):
-    """A message did not reach its provider: is it worth another try, and what does a person read?"""
+    """A message did not reach its provider: is it worth another try, and what does a person read?
 
-    def __init__(self, code: str, detail: str, *, is_permanent: bool) -> None:
+    `is_unknown`: the provider may have taken it all the same.
+    """
+
+    def __init__(self, code: str, detail: str, *, is_permanent: bool, is_unknown: bool = False) -> None:
         super().__init__(detail)
-        self.code, self.detail, self.is_permanent = code, detail, is_permanent
+        self.code, self.detail, self.is_permanent, self.is_unknown = code, detail, is_permanent, is_unknown
 
 
 class Channel:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import smtplib
-import threading
+from collections import deque
 from email.utils import format_datetime
-from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from conversations.channels.base import Channel, NotSent
 from conversations.models import Message
+from integrations.patient_smtp import NotConfirmed, PatientBackend, patient_connection
 
 REFERENCES_KEPT = 20
-_local = threading.local()
+_idle: deque[PatientBackend] = deque()  # connections that wait for the next mail
 
 
 def message_id_of(message: Message) -> str:
@@ -29,17 +29,19 @@ class Email(Channel):
     slug, label, max_length = "email", "Email", 10_000
 
     def send(self, message: Message) -> None:
-        """Send one mail on this thread's own SMTP connection."""
+        """Send one mail on an SMTP connection that no other thread uses meanwhile."""
         mail = build(message)
+        transport = _take()
         try:
-            transport = _transport()
             if not transport.send_messages([mail]):
                 raise NotSent("channel.failed", "The mail server took no recipient.", is_permanent=True)
         except NotSent:
             raise
         except Exception as error:
-            _hang_up()
+            _hang_up(transport)
             raise as_not_sent(error) from error
+        if isinstance(transport, PatientBackend):
+            _idle.append(transport)
 
 
 def build(message: Message) -> EmailMultiAlternatives:
@@ -87,28 +89,33 @@ def _sender(name: str, address: str) -> str:
     return f'"{plain}" <{address}>'
 
 
-def _transport() -> Any:
-    if not hasattr(_local, "transport"):
-        _local.transport = get_connection(fail_silently=False)
-        _local.transport.open()
-    else:
-        try:  # servers hang up on idle clients: ask before it costs an attempt
-            _local.transport.connection.noop()
-        except (smtplib.SMTPException, OSError, AttributeError):
-            _hang_up()
-            return _transport()
-    return _local.transport
+def _take() -> BaseEmailBackend:
+    """Return an open connection, one that waits and still lives if there is one."""
+    while _idle:
+        try:
+            waiting = _idle.pop()
+        except IndexError:  # another thread was faster
+            break
+        if waiting.is_alive():
+            return waiting
+        waiting.hang_up()
+    opened = patient_connection()
+    try:
+        opened.open()
+    except Exception as error:
+        raise as_not_sent(error) from error
+    return opened
 
 
-def _hang_up() -> None:
-    transport = _local.__dict__.pop("transport", None)
-    if transport is not None:
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            transport.close()
+def _hang_up(transport: BaseEmailBackend) -> None:
+    if isinstance(transport, PatientBackend):
+        transport.hang_up()
 
 
 def as_not_sent(error: Exception) -> NotSent:
     """Tell permanent refusals from temporary ones by the reply code (RFC 5321, 4.2.1): 5yz is final, 4yz is not."""
+    if isinstance(error, NotConfirmed):
+        return NotSent("channel.failed", str(error), is_permanent=False, is_unknown=True)
     code, text = _reply(error)
     said = f"{code} {text}".strip() if code else (text or type(error).__name__)
     if isinstance(error, UnicodeError | ValueError):

@@ -27,6 +27,7 @@ from leads.models import OptOut
 logger = logging.getLogger(__name__)
 
 RECORD_AGAIN_SECONDS = 1
+MAY_ARRIVE_TWICE = "It was sent again after an attempt whose outcome is unknown, so it may arrive twice."
 # The gap before each attempt to send a message; a temporary refusal after the last one is final.
 GAPS = (
     timedelta(0),
@@ -53,6 +54,10 @@ def send_claimed(claimed: Claimed) -> None:
 
 def _send(claimed: Claimed) -> None:
     message: Any = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
+    # The attempt before ended with its worker: it left no reason.
+    is_doubtful = MAY_ARRIVE_TWICE in message.error_detail or (
+        message.status == Message.Status.SENDING and not message.error_detail
+    )
     started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
     if not started.update(status=Message.Status.SENDING):
         Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()
@@ -63,9 +68,10 @@ def _send(claimed: Claimed) -> None:
         _refuse_unless_wanted(message)
         CHANNELS[message.connection.kind].send(message)
     except NotSent as failure:
-        _record_failure(claimed, message, failure)
+        doubt = f" {MAY_ARRIVE_TWICE}" if is_doubtful or failure.is_unknown else ""
+        _record_failure(claimed, message, failure, doubt)
     else:
-        _record_sent(claimed, message)
+        _record_sent(claimed, message, MAY_ARRIVE_TWICE if is_doubtful else "")
 
 
 def _refuse_unless_wanted(message: Any) -> None:
@@ -76,11 +82,11 @@ def _refuse_unless_wanted(message: Any) -> None:
         raise NotSent("channel.notConnected", "The channel was disconnected before this was sent.", is_permanent=True)
 
 
-def _record_sent(claimed: Claimed, message: Message) -> None:
+def _record_sent(claimed: Claimed, message: Message, note: str) -> None:
     """Write down that the provider took it, however long the database makes us wait: else it would go out again."""
     while True:
         try:
-            return _write_sent(claimed, message)
+            return _write_sent(claimed, message, note)
         except (OperationalError, InterfaceError) as error:
             logger.warning("message %s was sent; its record waits for the database: %s", message.pk, error)
             close_old_connections()
@@ -88,12 +94,12 @@ def _record_sent(claimed: Claimed, message: Message) -> None:
 
 
 @transaction.atomic
-def _write_sent(claimed: Claimed, message: Message) -> None:
+def _write_sent(claimed: Claimed, message: Message, note: str) -> None:
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     if not Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
         return
     Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-        status=Message.Status.SENT, sent_at=timezone.now(), error_detail=""
+        status=Message.Status.SENT, sent_at=timezone.now(), error_detail=note
     )
     message.refresh_from_db()
     Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
@@ -102,11 +108,11 @@ def _write_sent(claimed: Claimed, message: Message) -> None:
 
 
 @transaction.atomic
-def _record_failure(claimed: Claimed, message: Message, failure: NotSent) -> None:
+def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt: str) -> None:
     """Try again later, or fail for good. While it is tried again the message stays "being sent", with the reason."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
-    detail = failure.detail[:500]
+    detail = failure.detail[: 500 - len(doubt)] + doubt
     if not failure.is_permanent and claimed.attempts < len(GAPS):
         if row.update(claim=None, next_attempt_at=_later(GAPS[claimed.attempts])):
             Message.objects.filter(pk=message.pk).update(error_detail=detail)

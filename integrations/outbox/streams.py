@@ -12,7 +12,6 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +37,7 @@ from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import Endpoint, load_endpoints
 from integrations.outbox.recorder import STOP_SECONDS, Recorder
 from integrations.outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
+from integrations.outbox.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ POLL_SECONDS = 1.0
 REFILL_SECONDS = 0.008
 TEST_SLOTS = 4
 RETRY_PART, REPLAY_PART = 4, 8  # one slot for so many of first attempts
+SLOW_SECONDS = 20  # of one message: then its slot is given to others
+SLOW_TIMES = 4  # messages in hand for each slot, at most, the slow ones included
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 
 Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
@@ -210,14 +212,19 @@ def _slot_of(claimed: Claimed) -> Pace | None:
 
 
 class Dispatches(Stream):
-    """Outbound messages. What sends them is synchronous (SMTP), so each runs in a thread of this loop."""
+    """Outbound messages. What sends them is synchronous (SMTP), so each runs in a thread beside this loop.
+
+    A mail server may take minutes for an answer (RFC 5321, 4.5.3.2). What takes that long gives its slot back, and its
+    lane gets no other one meanwhile.
+    """
 
     name = "send"
 
     def __init__(self, slots: int, send: Callable[[Claimed], None]) -> None:
         super().__init__(slots)
         self.send = send
-        self.threads = ThreadPoolExecutor(slots, thread_name_prefix="send")
+        self.threads = DaemonThreads("send")
+        self.started: dict[UUID, float] = {}  # when each was, by the steady clock
 
     @contextlib.asynccontextmanager
     async def equipment(self) -> Any:
@@ -226,19 +233,28 @@ class Dispatches(Stream):
             yield
         finally:
             keeping.cancel()
-            self.threads.shutdown(wait=False, cancel_futures=True)
 
     async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
-        free = self.slots - len(self.active)
+        slow = self._slow()
+        free = min(self.slots - len(self.active) + len(slow), self.slots * SLOW_TIMES - len(self.active))
         if free <= 0:
             return 0
-        claimed = await claim_dispatches(connection, free, [one.id for one in self.active.values()])
+        resting = {one.lane_id for one in slow}
+        in_hand = [one.id for one in self.active.values()]
+        claimed = await claim_dispatches(connection, free, in_hand, resting)
         for dispatch in claimed:
+            self.started[dispatch.id] = time.monotonic()
             self.start(dispatch, self._send(dispatch))
         return len(claimed)
 
+    def _slow(self) -> list[Claimed]:
+        """What takes so long that others may have its slot."""
+        before = time.monotonic() - SLOW_SECONDS
+        return [one for one in self.active.values() if self.started.get(one.id, before) < before]
+
     async def _send(self, dispatch: Claimed) -> None:
-        await asyncio.get_running_loop().run_in_executor(self.threads, self.send, dispatch)
+        await self.threads.run(self.send, dispatch)
+        self.started.pop(dispatch.id, None)
         self.woken.set()
 
     async def _keep_leases(self) -> None:

@@ -1,0 +1,115 @@
+"""SMTP with the patience that RFC 5321, 4.5.3.2 asks of a client.
+
+A server may take minutes for a step: it looks into lists, scans, waits for a store. Who hangs up too early sends the
+same mail again, and the lead reads it twice. Only workers may wait that long; pages use Django's own backend.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend
+
+# Seconds, each from the RFC's section of this number.
+GREETING_SECONDS = 300  # 4.5.3.2.1
+MAIL_SECONDS = 300  # 4.5.3.2.2
+RCPT_SECONDS = 300  # 4.5.3.2.3
+DATA_SECONDS = 120  # 4.5.3.2.4
+BLOCK_SECONDS = 180  # 4.5.3.2.5
+FINAL_DOT_SECONDS = 600  # 4.5.3.2.6
+GOODBYE_SECONDS = 5  # ours: nothing depends on it
+BLOCK_BYTES = 64 * 1024
+
+_LEADING_DOT = re.compile(rb"(?m)^\.")
+DJANGOS = "django.core.mail.backends.smtp.EmailBackend"
+
+
+class NotConfirmed(smtplib.SMTPServerDisconnected):
+    """The final dot went out and no answer came: the server may have taken the mail."""
+
+
+class Patient(smtplib.SMTP):
+    """A client whose time-out is that of the step it is in. Connecting has the constructor's."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        connected = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        connected.settimeout(GREETING_SECONDS)
+        return connected
+
+    def _wait(self, seconds: float) -> None:
+        if self.sock:
+            self.sock.settimeout(seconds)
+
+    def mail(self, sender: str, options: Sequence[str] = ()) -> Any:
+        self._wait(MAIL_SECONDS)
+        return super().mail(sender, options)
+
+    def rcpt(self, recip: str, options: Sequence[str] = ()) -> Any:
+        self._wait(RCPT_SECONDS)
+        return super().rcpt(recip, options)
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Send the mail and return the answer to its final dot. Raise NotConfirmed when none came.
+
+        `msg` has CRLF line ends. As the library does it, but block by block: its one time-out is for the whole mail.
+        """
+        self._wait(DATA_SECONDS)
+        self.putcmd("data")
+        code, said = self.getreply()
+        if code != 354:
+            raise smtplib.SMTPDataError(code, said)
+        body = _LEADING_DOT.sub(b"..", msg if isinstance(msg, bytes) else msg.encode("ascii"))
+        self._wait(BLOCK_SECONDS)
+        for start in range(0, len(body), BLOCK_BYTES):
+            self.send(body[start : start + BLOCK_BYTES])
+        try:
+            self.send(b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n")
+            self._wait(FINAL_DOT_SECONDS)
+            return self.getreply()
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            self.close()
+            raise NotConfirmed("The mail server took the mail and did not confirm it.") from error
+
+    def quit(self) -> Any:
+        self._wait(GOODBYE_SECONDS)
+        return super().quit()
+
+
+class PatientOverTLS(Patient, smtplib.SMTP_SSL):
+    """The same where TLS comes first (RFC 8314, 3.3)."""
+
+
+class PatientBackend(EmailBackend):
+    """Django's backend with this client."""
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        return PatientOverTLS if self.use_ssl else Patient
+
+    def is_alive(self) -> bool:
+        """Ask before it costs an attempt: servers hang up on idle clients."""
+        client: Any = self.connection
+        try:
+            client._wait(GOODBYE_SECONDS)
+            return bool(client.noop()[0] == 250)
+        except (smtplib.SMTPException, OSError):
+            return False
+
+    def hang_up(self) -> None:
+        """Close without waiting for anybody."""
+        try:
+            self.close()
+        except (smtplib.SMTPException, OSError, ssl.SSLError):
+            self.connection = None
+
+
+def patient_connection() -> BaseEmailBackend:
+    """Return the mail connection of the settings, patient where it is SMTP. For workers."""
+    return PatientBackend() if settings.EMAIL_BACKEND == DJANGOS else get_connection(fail_silently=False)
