@@ -20,6 +20,8 @@ from django.test.utils import override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 
+from config.web.buffered import Buffered  # noqa: E402
+
 CAPTURED = itertools.cycle(json.loads(Path(os.environ["BENCH_STATEMENTS"]).read_text()))
 
 
@@ -37,4 +39,4 @@ def bare(request: HttpRequest, lead: str) -> JsonResponse:
 
 urlpatterns = [path("v1/leads/<str:lead>/conversations/reply", bare)]
 override_settings(ROOT_URLCONF="bench.bare", MIDDLEWARE=[]).enable()
-application = WSGIHandler()
+application = Buffered(WSGIHandler())

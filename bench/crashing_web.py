@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bench.crashing import arm
-from config.wsgi import application
+from config.web import application
 
 arm(os.environ["BENCH_CRASH_AT"], Path(os.environ["BENCH_CRASH_MARKER"]))
 __all__ = ["application"]

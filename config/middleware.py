@@ -34,6 +34,22 @@ class RequestId:
         return response
 
 
+class RefusedBody:
+    """Answer for a body that was not read: too large, too slow (config/web/bodies.py)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        refused = request.META.get("leadwire.refused")
+        if refused is None:
+            return self.get_response(request)
+        response = problem(request, refused.status, refused.code, refused.detail)
+        if refused.status == 503:
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+
+
 class Unavailable:
     """A database that restarts, is full or makes us wait too long is 503: the caller should come back."""
 

@@ -5,9 +5,10 @@ from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config import errors, health
+from config.document import Document
 from conversations.mcp.view import mcp
 
 # Swagger UI sets styles on its elements. The page itself shows nothing that somebody else wrote.
@@ -15,7 +16,7 @@ reference = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitVi
 api: list[URLPattern | URLResolver] = [
     path("", include("integrations.api.urls")),
     path("", include("conversations.api.urls")),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("openapi.json", Document.as_view(), name="schema"),
     path("docs", reference, name="docs"),
 ]
 urlpatterns = [

@@ -20,6 +20,7 @@ from typing import IO
 
 from config.supervisor import ports
 from config.supervisor.children import Child, tail
+from config.supervisor.limits import raise_open_files
 from config.supervisor.postgres import Postgres
 from config.supervisor.valkey import Valkey
 
@@ -28,6 +29,11 @@ PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 CELERY: list[str | Path] = [BIN / "celery", "-A", "config"]
 WORKER: list[str | Path] = [*CELERY, "worker", "--loglevel=warning", "--without-mingle", "--without-gossip"]
+# Connections that send nothing cost next to nothing, so many are let in; a head has to be there in 15 s.
+WEB: list[str | Path] = [
+    BIN / "granian", "--interface", "rsgi", "--loop", "uvloop", "--no-ws", "--log-level", "warning",
+    "--backlog", "4096", "--backpressure", "4096", "--http1-header-read-timeout", "15000",
+]  # fmt: skip
 WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
 WEB_WORKERS, WEB_THREADS = 2, 8
 FIRST_PAGE_SECONDS = 60
@@ -93,6 +99,7 @@ class Stack:
     """The product with its demo: web, workers, beat, mail in, mail out, and the other side."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        raise_open_files()
         self.folder = folder
         self.root = ROOT  # where the code is that is run
         self.logs = folder / "logs"
@@ -101,8 +108,8 @@ class Stack:
         self.recipes: dict[str, tuple[list[str | Path], dict[str, str]]] = {}
         self.port = ports.choose(int(os.environ.get("PORT", WEB_PORT)))
         self.mail_port = ports.choose(int(os.environ.get("MAIL_PORT", MAIL_PORT)))
-        self.sink_port = ports.choose(SINK_PORT if self.mail_port != SINK_PORT else SINK_PORT + 1)
-        self.crm_port = ports.choose(CRM_PORT if self.port != CRM_PORT else CRM_PORT + 1)
+        self.sink_port = ports.choose(SINK_PORT)
+        self.crm_port = ports.choose(CRM_PORT)
         self.base_url = os.environ.get("BASE_URL", f"http://localhost:{self.port}")
         self.env = {
             **os.environ,
@@ -141,12 +148,11 @@ class Stack:
         self.start_web()
         self._start_crm()
 
-    def start_web(self, application: str = "config.wsgi:application", **more: str) -> None:
+    def start_web(self, application: str = "config.web:application", **more: str) -> None:
         """Serve an application, and wait until it answers."""
-        address = ["--host", ports.LOOPBACK, "--port", str(self.port)]
-        size = ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)]
-        words = ["--interface", "wsgi", *address, *size, "--no-ws", "--log-level", "warning", application]
-        self._run("web", [BIN / "granian", *words], LEADWIRE_DB_POOL=str(WEB_THREADS + 2), **more)
+        words = [*WEB, "--host", ports.LOOPBACK, "--port", str(self.port), "--workers", str(WEB_WORKERS), application]
+        pool = {"LEADWIRE_WEB_THREADS": str(WEB_THREADS), "LEADWIRE_DB_POOL": str(WEB_THREADS + 2)}
+        self._run("web", words, **pool, **more)
         self._wait_for_the_web()
 
     def _start_crm(self) -> None:

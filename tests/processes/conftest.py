@@ -21,7 +21,7 @@ from uuid import uuid4
 import pytest
 
 from config.supervisor import ports
-from config.supervisor.stack import BIN, ROOT
+from config.supervisor.stack import ROOT, WEB
 from tests.product import Running
 
 SET_UP = """
@@ -123,11 +123,10 @@ class Web:
 def another_web(running: Running, processes: int, without: tuple[str, ...] = ()) -> Iterator[Web]:
     """Start one; `without` names settings that it is to have by default."""
     port = ports.choose()
-    address = ["--host", "127.0.0.1", "--port", str(port)]
-    size = ["--workers", str(processes), "--blocking-threads", "20"]
-    command = [str(BIN / "granian"), "--interface", "wsgi", *address, *size, "--no-ws", "config.wsgi:application"]
+    address = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes)]
+    command = [*map(str, WEB), *address, "config.web:application"]
     env = {name: value for name, value in running.stack.env.items() if name not in without}
-    env["LEADWIRE_DB_POOL"] = "20"
+    env |= {"LEADWIRE_DB_POOL": "22", "LEADWIRE_WEB_THREADS": "20"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     try:
         deadline = time.monotonic() + 30

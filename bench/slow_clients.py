@@ -1,0 +1,95 @@
+"""A healthy client beside 500 slow ones: its time alone and beside each kind, on the form, the API and a page.
+
+    python -m bench.slow_clients [--clients 500] [--seconds 6]
+
+Fails when anything is refused to it, or when its median beside them is more than 1.5 times its median alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from bench.crash import SET_UP, CrashStack
+from bench.place import inside, servers
+from bench.slow import HALF_A_HEAD, SlowClients, half_a_body
+from config.supervisor.limits import raise_open_files
+
+TIMES_WANTED = 1.5
+PAGE = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_number = itertools.count()
+
+
+def fetch(url: str, body: dict[str, str] | None = None, key: str = "") -> None:
+    headers = {"X-Forwarded-For": f"10.0.{next(_number) % 65536 >> 8}.{next(_number) % 256}"}
+    headers |= {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    data = json.dumps(body).encode() if body else None
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=30) as answer:
+        assert answer.status in (200, 201)
+        answer.read()
+
+
+def timed(work: Callable[[], None], seconds: float) -> float:
+    """Return the median of the milliseconds of one after the other."""
+    times, end = [], time.perf_counter() + seconds
+    while (started := time.perf_counter()) < end:
+        work()
+        times.append((time.perf_counter() - started) * 1000)
+        time.sleep(0.05)
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--smoke", action="store_true", help="only see that nothing is refused: assert no times")
+    options = parser.parse_args()
+    raise_open_files()
+    with servers() as (_, plain), ExitStack() as stack:
+        # Each call of the healthy client comes from an address of its own: the form counts by address.
+        product = CrashStack(plain.folder, {**plain.env, "TRUSTED_PROXIES": "1"})
+        stack.callback(product.stop)
+        product.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
+        made = json.loads(inside(product, SET_UP, "slow http://127.0.0.1:9/hook"))
+        source = inside(product, "from integrations.models import *; print(Source.objects.get().public_id)")
+        product.start_web()
+        base = f"http://127.0.0.1:{product.port}"
+        token = made["token"]
+        works: dict[str, Callable[[], None]] = {
+            "form": lambda: fetch(
+                f"{base}/forms/{source}", {"name": "Ava", "email": f"a{next(_number)}@x.example", "message": "Tap"}
+            ),
+            "API": lambda: fetch(f"{base}/v1/whoami", key=token),
+            "page": lambda: fetch(f"{base}/accounts/login/"),
+        }
+        kinds = {
+            "half a head": (HALF_A_HEAD, False),
+            "half a body": (half_a_body("/v1/leads"), False),
+            "half a form": (half_a_body(f"/forms/{source}"), False),
+            "a byte a second": (PAGE, True),
+        }
+        worst = 0.0
+        for name, work in works.items():
+            alone = timed(work, options.seconds)
+            for kind, (opening, reads) in kinds.items():
+                with SlowClients(product.port, opening, options.clients, reads=reads):
+                    time.sleep(2)
+                    beside = timed(work, options.seconds)
+                worst = max(worst, beside / alone)
+                print(
+                    f"{name:5} alone {alone:6.1f} ms, beside {options.clients} x {kind:16} {beside:6.1f} ms: {beside / alone:.2f}",
+                    flush=True,
+                )
+        if not options.smoke:
+            assert worst <= TIMES_WANTED, f"over {TIMES_WANTED} times its time alone"
+
+
+if __name__ == "__main__":
+    main()
