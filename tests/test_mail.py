@@ -10,6 +10,7 @@ from conversations.models import Conversation, InboundMail, Message
 from conversations.services.states import close
 from integrations.models import Event
 from leads.models import Lead, OptOut
+from tests.due import make_due
 from tests.test_deliveries import wait_for
 
 
@@ -53,15 +54,14 @@ def test_a_permanent_refusal_fails_the_message_with_its_reason(worker, mail_serv
 
 @pytest.mark.django_db(transaction=True)
 def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, eastgate, lead_at):
-    from integrations.models import Clock, Dispatch
+    from integrations.models import Dispatch
 
     mail_server.refusals = ["451 4.3.0 try later"]
     api.reply(key_of(eastgate), lead_at(eastgate))
-    dispatch = wait_for(lambda: Dispatch.objects.filter(claim=None, attempts=1).first())
+    wait_for(lambda: Dispatch.objects.filter(claim=None, attempts=1).first())
     message = Message.objects.get(direction="outbound")
     assert (message.status, "451" in message.error_detail) == ("sending", True)
-    Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at="2020-01-01T00:00Z")
-    Clock.objects.update(swept_to=None, next_due_at="2020-01-01T00:00Z")
+    make_due()
     mail_server.wait(1)
     wait_for(lambda: Message.objects.get(direction="outbound").status == "sent")
 

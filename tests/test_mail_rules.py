@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from conversations.mail.incoming import UnknownAddress, find_connection
+from conversations.mail.incoming import LOOP_ANSWERS, LOOP_REPEATS, UnknownAddress, find_connection
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author, Reply, send_reply
 from integrations.models import Event
@@ -105,3 +105,26 @@ def test_each_sign_of_an_automatic_mail_counts(receive, eastgate, address_of, na
 
 def test_auto_submitted_no_is_a_person(receive, eastgate, address_of):
     assert receive(address_of(eastgate), mail(Auto_Submitted="no")).outcome == "message"
+
+
+def _answer_often(lead) -> None:
+    for number in range(LOOP_ANSWERS):
+        send_reply(lead_id=lead.pk, reply=Reply(f"Answer {number}"), author=Author(Message.Author.API, "Bot"))
+
+
+def test_who_writes_to_a_program_for_an_hour_is_a_person_still(receive, eastgate, address_of, lead_at):
+    _answer_often(lead_at(eastgate))
+    kept = receive(address_of(eastgate), mail(text="And on Tuesday?"), to=Conversation.objects.get().reply_address)
+    assert kept.outcome == "message"
+    assert Event.objects.filter(type="message.received").count() == 1
+
+
+def test_what_says_the_same_again_and_again_to_a_program_is_one(receive, eastgate, address_of, lead_at):
+    """An auto-responder without the headers of one: nobody's program should answer it for ever."""
+    _answer_often(lead_at(eastgate))
+    to = Conversation.objects.get().reply_address
+    outcomes = [
+        receive(address_of(eastgate), mail(text="We got your mail.", Message_ID=f"<{number}@x.example>"), to=to).outcome
+        for number in range(LOOP_REPEATS + 2)
+    ]
+    assert outcomes == ["message"] * LOOP_REPEATS + ["automatic"] * 2

@@ -22,6 +22,7 @@ from leads.services import Details, Identified, identify_by_channel, lift_opt_ou
 
 # One-word mails. Providers do the same for SMS; what reads like them in longer mails is another issue's.
 LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
+LOOP_REPEATS = 5  # mails with the same words
 ADDRESS_MAX = 320  # characters: RFC 3696, errata 1690
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out"})
 START_WORDS = frozenset({"start", "unstop"})
@@ -108,20 +109,20 @@ def _take(kept: InboundMail, mail: Mail | None) -> tuple[InboundMail.Outcome, Me
 
 
 def _is_in_a_loop(kept: InboundMail, mail: Mail) -> bool:
-    """True when programs have answered here so often that the other side is one too, whatever its headers say.
+    """True for a program that has no marks of one: it says the same again and again to programs that answer it.
 
-    Then the mail is shown and is no event, so that nobody's program answers it again.
+    Then the mail is shown and is no event, so that nobody's program answers it again. People who write to a program
+    twenty times in an hour are people still.
     """
     thread = _thread(kept, mail, kept.connection.source)
     if thread is None:
         return False
-    answers = Message.objects.filter(
-        conversation=thread,
-        direction=Message.Direction.OUTBOUND,
-        author__in=[Message.Author.API, Message.Author.AUTOMATION],
-        created_at__gt=timezone.now() - LOOP_WINDOW,
+    lately = Message.objects.filter(conversation=thread, created_at__gt=timezone.now() - LOOP_WINDOW)
+    answers = lately.filter(
+        direction=Message.Direction.OUTBOUND, author__in=[Message.Author.API, Message.Author.AUTOMATION]
     )
-    return answers[:LOOP_ANSWERS].count() >= LOOP_ANSWERS
+    same = lately.filter(direction=Message.Direction.INBOUND, content=mail.written or mail.subject)
+    return answers[:LOOP_ANSWERS].count() >= LOOP_ANSWERS and same[:LOOP_REPEATS].count() >= LOOP_REPEATS
 
 
 def _is_ours(sender: str) -> bool:

@@ -11,9 +11,10 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
-from html.parser import HTMLParser
 from typing import Any
 
+from conversations.mail.quotes import split_reply
+from conversations.mail.text import clean, decoded, text_of
 from leads.contact import is_email, normalize_email
 
 logger = logging.getLogger(__name__)
@@ -21,27 +22,11 @@ logger = logging.getLogger(__name__)
 Header = Callable[[str], str]
 
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
-CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
 READ_MAX = 1_000_000  # bytes of one mail that are read: words come before attachments
 HEADERS_MAX, HEADER_MAX, HEADER_SHOWN = 64 * 1024, 16 * 1024, 2_000  # bytes of all, bytes of one, characters
 PARTS_MAX = 200
-HTML_MAX = 100_000  # characters
 OWN_MESSAGE = re.compile(r"msg_[0-9a-hjkmnp-tv-z]{26}")
 OWN_MESSAGE_LINE = re.compile(r"^[> \t]*Message-ID:[ \t]*<(msg_[0-9a-hjkmnp-tv-z]{26})@", re.IGNORECASE | re.MULTILINE)
-
-QUOTE_HEADS = re.compile(
-    r"^(?:"
-    r">|"
-    r"-{2,} ?(?:original message|forwarded message|ursprüngliche nachricht|message d'origine|mensaje original)\b.*|"
-    r"_{10,}$|"
-    r"(?:on|am|le|el|il|op|em)\b.{5,200}(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu).{0,40}:\s*$|"
-    r"(?:from|von|de|da|van) ?: .*@.*$"
-    r")",
-    re.IGNORECASE,
-)
-SIGNATURE_HEADS = re.compile(
-    r"^(?:-- ?|sent from my .{2,40}|get outlook for .{2,20}|von meinem .{2,30} gesendet)$", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ def _read(raw: bytes) -> Mail:
     parsed = message_from_bytes(raw[:READ_MAX])
     header = _headers(parsed)
     sender_name, sender = _sender(header("From") or header("Sender"))
-    written, folded = split_reply(_text(parsed))
+    written, folded = split_reply(text_of(parsed))
     own_id = MESSAGE_ID.search(header("Message-ID"))
     bounced, reason = _bounced(parsed, header, sender)
     return Mail(
@@ -101,12 +86,6 @@ def _read(raw: bytes) -> Mail:
         bounced_message=bounced or "",
         bounce_reason=reason,
     )
-
-
-def clean(text: str) -> str:
-    """Replace what cannot be stored: NUL, other control characters, lone surrogates."""
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
 
 
 def _headers(parsed: Message) -> Header:
@@ -131,80 +110,6 @@ def _sender(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _text(mail: Message) -> str:
-    """The plain text of a mail; of one that is only HTML its words."""
-    html = ""
-    for part in mail.walk():
-        if part.is_multipart() or part.get_content_disposition() == "attachment":
-            continue
-        if part.get_content_type() == "text/plain":
-            return clean(_decoded(part).replace("\r\n", "\n"))[:CONTENT_MAX]
-        if part.get_content_type() == "text/html" and not html:
-            html = _decoded(part)
-    return clean(words_of_html(html))[:CONTENT_MAX] if html else ""
-
-
-def _decoded(part: Message) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
-    try:
-        return payload.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
-        return payload.decode("utf-8", "replace")
-
-
-class _Words(HTMLParser):
-    """One pass over HTML that keeps its words; blocks become lines, quotes get a mark."""
-
-    HIDDEN = frozenset({"script", "style", "head", "title"})
-    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "blockquote"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self.hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.hidden += tag in self.HIDDEN
-        if tag in self.BLOCKS:
-            self.words.append("\n")
-        if tag == "blockquote" or "gmail_quote" in (dict(attrs).get("class") or ""):
-            self.words.append("> \n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden -= tag in self.HIDDEN and self.hidden > 0
-        if tag in self.BLOCKS:
-            self.words.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self.hidden:
-            self.words.append(re.sub(r"\s+", " ", data))
-
-
-def words_of_html(html: str) -> str:
-    """The words of an HTML mail, of its first HTML_MAX characters."""
-    parser = _Words()
-    parser.feed(html[:HTML_MAX])
-    lines = [line.strip() for line in "".join(parser.words).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
-def split_reply(text: str) -> tuple[str, str]:
-    """Split a mail into what the person wrote, and the quotes and signature below it."""
-    lines = text.strip("\n").split("\n")
-    for index, line in enumerate(lines):
-        if QUOTE_HEADS.match(line.strip()) or SIGNATURE_HEADS.match(line.rstrip("\r")):
-            written, folded = "\n".join(lines[:index]).strip(), "\n".join(lines[index:]).strip()
-            if written or not line.startswith(">"):
-                return written, folded
-            break
-    # An answer below its quotes: fold the quoted lines away and keep the rest.
-    written = "\n".join(line for line in lines if not line.startswith(">")).strip()
-    folded = "\n".join(line for line in lines if line.startswith(">")).strip()
-    return written, folded
-
-
 def _bounced(parsed: Message, header: Header, sender: str) -> tuple[str | None, str]:
     """The message of ours that came back ("" when a bounce names none), and why; (None, "") when none came back."""
     if parsed.get_content_type() == "multipart/report":
@@ -213,7 +118,7 @@ def _bounced(parsed: Message, header: Header, sender: str) -> tuple[str | None, 
         return _report(parsed)
     if not _is_from_a_mailer(header, sender):
         return None, ""
-    text = _text(parsed)
+    text = text_of(parsed)
     named = OWN_MESSAGE_LINE.search(text)
     if header("Auto-Submitted").lower() == "auto-replied":
         return None, ""
@@ -231,7 +136,7 @@ def _report(parsed: Message) -> tuple[str | None, str]:
             reason = clean(diagnostic.partition(";")[2].strip() or diagnostic)[:400] or reason
         elif kind in ("message/rfc822", "text/rfc822-headers"):
             inner: Any = part.get_payload()
-            headers = inner[0] if isinstance(inner, list) and inner else message_from_bytes(_decoded(part).encode())
+            headers = inner[0] if isinstance(inner, list) and inner else message_from_bytes(decoded(part).encode())
             found = OWN_MESSAGE.match(str(headers.get("Message-ID", "")).strip().lstrip("<"))
             named = found[0] if found else named
     return (named, reason) if has_failed else (None, "")

@@ -118,7 +118,7 @@ def _publish_arrival(
 ) -> None:
     lead = who.lead
     changed = {"last_message_at": timezone.now()}
-    if is_opened and not who.is_created and lead.returned_at is None:
+    if is_opened and lead.returned_at is None and _had_another(conversation):
         lead.returned_at = changed["returned_at"] = timezone.now()
     if is_opened:
         event_type = EventType.LEAD_CREATED
@@ -128,6 +128,11 @@ def _publish_arrival(
         event_type = EventType.MESSAGE_RECEIVED
     published = publish(happening(event_type, source, lead, conversation, message))
     _keep_withheld(lead, published, **changed)
+
+
+def _had_another(conversation: Conversation) -> bool:
+    """True when its lead is known from an earlier one. An imported lead is new until it has one."""
+    return Conversation.objects.filter(lead=conversation.lead_id).exclude(pk=conversation.pk).exists()
 
 
 def _keep_withheld(lead: Lead, published: Published, **changed: object) -> None:

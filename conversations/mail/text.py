@@ -1,0 +1,105 @@
+"""The words of a mail: all the text that a person wrote into it, wherever their program put it."""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from html.parser import HTMLParser
+
+CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
+HTML_MAX = 100_000  # characters
+DEEPEST = 10  # parts within parts
+
+
+def clean(text: str) -> str:
+    """Replace what cannot be stored: NUL, other control characters, lone surrogates."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
+
+
+def text_of(mail: Message) -> str:
+    """Return the plain text of a mail, of one that is only HTML its words; "" when it has none.
+
+    Some programs cut a text into parts around its pictures, and some write an empty plain text beside the HTML.
+    """
+    return clean(_text(mail, DEEPEST).replace("\r\n", "\n").replace("\r", "\n")).strip("\n")[:CONTENT_MAX]
+
+
+def _text(part: Message, depth: int) -> str:
+    if part.is_multipart():
+        children = part.get_payload()
+        if depth == 0 or not isinstance(children, list) or part.get_content_maintype() == "message":
+            return ""
+        texts = [_text(child, depth - 1) for child in children if isinstance(child, Message)]
+        texts = [text for text in texts if text.strip()]
+        # Of alternatives (RFC 2046, 5.1.4) the plain one, which comes first, if it says anything.
+        return texts[0] if texts and part.get_content_subtype() == "alternative" else "\n\n".join(texts)
+    if part.get_content_disposition() == "attachment":
+        return ""
+    kind = part.get_content_type()
+    return decoded(part) if kind == "text/plain" else words_of_html(decoded(part)) if kind == "text/html" else ""
+
+
+def decoded(part: Message) -> str:
+    """Return the text of one part, whatever its charset says."""
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
+    try:
+        return payload.decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
+
+
+class _Words(HTMLParser):
+    """One pass over HTML that keeps its words; blocks become lines, quotes get a mark."""
+
+    HIDDEN = frozenset({"script", "style", "head", "title"})
+    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "blockquote"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "body" or tag in self.BLOCKS:
+            self.hidden = 0  # what begins the text ends a head that nobody closed
+        self.hidden += tag in self.HIDDEN
+        if tag in self.BLOCKS:
+            self.words.append("\n")
+        if tag == "blockquote" or "gmail_quote" in (dict(attrs).get("class") or ""):
+            self.words.append("> \n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in self.HIDDEN and self.hidden > 0
+        if tag in self.BLOCKS:
+            self.words.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.words.append(re.sub(r"\s+", " ", data))
+
+
+def words_of_html(html: str) -> str:
+    """Return the words of an HTML mail, of its first HTML_MAX characters."""
+    html = html[:HTML_MAX]
+    return _words(html) or _words(_without_open_tags(html))
+
+
+def _without_open_tags(html: str) -> str:
+    """Take out tags that hide all that follows and are never closed: to HTML it is style, to its writer the mail."""
+    for name in _Words.HIDDEN:
+        at = html.lower().find(f"<{name}", html.lower().rfind(f"</{name}") + 1)
+        if at >= 0:
+            html = html[:at] + html[html.find(">", at) + 1 or len(html) :]
+    return html
+
+
+def _words(html: str) -> str:
+    parser = _Words()
+    parser.feed(html)
+    # What it left is a tag that never ends. Its close() takes quadratic time to say what is in there.
+    parser.handle_data(re.sub(r"<[^<>]*>?", " ", parser.rawdata))
+    lines = [line.strip() for line in "".join(parser.words).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
