@@ -72,7 +72,8 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(removed_at=None)
 
     def current(self) -> Self:
-        return self.lasting().exclude(accepted_at=None)
+        """Those that count: accepted, not removed, of somebody who may log in."""
+        return self.lasting().exclude(accepted_at=None).filter(user__is_active=True)
 
     def offered_to(self, user: User) -> Self:
         """Invitations that wait for this person's yes."""
@@ -125,7 +126,8 @@ class Membership(models.Model):
 
     @property
     def is_current(self) -> bool:
-        return self.removed_at is None and not self.is_offered
+        """True when it counts. Load it with its user."""
+        return self.removed_at is None and not self.is_offered and self.user.is_active
 
     def may(self, right: Right) -> bool:
         """True when the role has the right. What concerns the whole organization needs a membership without limit."""

@@ -9,6 +9,8 @@ from allauth.account import views
 from django.http import Http404, HttpRequest
 from django.urls import include, path, re_path
 
+from accounts.views import ChoosePassword
+
 
 def closed(request: HttpRequest) -> NoReturn:
     raise Http404
@@ -24,7 +26,7 @@ urlpatterns = [
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        views.password_reset_from_key,
+        ChoosePassword.as_view(),
         name="account_reset_password_from_key",
     ),
     path("password/reset/key/done/", views.password_reset_from_key_done, name="account_reset_password_from_key_done"),

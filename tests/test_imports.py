@@ -270,3 +270,11 @@ def test_the_page_tries_a_file_first_then_imports_it(dana_client, plumbing):
 def test_who_may_only_read_imports_nothing(northside, plumbing):
     assert log_in(person("vic", northside, "viewer")).get("/leads/import/").status_code == 403
     assert "Import" not in log_in(person("wil", northside, "viewer")).get("/leads/").content.decode()
+
+
+def test_an_imported_lead_is_new_when_it_first_writes(api, key, upload, plumbing, lead_at):
+    finished(api, key, upload("email,first_name\nava@example.net,Ava\n"))
+    lead_at(plumbing, "ava@example.net")
+    first = Event.objects.get(type="lead.created")
+    assert first.payload["lead"]["is_new"] is True
+    assert Lead.objects.get().returned_at is None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 from pathlib import Path
 
 import aiohttp
 import pytest
+from allauth.account.models import EmailAddress
+from django.test import Client
 from django.urls import reverse
 
 from accounts.actors import client_address
@@ -142,6 +145,48 @@ class TestAccounts:
         answer = client.get("/admin/login/?next=/admin/")
         assert answer.status_code == 302
         assert answer["Location"].startswith("/accounts/login/")
+
+    def test_the_admins_own_login_takes_no_password(self, dana_client, eve):
+        """Whoever is logged in could be an operator there whose second factor was never asked for."""
+        eve.is_staff = eve.is_superuser = True
+        eve.save()
+        credentials = {"username": eve.email, "password": PASSWORD, "next": "/admin/"}
+        assert dana_client.post("/admin/login/", credentials).status_code == 403
+        assert dana_client.get("/admin/").status_code in (302, 403)
+        anonymous = Client()
+        assert anonymous.post("/admin/login/", credentials)["Location"].startswith("/accounts/login/")
+        assert "_auth_user_id" not in anonymous.session
+        assert log_in(eve).get("/admin/login/")["Location"] == "/admin/"
+
+    def test_a_link_to_choose_a_password_is_at_our_own_address(self, client, dana, mailoutbox):
+        client.post("/accounts/password/reset/", {"email": dana.email}, headers={"Host": "localhost:9999"})
+        assert "http://localhost:8000/accounts/password/reset/key/" in mailoutbox[0].body
+        assert "localhost:9999/accounts" not in mailoutbox[0].body
+
+    def test_a_stranger_gets_no_mail(self, client, dana, mailoutbox):
+        client.post("/accounts/password/reset/", {"email": "stranger@x.example"})
+        assert mailoutbox == []
+
+    def test_who_was_invited_can_turn_the_second_factor_on(self, dana_client, client, mailoutbox):
+        dana_client.post("/settings/members/", {"email": "vera@x.example", "role": "viewer"})
+        self._choose_a_password(client, mailoutbox[0].body)
+        assert client.get("/inbox/").status_code == 200  # logged in, where the work is
+        assert not EmailAddress.objects.filter(verified=False).exists()  # one would forbid the second factor
+        assert "verified your email" not in client.get("/accounts/2fa/totp/activate/", follow=True).content.decode()
+
+    def test_a_reset_that_somebody_else_asks_for_changes_nothing(self, client, dana, mailoutbox):
+        Client().post("/accounts/password/reset/", {"email": dana.email})
+        assert not EmailAddress.objects.exists()
+        assert log_in(dana).get("/accounts/2fa/totp/activate/", follow=True).status_code == 200
+
+    @staticmethod
+    def _choose_a_password(client, body: str) -> None:
+        link = re.search(r"http://[^/]+(/accounts/password/reset/key/\S+)", body)
+        assert link
+        page = client.get(link[1], follow=True)
+        where = page.redirect_chain[-1][0]
+        chosen = "another battery staple horse"
+        assert client.post(where, {"password1": chosen, "password2": chosen}).status_code == 302
 
     def test_the_admin_shows_no_second_factors(self, client, dana):
         dana.is_staff = dana.is_superuser = True

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts.ids import encode
 from accounts.models import AuditEntry, Membership, User
-from integrations.models import ApiToken
+from integrations.models import ApiToken, Delivery, Subscription
 from integrations.services import members
+from integrations.services.subscriptions import subscribe
 from integrations.services.tokens import make_directory_token, make_token, rotate_token
 from tests.conftest import PASSWORD, log_in, person
 
@@ -71,6 +72,27 @@ def test_a_staff_token_sees_its_members_sources_and_stops_with_them(
     assert api.get(f"leads/{seen.public_id}", key).status_code == 200
     members.remove(membership=mia, actor=actor)
     assert api.get("whoami", key).status_code == 401
+
+
+@pytest.mark.parametrize("make", ["staff", "app"])
+def test_tokens_of_somebody_who_was_deactivated_stop(api, dana, actor, token, make):
+    key = staff_key(actor, Membership.objects.get(user=dana)) if make == "staff" else token
+    assert api.get("whoami", key).status_code == 200
+    dana.is_active = False
+    dana.save()
+    assert api.get("whoami", key).status_code == 401
+
+
+def test_webhooks_of_somebody_who_was_deactivated_hear_of_nothing(northside, eastgate, dana, actor, lead_at):
+    maker = Membership.objects.get(user=person("mel", northside, "manager"))
+    subscribe(maker=maker, actor=actor, name="x", url="https://hook.example/", event_types=["lead.created"])
+    lead_at(eastgate)
+    assert Delivery.objects.count() == 1
+    maker.user.is_active = False
+    maker.user.save()
+    lead_at(eastgate, "bob@example.net")
+    assert Delivery.objects.count() == 1
+    assert Subscription.objects.get().is_orphaned
 
 
 def test_tokens_of_one_member_share_one_limit(api, settings, dana, actor):
