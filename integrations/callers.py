@@ -156,7 +156,7 @@ def _reply_key_caller(key: str, address: str | None) -> Caller | None:
 
 
 def _token_caller(key: str, address: str | None, on_behalf_of: str) -> Caller | None:
-    token = ApiToken.objects.select_related("maker").with_key(key).first()
+    token = ApiToken.objects.select_related("maker__user").with_key(key).first()
     if token is None or not token.is_live:
         return None
     if _is_stale(token.last_used_at):

@@ -22,7 +22,7 @@ _counted: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # by network: di
 
 def refuse_guessers(address: str | None) -> None:
     """Raise Refusal 429 for an address that showed too many unknown keys, whatever it shows now."""
-    wait = _refused.get(_network(address), 0.0) - time.monotonic()
+    wait = _refused.get(network_of(address), 0.0) - time.monotonic()
     if wait > 0:
         headers = {"Retry-After": str(math.ceil(wait))}
         raise Refusal(429, "rateLimit.guessing", "Too many unknown keys from this address. Wait.", headers=headers)
@@ -34,7 +34,7 @@ def count_guess(address: str | None, key: str) -> None:
     The same key again is no new guess: a system that goes on with a key that ended must not shut out everybody who
     shares its address.
     """
-    network, quota = _network(address), settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE
+    network, quota = network_of(address), settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE
     if (network, digest(key)) in _counted:
         return
     _remember(_counted, (network, digest(key)), None)
@@ -51,7 +51,7 @@ def _remember(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
         kept.popitem(last=False)
 
 
-def _network(address: str | None) -> str:
+def network_of(address: str | None) -> str:
     """Whom an address belongs to: IPv6 gives each customer a /64 at least."""
     if not address:
         return ""

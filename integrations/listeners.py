@@ -12,4 +12,4 @@ def find_listener(lane_id: UUID) -> Listener | None:
     card = RestWebhook.objects.with_owner().select_related("lane").filter(lane=lane_id).first()
     if card is not None:
         return card
-    return Subscription.objects.select_related("lane", "maker", "organization").filter(lane=lane_id).first()
+    return Subscription.objects.select_related("lane", "maker__user", "organization").filter(lane=lane_id).first()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -76,8 +76,8 @@ def _read_id(cursor: str) -> UUID:
 def _read_moment(cursor: str) -> tuple[datetime, UUID]:
     try:
         at, pk = _read(cursor)
-        return datetime.fromisoformat(at), UUID(pk)
-    except (ValueError, TypeError, AttributeError) as error:
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(pk)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise _bad() from error
 
 

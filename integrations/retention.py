@@ -36,6 +36,7 @@ _EXPIRED = {
     "integrations_onceused": "expires_at < now()",
     "integrations_ratewindow": "started_at < now() - interval '2 hours'",
     "integrations_callwindow": "hour_at < now() - interval '2 hours'",
+    "django_session": "expire_date < now()",
     "integrations_job": "finished_at < now() - interval '7 days'",
     "integrations_replykey": "ends_at < now()",
     "integrations_webhooksecret": "ends_at < now()",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -17,6 +17,7 @@ from accounts.actors import client_address
 from conversations.services.forms import Submission, take_submission
 from conversations.services.intake import list_data
 from integrations import throttle
+from integrations.guessers import network_of
 from integrations.models import ChannelConnection, Source
 from integrations.parsers import parse_json, read_body, text_problem
 from integrations.problems import Invalid, NotFound, Refusal, problem
@@ -53,7 +54,8 @@ def form(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 
 def form_thanks(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    return render(request, "conversations/form_thanks_page.html", {"source": _source(source_id)})
+    source = get_object_or_404(Source.objects.live(), pk=source_id)
+    return render(request, "conversations/form_thanks_page.html", {"source": source})
 
 
 def _source(source_id: UUID) -> Source:
@@ -81,7 +83,8 @@ def _origin_of(url: str) -> str | None:
 
 def _take(request: HttpRequest, source: Source, wants_json: bool) -> HttpResponse:
     address = client_address(request) or ""
-    throttle.count(f"form:{source.pk}:{address}", limit=PER_ADDRESS, window=WINDOW)
+    network = network_of(address)
+    throttle.count(f"form:{source.pk}:{network}", limit=PER_ADDRESS, window=WINDOW)
     fields = _fields(request)
     is_robot = bool(str(fields.pop(HONEYPOT, "")).strip())
     target = str(fields.pop(NEXT, ""))

@@ -112,6 +112,8 @@ def _unknown(given: Any, shape: serializers.Serializer[Any], place: str) -> Iter
 def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """Return the validated query parameters. Raise Invalid with the parameter's name for each bad one."""
     given = {name: values[-1] for name, values in request.query_params.lists()}
+    if given.get("cursor") == "":
+        del given["cursor"]  # what a caller asks with that has none yet: from the beginning
     data = shape(data={name: value for name, value in given.items() if not text_problem(value)})
     errors = [
         {"parameter": name, "detail": "There is no such parameter.", "code": "unknown"}

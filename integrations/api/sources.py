@@ -58,7 +58,10 @@ class SourceChanges(serializers.Serializer[Any]):
 
     def validate_form_origins(self, origins: list[str]) -> list[str]:
         for origin in origins:
-            parts = urlsplit(origin)
+            try:
+                parts = urlsplit(origin)
+            except ValueError as error:
+                raise serializers.ValidationError(f"{origin[:100]} is not a website: {error}.") from error
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
                 raise serializers.ValidationError(f"{origin[:100]} is not a website like https://www.example.com.")
         return [origin.rstrip("/") for origin in origins]

@@ -244,7 +244,7 @@ class WebhookEventsApi(Api):
 
 def webhooks_of(caller: Caller) -> QuerySet[Subscription]:
     rows = Subscription.objects.visible_to(caller).filter(organization=caller.organization_id)
-    return rows.select_related("lane", "maker").prefetch_related("secrets")
+    return rows.select_related("lane", "maker__user").prefetch_related("secrets")
 
 
 def load_webhook(request: Request, text: str) -> Subscription:

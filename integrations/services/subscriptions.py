@@ -183,7 +183,7 @@ def _new_secret(subscription: Subscription) -> str:
 
 def _locked(subscription: Subscription) -> Subscription:
     """Return it anew, locked. Raise Refusal `webHook.notFound` when it was deleted meanwhile."""
-    rows = Subscription.objects.lasting().select_for_update(of=("self",)).select_related("lane", "maker")
+    rows = Subscription.objects.lasting().select_for_update(of=("self",)).select_related("lane", "maker__user")
     found = rows.filter(pk=subscription.pk).first()
     if found is None:
         raise Refusal(404, "webHook.notFound", "There is no such webhook.")
