@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEntry
 from conversations.models import Conversation, Message
 from conversations.services.trials import follow
-from integrations.models import Lane
+from integrations.models import Attempt, Lane
 from leads.models import Lead
 from tests.conftest import log_in, person
 from tests.test_deliveries import wait_for
@@ -85,6 +86,27 @@ def test_a_card_that_is_not_set_up_or_off_says_what_to_do(try_it, webhook_at, ea
     assert "not set up" in stopped_with(trial)
     webhook_at(eastgate, "http://127.0.0.1:9/hook", on=False)
     assert "Turn Enable on" in stopped_with(trial)
+
+
+def test_a_delivery_that_ends_while_the_page_looks_is_not_called_unsent(
+    request, receiver, webhook_at, eastgate, try_it
+):
+    """The page looked for an attempt, then for an open delivery: what ended in between was in neither."""
+    webhook_at(eastgate, receiver.url)
+    trial = try_it()
+    looks: list[str] = []
+
+    def deliver_after_the_first_look(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if not looks and ('"integrations_attempt"' in sql or '"integrations_delivery"' in sql):
+            looks.append(sql)
+            request.getfixturevalue("worker")
+            wait_for(lambda: Attempt.objects.filter(outcome=Attempt.Outcome.DELIVERED).exists())
+        return result
+
+    with connection.execute_wrapper(deliver_after_the_first_look):
+        assert marks(trial)[1] == "ok"
+    assert looks
 
 
 def test_a_webhook_that_fails_says_how(worker, receiver, webhook_at, eastgate, try_it):

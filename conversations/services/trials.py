@@ -96,15 +96,18 @@ def _webhook(conversation: Conversation) -> Hop:
     card = RestWebhook.objects.with_owner().select_related("lane").get(source=conversation.source_id)
     if not card.is_set_up:
         return Hop("bad", "The REST Webhook is not set up. Set it up, then send another test lead.")
-    event = Event.objects.filter(lead_id=conversation.lead_id).order_by("id").first()
-    last = Attempt.objects.filter(event_id=event.pk, lane_id=card.lane_id).order_by("-id").first() if event else None
+    events = list(Event.objects.filter(lead_id=conversation.lead_id).values_list("id", flat=True))
+    # Open deliveries first: one that ends between the two looks has its attempt by the second.
+    is_waiting = Delivery.objects.filter(event_id__in=events, lane=card.lane_id).exists()
+    attempts = Attempt.objects.filter(event_id__in=events, lane_id=card.lane_id)
+    last = attempts.filter(outcome=Attempt.Outcome.DELIVERED).order_by("id").first() or attempts.order_by("-id").first()
     if last:
         url = reverse("integrations:delivery", args=[last.delivery_id])
         if last.outcome == Attempt.Outcome.DELIVERED:
             at = last.started_at + timedelta(milliseconds=last.duration_ms)
             return Hop("ok", f"{last.status_code} from {card.endpoint_host}", at, _after(conversation, at), url)
         return Hop("bad", f"{last.error or last.next_because}. Mend it, and test again.", url=url)
-    if event and Delivery.objects.filter(event_id=event.pk, lane=card.lane_id).exists():
+    if is_waiting:
         if _is_over(conversation):
             return Hop("bad", "It waits still. Is a worker running? See /readyz.")
         return Hop("warn", "On its way…")
