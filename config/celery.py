@@ -73,15 +73,15 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from conversations.webhook_bodies import render_bodies
         from integrations import partitions
         from integrations.outbox import running
-        from integrations.outbox.sequencer import Sequencer
+        from integrations.outbox.sequencer import sequencer
         from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
-        from integrations.outbox.sweeps import Sweeper
+        from integrations.outbox.sweeps import sweeper
 
         schema_state.wait_for_migrations(maybe_shutdown)
         partitions.ensure_partitions()
         queues = set(worker.app.amqp.queues.consume_from)
         if "deliver" in queues:
-            for thread in (Sequencer(), Sweeper()):
+            for thread in (sequencer(), sweeper()):
                 self.threads.append(thread)
                 thread.start()
             self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), running)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import threading
+from django.db import connection, transaction
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
-
-logger = logging.getLogger(__name__)
+from integrations.outbox.threads import RepeatingThread
 
 AT_ONCE = 1_000  # events in one statement
 LOOKS_EVERY_SECONDS = 0.5
@@ -44,30 +41,6 @@ def number_events() -> int:
         return int(cursor.rowcount)
 
 
-class Sequencer(threading.Thread):
-    """Numbers events for as long as its worker lives."""
-
-    def __init__(self) -> None:
-        super().__init__(name="sequencer", daemon=True)
-        self.stopping = threading.Event()
-
-    def run(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                if number_events() == AT_ONCE:
-                    continue
-            except DatabaseError as error:
-                logger.warning("sequencer: the database is not available: %s", error)
-                close_old_connections()
-            except Exception:
-                logger.exception("sequencer: nothing was numbered")
-                close_old_connections()
-            self.stopping.wait(LOOKS_EVERY_SECONDS)
-        connection.close()
-
-    def ask_to_stop(self) -> None:
-        self.stopping.set()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.join(5)
+def sequencer() -> RepeatingThread:
+    """Return a thread that numbers events."""
+    return RepeatingThread("sequencer", lambda: number_events() == AT_ONCE, LOOKS_EVERY_SECONDS)

@@ -7,16 +7,16 @@ second cannot happen (`ordering.py`), so it is counted, and `/readyz` and `/metr
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import timedelta
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.ids import first_id
 from integrations.models import Lane
 from integrations.outbox import running
+from integrations.outbox.threads import RepeatingThread
 from integrations.outbox.wakes import wake_with
 
 logger = logging.getLogger(__name__)
@@ -77,32 +77,20 @@ def wake_left_behind() -> int:
     return len(lanes)
 
 
-class Sweeper(threading.Thread):
-    """Sweeps for as long as its worker lives."""
+class Sweeps:
+    """When each sweep is due."""
 
     def __init__(self) -> None:
-        super().__init__(name="sweeper", daemon=True)
-        self.stopping = threading.Event()
+        self.long_at = time.monotonic() + LEFT_BEHIND_EVERY_SECONDS
 
-    def run(self) -> None:
-        last_long_one = time.monotonic()
-        while not self.stopping.wait(LOOKS_EVERY_SECONDS):
-            try:
-                wake_unwoken()
-                if time.monotonic() - last_long_one > LEFT_BEHIND_EVERY_SECONDS:
-                    last_long_one = time.monotonic()
-                    wake_left_behind()
-            except DatabaseError as error:
-                logger.warning("sweeper: the database is not available: %s", error)
-                close_old_connections()
-            except Exception:
-                logger.exception("sweeper: nothing was swept")
-                close_old_connections()
-        connection.close()
+    def run(self) -> bool:
+        wake_unwoken()
+        if time.monotonic() > self.long_at:
+            self.long_at = time.monotonic() + LEFT_BEHIND_EVERY_SECONDS
+            wake_left_behind()
+        return False
 
-    def ask_to_stop(self) -> None:
-        self.stopping.set()
 
-    def stop(self) -> None:
-        self.stopping.set()
-        self.join(5)
+def sweeper() -> RepeatingThread:
+    """Return a thread that sweeps."""
+    return RepeatingThread("sweeper", Sweeps().run, LOOKS_EVERY_SECONDS)
