@@ -42,6 +42,7 @@ app.conf.update(
         "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
         "months": {"task": "integrations.tasks.forget_old_months", "schedule": 3_600.0},
         "files": {"task": "conversations.tasks.forget_import_files", "schedule": 3_600.0},
+        "mails": {"task": "conversations.tasks.forget_mails", "schedule": 3_600.0},
         "forget": {"task": "integrations.tasks.forget_expired", "schedule": 3_600.0},
     },
 )

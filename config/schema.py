@@ -50,7 +50,7 @@ ON_WRITE = {
     "409": "The state does not allow it.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
-    "422": "It could never be delivered, or the Idempotency-Key was used with another body.",
+    "422": "It could never be delivered, or the Idempotency-Key was used with another body or query.",
 }
 
 

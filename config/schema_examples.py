@@ -35,6 +35,7 @@ EXAMPLES: dict[str, Any] = {
     "event_types": ["lead.created", "message.received"],
     "external_id": "portland-7",
     "feed_position": 4711,
+    "folded": "On Monday Ava wrote:\n> My tap leaks.",
     "first_name": "Ava",
     "form_origins": ["https://www.example.com"],
     "header": "Idempotency-Key",
@@ -73,6 +74,7 @@ EXAMPLES: dict[str, Any] = {
     "scopes": ["leads:write", "conversations:write"],
     "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "sequence": 3,
+    "size": 4_096,
     "source": "Spring campaign",
     "source_id": f"src_{_ID}",
     "source_ids": [f"src_{_ID}"],
@@ -94,10 +96,10 @@ ELSEWHERE = {"$ref", "enum", "allOf", "oneOf"}  # where what may stand in a fiel
 MOMENTS = {"ends_at": _LATER, "expires_at": _LATER, "next_attempt_at": _LATER, "old_secret_ends_at": _LATER,
            "until": _LATER}  # fmt: skip
 # What is shown has an id of its own kind.
-IDS = {"AssigneeShown": "usr", "AttemptShown": "att", "ConversationShown": "conv", "CustomFieldShown": "cf",
-       "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead", "MessageShown": "msg",
-       "Named": "org", "OpenSourceShown": "src", "SourceShown": "src", "WebhookEvent": "evt", "WebhookMade": "wh",
-       "WebhookShown": "wh"}  # fmt: skip
+IDS = {"AssigneeShown": "usr", "AttemptShown": "att", "ConversationExported": "conv", "ConversationShown": "conv",
+       "CustomFieldShown": "cf", "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead",
+       "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "OpenSourceShown": "src", "SourceShown": "src",
+       "WebhookEvent": "evt", "WebhookMade": "wh", "WebhookShown": "wh"}  # fmt: skip
 
 
 def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:

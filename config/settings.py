@@ -157,6 +157,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- what is kept ---
 EVENTS_KEPT_DAYS = at_least(env.int("EVENTS_KEPT_DAYS", default=90), 10, "EVENTS_KEPT_DAYS")  # and their attempts
+MAILS_KEPT_DAYS = at_least(env.int("MAILS_KEPT_DAYS", default=90), 1, "MAILS_KEPT_DAYS")  # as they came in
 API_CALLS_KEPT_DAYS = at_least(env.int("API_CALLS_KEPT_DAYS", default=30), 1, "API_CALLS_KEPT_DAYS")
 
 # --- limits of the API: for each card, member or app; reports have stricter ones ---

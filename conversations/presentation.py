@@ -26,6 +26,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "classification": None,
         "retry_of": encode("msg", message.retry_of_id) if message.retry_of_id else None,
         "created_at": moment(message.created_at),
+        "said_at": moment(message.said_at),
         "sent_at": moment(message.sent_at),
         "delivered_at": moment(message.delivered_at),
         "read_at": moment(message.read_at),

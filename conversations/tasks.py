@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import close_old_connections
 
-from conversations.mail.incoming import read_mail
+from conversations.mail import forgetting
+from conversations.mail.taking import read_mail
 from conversations.services.notifications import send_notification
 from integrations import jobs
 from integrations.models import Replay
@@ -29,6 +30,11 @@ def run_due_jobs() -> None:
     close_old_connections()
     while jobs.run_due(HANDLERS):
         close_old_connections()
+
+
+@shared_task(ignore_result=True)
+def forget_mails() -> None:
+    forgetting.forget_mails()
 
 
 @shared_task(ignore_result=True)

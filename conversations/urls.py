@@ -2,20 +2,22 @@
 
 from django.urls import path
 
-from conversations.views import forms, imports, inbox, leads, sources, trials
+from conversations.views import forms, imports, inbox, leads, mails, sources, trials
 from integrations import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
 urlpatterns = [
     path("", sources.home, name="home"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/automatic-mail/", mails.automatic_mails, name="automatic-mails"),
+    path("inbox/automatic-mail/<mail:mail_id>/", mails.automatic_mail, name="automatic-mail"),
     path("inbox/<conv:conversation_id>/", inbox.conversation, name="conversation"),
     path("inbox/<conv:conversation_id>/reply/", inbox.reply_create, name="reply-create"),
     path("inbox/<conv:conversation_id>/close/", inbox.conversation_close, name="conversation-close"),
     path("inbox/<conv:conversation_id>/assign/", inbox.conversation_assign, name="conversation-assign"),
     path("inbox/<conv:conversation_id>/notes/", inbox.note_create, name="note-create"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
-    path("messages/<msg:message_id>/mail/", inbox.message_mail, name="message-mail"),
+    path("messages/<msg:message_id>/mail/", mails.message_mail, name="message-mail"),
     path("leads/import/", imports.imports, name="imports"),
     path("leads/import/<job:job_id>/", imports.lead_import, name="import"),
     path("leads/import/<job:job_id>/errors/", imports.import_errors, name="import-errors"),

@@ -49,6 +49,7 @@ def _message(direction: str, author: dict[str, str], content: str, status: str) 
         "classification": None,
         "retry_of": None,
         "created_at": _AT,
+        "said_at": None,
         "sent_at": _AT if direction == "outbound" else None,
         "delivered_at": None,
         "read_at": None,

@@ -48,7 +48,8 @@ def answer_once(
             response = effect()
         else:
             digest = _digest(caller.idempotency_scope, request.method, request.path, key)
-            said = _digest(body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
+            query = json.dumps(sorted(request.query_params.lists()))  # of an import it says whether it is a trial
+            said = _digest(query, body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
             response = _once(request, digest, said, effect, may_still)
         log_call(request, response.status_code)
     return response
@@ -68,7 +69,7 @@ def _once(
     first = IdempotencyKey.objects.filter(digest=digest, created_at__gt=timezone.now() - KEPT).first()
     if first is not None:
         if bytes(first.body_digest) != body:
-            raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body.")
+            raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body or query.")
         may_still()
         return Response(
             _stored(first),

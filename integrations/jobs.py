@@ -55,14 +55,19 @@ def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, atte
     except Exception as error:
         logger.exception("job %s (%s) failed", job_id, category)
         if attempts < len(GAPS):
-            mine.update(next_attempt_at=_after(GAPS[attempts]), status=Job.Status.SCHEDULED, error=repr(error)[:500])
+            mine.update(next_attempt_at=_after(GAPS[attempts]), status=Job.Status.SCHEDULED, error=_told(error))
         else:
-            mine.update(next_attempt_at=None, status=Job.Status.FAILED, finished_at=Now(), error=repr(error)[:500])
+            mine.update(next_attempt_at=None, status=Job.Status.FAILED, finished_at=Now(), error=_told(error))
     else:
         if goes_on_after is None:
             mine.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=Now(), error="")
         else:
             mine.update(next_attempt_at=_after(goes_on_after), attempts=0, error="")
+
+
+def _told(error: Exception) -> str:
+    """What callers are shown of it. The rest is in the log: a database quotes the row, with people's data."""
+    return f"{type(error).__name__}. The server's log has the details."
 
 
 def _after(gap: timedelta) -> ExpressionWrapper[Any]:

@@ -24,7 +24,7 @@ CODES = {
     "form.notFound": "There is no such form.",
     "form.originNotAllowed": "This website may not post this form.",
     "idempotency.inFlight": "The first call with this Idempotency-Key is still running.",
-    "idempotency.mismatch": "The Idempotency-Key was used with another body.",
+    "idempotency.mismatch": "The Idempotency-Key was used with another body or query.",
     "idempotency.unreadable": "It was done before, and the stored answer cannot be read any more.",
     "integration.disabled": "The Lead Reply API is off for this source.",
     "internal.error": "This is our fault; the request id helps to find it.",

@@ -13,7 +13,8 @@ from django.test import Client
 
 from accounts.actors import Actor
 from accounts.models import Membership, Organization, User
-from conversations.mail.incoming import keep, read_mail
+from conversations.mail.incoming import keep
+from conversations.mail.taking import read_mail
 from conversations.models import InboundMail
 from conversations.services.sending import send_claimed
 from conversations.webhook_bodies import render_bodies

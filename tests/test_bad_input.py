@@ -353,7 +353,8 @@ def test_a_loop_with_a_responder_that_does_not_say_so_ends(api, token, key_of, p
 def receive_mail(db):
     import itertools
 
-    from conversations.mail.incoming import keep, read_mail
+    from conversations.mail.incoming import keep
+    from conversations.mail.taking import read_mail
 
     numbers = itertools.count()
 

@@ -147,7 +147,16 @@ PARITY = {  # what the team's screens do with conversations and leads -> the API
     "source": "get_source",
     "sources": "list_sources",
 }
-ONLY_FOR_PEOPLE = {"home", "form", "form-thanks", "trial", "trial-start", "message-mail"}
+ONLY_FOR_PEOPLE = {
+    "home",
+    "form",
+    "form-thanks",
+    "trial",
+    "trial-start",
+    "message-mail",
+    "automatic-mails",
+    "automatic-mail",
+}
 
 
 def test_what_the_screen_can_do_the_api_can_do():

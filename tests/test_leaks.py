@@ -55,7 +55,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
     cards.set_up(card=dental.restwebhook, actor=stranger, url="http://127.0.0.1:9/hook")
     cards.switch(card=dental.restwebhook, on=True, actor=stranger)
     lead = lead_at(dental, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
-    _keep_secret_mail(lead)
+    mail_id = _keep_secret_mail(lead)
     membership = Membership.objects.get(user=eve)
     token, _ = make_token(maker=membership, actor=stranger, name=SECRET, scopes=[ApiToken.Scope.LEADS_WRITE.value])
     return {
@@ -69,6 +69,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "job_id": _public("job", _replay_of(dental).pk),
         "member_id": _public("mem", membership.pk),
         "webhook_id": _webhook_of(membership, stranger).public_id,
+        "mail_id": mail_id,
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -80,11 +81,14 @@ def _public(prefix, pk):
     return encode(prefix, pk)
 
 
-def _keep_secret_mail(lead) -> None:
-    """As if the lead's first message had come by mail."""
+def _keep_secret_mail(lead) -> str:
+    """As if the lead's first message had come by mail, and an automatic one besides. Return the id of that one."""
     connection = lead.source.connections.get(kind="email")
     message = Message.objects.get(lead=lead)
-    InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message)
+    InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message, header_id="<1>")
+    texts = {"sender": f"{SECRET}@example.net", "subject": SECRET, "header_id": "<2>"}
+    mail = InboundMail.objects.create(connection=connection, outcome="automatic", raw=SECRET.encode(), **texts)
+    return mail.public_id
 
 
 def _webhook_of(maker: Membership, actor: Actor) -> Subscription:
@@ -158,7 +162,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         return
     webhook_at(westgate, "http://127.0.0.1:9/hook")
     lead = lead_at(westgate, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
-    _keep_secret_mail(lead)
+    mail_id = _keep_secret_mail(lead)
     westgate.name = f"West {SECRET}"
     westgate.save()
     values = {
@@ -170,6 +174,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "call_id": _public("call", _call_of(westgate).pk),
         "job_id": _public("job", _replay_of(westgate).pk),
         "webhook_id": _webhook_of(Membership.objects.get(user=dana), Actor(SECRET, dana)).public_id,
+        "mail_id": mail_id,
         "connection_id": str(westgate.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
@@ -201,6 +206,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "token_id": _public("tok", token.pk),
         "member_id": _public("mem", membership.pk),
         "webhook_id": _webhook_of(membership, actor).public_id,
+        "mail_id": _keep_secret_mail(lead),
         "connection_id": str(plumbing.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 from psycopg import sql
 
-from conversations.mail import incoming
+from conversations.mail import incoming, taking
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
 from conversations.services.replies import Author, Reply, send_reply
@@ -142,14 +142,14 @@ def test_an_arrival_beside_another_event_loses_and_doubles_no_number(plumbing, l
 
 def test_a_kept_mail_is_locked_while_a_message_is_made_of_it(eastgate, address_of, monkeypatch):
     kept = incoming.keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
-    take, seen = incoming._take, []
+    take, seen = taking._take, []
 
-    def looked_at(row, read):
+    def looked_at(row, read, sender):
         seen.append(is_locked("conversations_inboundmail", row.pk, "NO KEY UPDATE"))
-        return take(row, read)
+        return take(row, read, sender)
 
-    monkeypatch.setattr(incoming, "_take", looked_at)
-    incoming.read_mail(kept.pk)
+    monkeypatch.setattr(taking, "_take", looked_at)
+    taking.read_mail(kept.pk)
     assert seen == [True]
 
 

@@ -9,8 +9,10 @@ from django.db import InterfaceError, OperationalError
 
 from config.supervisor.ports import choose
 from conversations.mail import incoming, listener
-from conversations.mail.incoming import keep, keep_all, read_mail
+from conversations.mail.incoming import keep, keep_all
+from conversations.mail.reader import reader
 from conversations.mail.reading import read
+from conversations.mail.taking import read_mail
 from conversations.models import InboundMail, Message
 from integrations.models import Event, Job
 from leads.models import Lead
@@ -90,7 +92,7 @@ def test_a_mail_that_two_jobs_read_at_once_is_one_message(eastgate, address_of, 
         read_mail(kept.pk)  # the other job reads it to the end meanwhile
         return read(raw)
 
-    monkeypatch.setattr(incoming, "read", overtaken)
+    monkeypatch.setattr(reader, "read", overtaken)
     read_mail(kept.pk)
     kept.refresh_from_db()
     assert (kept.outcome, kept.message) == ("message", Message.objects.get())

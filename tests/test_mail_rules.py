@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from conversations.mail.incoming import LOOP_ANSWERS, LOOP_REPEATS, UnknownAddress, find_connection
+from conversations.mail.incoming import UnknownAddress, find_connection
+from conversations.mail.taking import LOOP_ANSWERS, LOOP_REPEATS
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author, Reply, send_reply
 from integrations.models import Event
@@ -75,7 +76,7 @@ def test_a_bounce_before_the_record_waits_and_one_of_another_source_is_nothing(
     address_of,
     lead_at,
 ):
-    from conversations.mail.incoming import StillSending
+    from conversations.mail.taking import StillSending
 
     message = send_reply(lead_id=lead_at(eastgate).pk, reply=Reply("Hello"), author=STAFF)
     Message.objects.filter(pk=message.pk).update(status="sending")
@@ -93,7 +94,7 @@ def test_the_same_mail_at_two_sources_is_a_message_at_each(receive, eastgate, we
 
 
 AUTOMATIC = [
-    ("Precedence", "bulk"), ("Precedence", "auto_reply"), ("Return-Path", "<>"), ("List-Id", "<x.y>"),
+    ("Precedence", "bulk"), ("Precedence", "auto_reply"), ("Return-Path", "<>"), ("Precedence", "junk"),
     ("X-Autoreply", "yes"), ("Auto-Submitted", "auto-generated"),
 ]  # fmt: skip
 

@@ -23,8 +23,6 @@ def cases(*labels: str) -> list[dict]:
 
 def kind(case: dict) -> str:
     mail = read((FOLDER / case["file"]).read_bytes())
-    if mail is None:
-        return "unreadable"
     return "bounce" if mail.is_bounce else "automatic" if mail.is_automatic else "human"
 
 

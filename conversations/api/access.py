@@ -12,6 +12,7 @@ from integrations.access import ReachQuerySet
 from integrations.api.base import caller_of, id_of
 from integrations.callers import Caller
 from integrations.calls import about
+from integrations.models import Source
 from integrations.problems import NotFound, Refusal
 from leads.models import Lead, LeadQuerySet, remaining_id
 from leads.presentation import lead_json
@@ -47,12 +48,10 @@ def load_conversation(request: Request, text: str) -> Conversation:
     return conversation
 
 
-def tokens_only(request: Request) -> Caller:
-    """Return the caller. Raise Refusal for a source's key: beyond replies it may do nothing."""
-    caller = caller_of(request)
-    if caller.is_source_key:
-        raise Refusal(403, "token.scopeMissing", "This takes an API token.", extra={"scope": "conversations:read"})
-    return caller
+def refuse_archived(source: Source) -> None:
+    """Raise Refusal `source.archived`: nothing is added to a source that was put away."""
+    if source.is_archived:
+        raise Refusal(409, "source.archived", "This source is archived. Restore it first.")
 
 
 def load_message(request: Request, text: str) -> Message:

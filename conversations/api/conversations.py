@@ -33,6 +33,7 @@ class IncludeQuery(PageQuery):
 
 class LeadConversationsApi(Api):
     scopes = {"GET": "conversations:read"}
+    for_source_keys = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_conversations_of_lead",
@@ -55,6 +56,7 @@ class LeadConversationsApi(Api):
 
 class ConversationMessagesApi(Api):
     scopes = {"GET": "conversations:read"}
+    for_source_keys = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_messages",
@@ -76,6 +78,7 @@ def messages_of(conversation: Conversation, query: dict[str, Any]) -> Any:
 
 class MessageApi(Api):
     scopes = {"GET": "conversations:read"}
+    for_source_keys = frozenset({"GET"})
 
     @extend_schema(
         operation_id="get_message", responses=enveloped("message", MessageShown, many=False), tags=["Replies"]
@@ -87,6 +90,7 @@ class MessageApi(Api):
 
 class MessageRetryApi(Api):
     scopes = {"POST": "conversations:write"}
+    for_source_keys = frozenset({"POST"})
 
     @extend_schema(
         operation_id="retry_message",
@@ -103,6 +107,7 @@ class MessageRetryApi(Api):
 
 class ReplyApi(Api):
     scopes = {"POST": "conversations:write"}
+    for_source_keys = frozenset({"POST"})
 
     class ReplyInput(serializers.Serializer[Any]):
         content = serializers.CharField(max_length=10_000, trim_whitespace=False)

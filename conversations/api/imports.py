@@ -17,7 +17,6 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.api.access import tokens_only
 from conversations.api.leads import source_for
 from conversations.services.imports import FILE_MAX, read_mapping, start_import
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_query
@@ -69,7 +68,7 @@ class ImportApi(Api):
 
         An imported lead opens no conversation and is told to no webhook.
         """
-        query, caller = read_query(request, self.Query), tokens_only(request)
+        query, caller = read_query(request, self.Query), caller_of(request)
         mapping = read_mapping(query.get("mapping", ""))
         file_format = FORMATS.get((request.content_type or "").partition(";")[0].strip())
         if file_format is None:

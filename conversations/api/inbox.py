@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.ids import decode
 from accounts.models import User
-from conversations.api.access import load_conversation, tokens_only
+from conversations.api.access import load_conversation, refuse_archived
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
 from conversations.api.schema import ConversationShown, MessageShown, enveloped
 from conversations.models import Conversation, Message
@@ -24,6 +24,7 @@ from integrations.api.base import (
     Api,
     PageQuery,
     actor_of,
+    caller_of,
     listed,
     read_body,
     read_query,
@@ -56,7 +57,7 @@ class InboxApi(Api):
     )
     def get(self, request: Request) -> Response:
         """The newest first, each with its last message. `waiting`: the lead spoke last."""
-        query, caller = read_query(request, self.Query), tokens_only(request)
+        query, caller = read_query(request, self.Query), caller_of(request)
         rows = _filtered(_conversations(caller), query)
         found, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
         last = Message.objects.in_bulk([one.last_message_id for one in found if one.last_message_id])
@@ -79,7 +80,6 @@ class ConversationApi(Api):
     def get(self, request: Request, conversation_id: str) -> Response:
         """One, with its newest 50 messages."""
         read_query(request, serializers.Serializer)
-        tokens_only(request)
         return _one(load_conversation(request, conversation_id))
 
     @extend_schema(
@@ -91,7 +91,7 @@ class ConversationApi(Api):
     def patch(self, request: Request, conversation_id: str) -> Response:
         """Close or reopen it, give it to somebody."""
         data = read_body(request, self.Changes, partial=True)
-        caller = tokens_only(request)
+        caller = caller_of(request)
         found = load_conversation(request, conversation_id)
         with transaction.atomic():  # all of it, or nothing
             if "assignee_id" in data:
@@ -120,10 +120,11 @@ class NotesApi(Api):
     def post(self, request: Request, conversation_id: str) -> Response:
         """For the team alone: never sent, never quoted."""
         data = read_body(request, self.NoteInput)
-        caller = tokens_only(request)
+        caller = caller_of(request)
 
         def write() -> Response:
             found = load_conversation(request, conversation_id)
+            refuse_archived(found.source)
             return created(states.note(conversation=found, content=data["content"], author=author_of(caller)))
 
         return answer_once(request, write)
@@ -140,7 +141,6 @@ class ReadApi(Api):
         tags=["Conversations"],
     )
     def post(self, request: Request, conversation_id: str) -> Response:
-        tokens_only(request)
 
         def read() -> Response:
             states.mark_read(load_conversation(request, conversation_id))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.api.access import load_conversation, load_lead, shown_lead, tokens_only
-from conversations.api.schema import ConversationShown, LeadShown, MessageShown, OptedOut, enveloped
-from conversations.models import Conversation, Message
-from conversations.presentation import conversation_json, message_json
+from conversations.api.access import load_conversation, load_lead, refuse_archived, shown_lead
+from conversations.api.schema import LeadShown, MessageShown, OptedOut, enveloped
+from conversations.presentation import message_json
 from conversations.services.details import block, unblock
 from conversations.services.erasing import erase_lead
 from conversations.services.inbound import ReportedMessage, report_message
@@ -29,6 +27,7 @@ from leads.models import Lead, OptOut
 from leads.presentation import opt_out_json
 
 MESSAGES_MAX = 10_000  # characters of one message
+CLOCKS_APART = timedelta(minutes=5)  # how far a caller's clock may be ahead of ours
 BLOCKABLE = [kind for kind in ChannelConnection.Kind if kind is not ChannelConnection.Kind.WEBSITE]
 
 
@@ -80,38 +79,6 @@ class LeadEraseApi(Api):
             return Response({"data": {"erased": counts}})
 
         return answer_once(request, erase)
-
-
-EXPORT = inline_serializer(
-    "LeadExport",
-    {
-        "data": inline_serializer(
-            "LeadExportData",
-            {"lead": LeadShown(), "conversations": ConversationShown(many=True), "opt_outs": OptedOut(many=True)},
-        )
-    },
-)
-
-
-class LeadExportApi(Api):
-    scopes = {"GET": "leads:read"}
-
-    @extend_schema(operation_id="export_lead", responses=EXPORT, tags=["Leads in"])
-    def get(self, request: Request, lead_id: str) -> Response:
-        """All that is known of one person: details, every conversation with every message and note, consent."""
-        read_query(request, serializers.Serializer)
-        lead = load_lead(request, lead_id)
-        caller_of(request).require_scope("conversations:read")
-        by_conversation: dict[UUID, list[Message]] = defaultdict(list)
-        for message in Message.objects.filter(conversation__lead=lead).order_by("id"):
-            by_conversation[message.conversation_id].append(message)
-        shown = []
-        for conversation in Conversation.objects.filter(lead=lead).select_related("connection").order_by("id"):
-            channel = conversation.connection.kind if conversation.connection else None
-            shown.append(conversation_json(conversation, by_conversation[conversation.pk], channel))
-        opt_outs = list(OptOut.objects.of(lead))
-        data = {"lead": shown_lead(caller_of(request), lead, opt_outs), "conversations": shown}
-        return Response({"data": {**data, "opt_outs": [opt_out_json(one) for one in opt_outs]}})
 
 
 class OptOutsApi(Api):
@@ -172,7 +139,12 @@ class LeadMessagesApi(Api):
         content = Text(max_length=MESSAGES_MAX, trim_whitespace=False)
         external_id = Text(max_length=255, help_text="Your own id of the message: the same one is kept once.")
         conversation_id = Text(required=False)
-        said_at = serializers.DateTimeField(required=False)
+        said_at = serializers.DateTimeField(required=False, help_text="When the lead said it, if that was earlier.")
+
+        def validate_said_at(self, said_at: datetime) -> datetime:
+            if said_at > timezone.now() + CLOCKS_APART:
+                raise serializers.ValidationError("This is in the future.")
+            return said_at
 
     @extend_schema(
         operation_id="report_message",
@@ -189,7 +161,8 @@ class LeadMessagesApi(Api):
         data = read_body(request, self.MessageInput)
 
         def report() -> Response:
-            caller, lead = tokens_only(request), load_lead(request, lead_id)
+            caller, lead = caller_of(request), load_lead(request, lead_id)
+            refuse_archived(lead.source)
             named = load_conversation(request, data["conversation_id"]) if "conversation_id" in data else None
             if named and named.lead_id != lead.pk:
                 raise NotFound("conversation")

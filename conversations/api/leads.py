@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.ids import decode, encode
-from conversations.api.access import leads_listed_for, load_lead, shown_lead
+from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead
 from conversations.api.schema import LeadShown, enveloped
 from conversations.services.details import change_lead
 from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
@@ -76,6 +76,7 @@ class LeadChanges(serializers.Serializer[Any]):
 
 class LeadsApi(Api):
     scopes = {"GET": "leads:read", "POST": "leads:write"}
+    for_source_keys = frozenset({"GET"})
 
     class Query(PageQuery):
         source_id = serializers.CharField(required=False)
@@ -158,6 +159,7 @@ class LeadsApi(Api):
 
 class LeadApi(Api):
     scopes = {"GET": "leads:read", "PATCH": "leads:write"}
+    for_source_keys = frozenset({"GET"})
 
     @extend_schema(operation_id="get_lead", responses=enveloped("lead", LeadShown, many=False), tags=["Replies"])
     def get(self, request: Request, lead_id: str) -> Response:
@@ -175,6 +177,7 @@ class LeadApi(Api):
         """Fields that are left out stay, `custom_fields` are merged by name, and null removes one."""
         data = read_body(request, LeadChanges, partial=True)
         lead = load_lead(request, lead_id)
+        refuse_archived(lead.source)
         changes = {"origin" if name == "source" else name: value for name, value in data.items()}
         changed = change_lead(lead=lead, actor=actor_of(request), changes=changes)
         return Response({"data": {"lead": shown_lead(caller_of(request), changed, list(OptOut.objects.of(changed)))}})

@@ -65,6 +65,7 @@ class MessageShown(serializers.Serializer[Any]):
     classification = serializers.CharField(allow_null=True)
     retry_of = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
+    said_at = serializers.DateTimeField(allow_null=True)
     sent_at = serializers.DateTimeField(allow_null=True)
     delivered_at = serializers.DateTimeField(allow_null=True)
     read_at = serializers.DateTimeField(allow_null=True)

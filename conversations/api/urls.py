@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.api import connections, conversations, custom_fields, imports, inbox, lead_actions, leads
+from conversations.api import connections, conversations, custom_fields, exports, imports, inbox, lead_actions, leads
 
 urlpatterns = [
     path("messaging-channel-connections", connections.ConnectionsApi.as_view(), name="connections"),
@@ -12,7 +12,7 @@ urlpatterns = [
     path("leads/<str:lead_id>", leads.LeadApi.as_view(), name="lead"),
     path("leads/<str:lead_id>/merge", lead_actions.LeadMergeApi.as_view(), name="lead-merge"),
     path("leads/<str:lead_id>/erase", lead_actions.LeadEraseApi.as_view(), name="lead-erase"),
-    path("leads/<str:lead_id>/export", lead_actions.LeadExportApi.as_view(), name="lead-export"),
+    path("leads/<str:lead_id>/export", exports.LeadExportApi.as_view(), name="lead-export"),
     path("leads/<str:lead_id>/opt-outs", lead_actions.OptOutsApi.as_view(), name="opt-outs"),
     path("leads/<str:lead_id>/opt-outs/<str:channel>", lead_actions.OptOutApi.as_view(), name="opt-out"),
     path("leads/<str:lead_id>/messages", lead_actions.LeadMessagesApi.as_view(), name="lead-messages"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from email.message import Message
 from html.parser import HTMLParser
@@ -43,12 +44,22 @@ def _text(part: Message, depth: int) -> str:
 def decoded(part: Message) -> str:
     """Return the text of one part, whatever its charset says."""
     payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
+    return decode(payload, part.get_content_charset()) if isinstance(payload, bytes) else ""
+
+
+def decode(payload: bytes, charset: str | None) -> str:
+    """Return bytes as text, as UTF-8 where the charset is none that people write in."""
+    return payload.decode(_text_charset(charset), "replace")
+
+
+def _text_charset(charset: str | None) -> str:
+    """Python has codecs that are no charsets, and some of them take quadratic time."""
     try:
-        return payload.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
-        return payload.decode("utf-8", "replace")
+        name = codecs.lookup(charset or "utf-8").name
+        "".encode(name)  # LookupError for one that is not for text, as base64
+    except (LookupError, ValueError, UnicodeError):
+        return "utf-8"
+    return "utf-8" if name in ("punycode", "idna", "undefined") or name.endswith("escape") else name
 
 
 class _Words(HTMLParser):

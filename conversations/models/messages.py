@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
 
@@ -70,8 +72,11 @@ class Message(models.Model):
     error_detail = models.CharField(max_length=500, blank=True)
     retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     external_id = models.CharField(max_length=998, blank=True)  # Message-ID of mail (RFC 5322, 2.1.1 bounds a line)
+    # What makes two inbound messages of one connection the same: the caller's id, of a mail a digest of what it says.
+    repeat_key = models.CharField(max_length=998, blank=True, db_default="", default="")
     is_automatic = models.BooleanField(default=False)  # a bounce or an automatic answer, not the lead's words
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    said_at = models.DateTimeField(null=True, blank=True)  # by the clock of a caller who reports it later
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
@@ -81,14 +86,19 @@ class Message(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["connection", "external_id"],
-                condition=models.Q(direction="inbound") & ~models.Q(external_id=""),
+                fields=["connection", "repeat_key"],
+                condition=models.Q(direction="inbound") & ~models.Q(repeat_key=""),
                 name="message_once",
             )
         ]
         indexes = [
             models.Index(fields=["conversation", "-id"], name="message_newest"),
             models.Index(fields=["source", "-id"], name="message_newest_of_source"),
+            models.Index(
+                fields=["connection", "external_id"],
+                condition=models.Q(direction="inbound") & ~models.Q(external_id=""),
+                name="message_by_its_own_id",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,6 +121,14 @@ class Message(models.Model):
         return self.status == self.Status.FAILED
 
 
+class InboundMailQuerySet(ReachQuerySet["InboundMail"]):
+    organization_column, source_column = "connection__organization_id", "connection__source_id"
+
+    def apart(self) -> Self:
+        """Those that no conversation shows: programs wrote them, and about nothing that is here."""
+        return self.filter(outcome=InboundMail.Outcome.AUTOMATIC, message=None)
+
+
 class InboundMail(models.Model):
     """A mail as it came in, whole, before anybody made sense of it."""
 
@@ -118,21 +136,39 @@ class InboundMail(models.Model):
         WAITING = "waiting", "Not yet read"
         MESSAGE = "message", "Became a message"
         AUTOMATIC = "automatic", "A bounce or an automatic answer"
-        REPEATED = "repeated", "Was here before"
-        UNREADABLE = "unreadable", "Could not be read"
+        REPEATED = "repeated", "Came before"
+        UNREADABLE = "unreadable", "Not understood, shown as text"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     connection = models.ForeignKey(ChannelConnection, on_delete=models.PROTECT, related_name="+")
     envelope_from = models.CharField(max_length=320, blank=True)
     envelope_to = models.CharField(max_length=320)
     header_id = models.CharField(max_length=998, blank=True)  # Message-ID, else a digest of the mail
+    sender = models.CharField(max_length=320, blank=True, db_default="", default="")  # normalized; once it is read
+    subject = models.CharField(max_length=300, blank=True, db_default="", default="")
     raw = models.BinaryField()
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.WAITING)
-    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
+    message = models.ForeignKey(  # the one it became, repeats, or tells of
+        Message, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     received_at = models.DateTimeField(default=timezone.now)
 
+    objects = InboundMailQuerySet.as_manager()
+
     class Meta:
-        indexes = [models.Index(fields=["connection", "-id"], name="mail_newest")]
+        indexes = [
+            models.Index(fields=["connection", "-id"], name="mail_newest"),
+            # Mails that no conversation shows.
+            models.Index(
+                fields=["connection", "-id"],
+                condition=models.Q(outcome="automatic", message=None),
+                name="mail_apart",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.header_id or str(self.pk)
+
+    @property
+    def public_id(self) -> str:
+        return encode("mail", self.pk)

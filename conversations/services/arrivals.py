@@ -31,6 +31,7 @@ class Words:
     connection: ChannelConnection | None = None
     folded: str = ""
     external_id: str = ""
+    repeat_key: str = ""
     author_name: str = ""
     said_at: datetime | None = None
     opens_conversation: bool = False  # POST /v1/leads always opens one; channels go on with the one there is
@@ -59,6 +60,8 @@ def arrive(*, source: Source, who: Identified, words: Words, into: Conversation 
         content=words.content,
         folded=words.folded,
         external_id=words.external_id,
+        repeat_key=words.repeat_key,
+        said_at=words.said_at,
         status=Message.Status.RECEIVED,
     )
     _touch(conversation, message)

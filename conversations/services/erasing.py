@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Func, Q, TextField
 from django.utils import timezone
 
 from accounts.actors import Actor
 from conversations.models import Conversation, InboundMail, Message
+from conversations.models.messages import MessageQuerySet
 from conversations.services.details import lock_lead
-from integrations.models import Attempt, Delivery, Dispatch, Event, IdempotencyKey
+from integrations.models import Attempt, Delivery, Dispatch, Event, IdempotencyKey, Lane
 from integrations.outbox.ending import cancel_deliveries
 from integrations.secrets import Secret
 from leads.contact import normalize_email
 from leads.models import Lead, OptOut, digest_of
 
 ERASED = "[erased]"
+
+
+class RawText(Func):
+    """The bytes of a mail as lower-case text, those beyond ASCII escaped."""
+
+    template = "lower(encode(%(expressions)s, 'escape'))"
+    output_field = TextField()
+
+
 # What a stored answer becomes: the call was done, once, and what it said is gone.
 _GONE = '{"erased": true}'
 
@@ -29,15 +40,18 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     """
     lead = lock_lead(lead.pk)
     merged = list(Lead.objects.filter(merged_into=lead).select_for_update().order_by("pk"))
-    ids = [lead.pk, *(one.pk for one in merged)]
+    ids = [lead.pk, *(other.pk for other in merged)]
+    messages = _blank_messages(lead, [lead, *merged])
     counts = {
         "events": _blank_events(ids),
-        "messages": _blank_messages(lead),
+        "messages": messages,
         "answers": IdempotencyKey.objects.filter(lead_id__in=ids).update(answer=Secret.of(_GONE).token),
         "consent": _blank_consent([lead, *merged]),
     }
-    for one in (lead, *merged):
-        _blank_lead(one)
+    for person in (lead, *merged):
+        _blank_lead(person)
+    # What a mail server said of one of its addresses, perhaps of this one. The next failure writes it anew.
+    Lane.objects.filter(connection__source=lead.source_id).exclude(last_error="").update(last_error="")
     actor.record(
         "lead.erase",
         organization=lead.organization_id,
@@ -57,7 +71,7 @@ def _blank_events(lead_ids: list[Any]) -> int:
     return len(events)
 
 
-def _blank_messages(lead: Lead) -> int:
+def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
     conversations = Conversation.objects.filter(lead=lead).select_for_update().order_by("pk")
     now = timezone.now()
     for conversation in conversations:
@@ -66,12 +80,25 @@ def _blank_messages(lead: Lead) -> int:
         conversation.waiting_since = conversation.unread_at = None
         conversation.save(update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at"])
     messages = Message.objects.filter(conversation__lead=lead)
-    InboundMail.objects.filter(message__in=messages).update(raw=b"", envelope_from="", header_id="")
+    _blank_mails(messages, lead, leads)
     waiting = messages.filter(status__in=(Message.Status.QUEUED, Message.Status.SENDING))
     Dispatch.objects.filter(pk__in=waiting.values("pk")).delete()
-    waiting.update(status=Message.Status.FAILED, error_code="lead.erased", error_detail="The lead was erased.")
-    messages.filter(author=Message.Author.LEAD).update(author_name=ERASED)
-    return messages.update(content=ERASED, folded="", external_id="")
+    waiting.update(status=Message.Status.FAILED, error_code="lead.erased")
+    messages.filter(direction=Message.Direction.INBOUND, kind=Message.Kind.MESSAGE).update(author_name=ERASED)
+    messages.exclude(error_detail="").update(error_detail=ERASED)  # mail servers quote the address
+    messages.filter(error_code="lead.erased").update(error_detail="The lead was erased.")
+    return messages.update(content=ERASED, folded="", external_id="", repeat_key="")
+
+
+def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> None:
+    """Blank the mails behind the messages, and those that no conversation shows: of this person, or about them."""
+    addresses = sorted({normalize_email(person.email) for person in leads if person.email})
+    mails = InboundMail.objects.filter(connection__source=lead.source_id)
+    named = Q(message__in=messages) | Q(sender__in=addresses) | Q(envelope_from__in=addresses)
+    apart = mails.apart().alias(text=RawText("raw"))
+    for address in addresses:
+        named |= Q(pk__in=apart.filter(text__contains=address).values("pk"))
+    mails.filter(named).update(raw=b"", envelope_from="", header_id="", sender="", subject="")
 
 
 def _blank_consent(leads: list[Lead]) -> int:

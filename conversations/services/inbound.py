@@ -29,7 +29,7 @@ def report_message(*, lead: Lead, reported: ReportedMessage, into: Conversation 
     """Record what the lead said, once. Return the message and whether it is new."""
     lead = lock_lead(lead.pk)  # two reports of one message wait for each other here
     connection = website_of(lead.source)
-    rows = Message.objects.filter(connection=connection, external_id=reported.external_id)
+    rows = Message.objects.filter(connection=connection, repeat_key=reported.external_id)
     before = rows.filter(direction=Message.Direction.INBOUND).first()
     if before:
         return before, False
@@ -38,6 +38,7 @@ def report_message(*, lead: Lead, reported: ReportedMessage, into: Conversation 
         title=" ".join(reported.content.split())[:80],
         connection=connection,
         external_id=reported.external_id,
+        repeat_key=reported.external_id,
         said_at=reported.said_at,
     )
     return arrive(source=lead.source, who=Identified(lead), words=words, into=into).message, True

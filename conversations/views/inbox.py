@@ -167,21 +167,6 @@ def message_retry(request: HttpRequest, message_id: UUID) -> HttpResponse:
     return _done(request, failed.conversation_id)
 
 
-@login_required
-@require_safe
-def message_mail(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    """The mail that became this message, whole, with its headers and attachments, as a file.
-
-    A stranger wrote it: it is never shown by the browser on our own origin.
-    """
-    message = load(Message.objects.all(), request, message_id)
-    kept = InboundMail.objects.filter(message=message).order_by("id").first()
-    if kept is None:
-        raise Http404
-    headers = {"Content-Disposition": f'attachment; filename="{message.public_id}.eml"', "Cache-Control": "no-store"}
-    return HttpResponse(bytes(kept.raw), content_type="message/rfc822", headers=headers)
-
-
 def _author(request: HttpRequest) -> Author:
     return Author(Message.Author.STAFF, str(request.user), request.user.pk)
 
@@ -199,8 +184,9 @@ def _done(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = None) -> HttpResponse:
     newest = list(Message.objects.filter(conversation=found).order_by("-id")[: TIMELINE_SHOWN + 1])
+    mails = InboundMail.objects.filter(message__in=newest).exclude(header_id="")
     values: dict[str, Any] = {
-        "whole_mails": set(InboundMail.objects.filter(message__in=newest).values_list("message", flat=True)),
+        "whole_mails": set(mails.values_list("message", flat=True)),
         "conversation": found,
         "lead": found.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],

@@ -20,7 +20,7 @@ from integrations.api.deprecation import Deprecation
 from integrations.callers import Caller
 from integrations.calls import log_call
 from integrations.parsers import pointer_part, text_problem
-from integrations.problems import Invalid, NotFound
+from integrations.problems import Invalid, NotFound, Refusal
 from integrations.rates import Rate, count_call
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
@@ -30,9 +30,10 @@ IDEMPOTENCY = OpenApiParameter(
 
 
 class Api(APIView):
-    """One operation, or the GET and POST of one path. `scopes` names what a token needs for each method."""
+    """The operations of one path. `scopes` names what a token needs for each method."""
 
     scopes: ClassVar[dict[str, str]] = {}
+    for_source_keys: ClassVar[frozenset[str]] = frozenset()  # methods: replying takes these, and no others
     deprecation: ClassVar[Deprecation | None] = None
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
@@ -46,7 +47,10 @@ class Api(APIView):
         rate = count_call(caller.principal, times=caller.times)
         request._request.rate = rate  # type: ignore[attr-defined]
         rate.require()
-        scope = self.scopes.get("GET" if request.method == "HEAD" else request.method or "")
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        scope = self.scopes.get(method, "")
+        if caller.is_source_key and method not in self.for_source_keys:
+            raise Refusal(403, "token.scopeMissing", "This takes an API token.", extra={"scope": scope})
         if scope:
             caller.require_scope(scope)
 

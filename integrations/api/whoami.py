@@ -44,6 +44,8 @@ class WhoamiSchema(serializers.Serializer[Any]):
 class WhoamiApi(Api):
     """Says whose key this is. It answers with the card off too: that is how a caller validates before Enable."""
 
+    for_source_keys = frozenset({"GET"})
+
     @extend_schema(operation_id="whoami", responses=WhoamiSchema, tags=["Replies"])
     def get(self, request: Request) -> Response:
         return Response(whoami_json(caller_of(request)))

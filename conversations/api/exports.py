@@ -1,0 +1,64 @@
+"""What a person may ask for: all that is known of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conversations.api.access import load_lead, shown_lead
+from conversations.api.schema import ConversationShown, LeadShown, MessageShown, OptedOut
+from conversations.services.export import export_conversations
+from integrations.api.base import Api, caller_of, read_query
+from leads.models import Lead, OptOut
+from leads.presentation import opt_out_json
+
+
+class MailExported(serializers.Serializer[Any]):
+    received_at = serializers.DateTimeField()
+    size = serializers.IntegerField(help_text="Bytes.")
+    content = serializers.CharField(allow_null=True, help_text="The mail as it came in, base64. null above 1 MB.")
+
+
+class MessageExported(MessageShown):
+    folded = serializers.CharField(help_text="Quotes and signature.")
+    mails = MailExported(many=True)
+
+
+class ConversationExported(ConversationShown):
+    messages = MessageExported(many=True)
+
+
+_DATA = inline_serializer(
+    "LeadExportData",
+    {
+        "lead": LeadShown(),
+        "merged": LeadShown(many=True),
+        "conversations": ConversationExported(many=True),
+        "opt_outs": OptedOut(many=True),
+    },
+)
+EXPORT = inline_serializer("LeadExport", {"data": _DATA})
+
+
+class LeadExportApi(Api):
+    scopes = {"GET": "leads:read"}
+
+    @extend_schema(operation_id="export_lead", responses=EXPORT, tags=["Leads in"])
+    def get(self, request: Request, lead_id: str) -> Response:
+        """All that is known of one person: details, leads merged into it, conversations, notes, mails, consent."""
+        read_query(request, serializers.Serializer)
+        lead = load_lead(request, lead_id)
+        caller_of(request).require_scope("conversations:read")
+        merged = list(Lead.objects.filter(merged_into=lead).select_related("source").order_by("pk"))
+        opt_outs = {row.pk: row for person in (lead, *merged) for row in OptOut.objects.of(person)}
+        data = {
+            "lead": shown_lead(caller_of(request), lead, list(OptOut.objects.of(lead))),
+            "merged": [shown_lead(caller_of(request), person, list(OptOut.objects.of(person))) for person in merged],
+            "conversations": export_conversations(lead),
+            "opt_outs": [opt_out_json(row) for row in opt_outs.values()],
+        }
+        return Response({"data": data})

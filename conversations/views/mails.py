@@ -1,0 +1,58 @@
+"""Mails as they came in: behind a message, and those that no conversation shows."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from conversations.models import InboundMail, Message
+from integrations.access import load
+from integrations.pages import page
+from integrations.problems import Invalid
+
+PAGE_SIZE = 30
+
+
+@login_required
+@require_safe
+def automatic_mails(request: HttpRequest) -> HttpResponse:
+    """List what programs sent that belongs to no conversation, so that nothing we accepted is out of sight."""
+    membership = request.membership  # type: ignore[attr-defined]
+    rows = InboundMail.objects.visible_to(request.user).apart().select_related("connection__source").defer("raw")
+    rows = rows.filter(connection__organization=membership.organization_id) if membership else rows.none()
+    query: dict[str, object] = {"limit": PAGE_SIZE}
+    if request.GET.get("cursor"):
+        query["cursor"] = request.GET["cursor"]
+    try:
+        shown, cursor = page(rows, query)
+    except Invalid:
+        return redirect("conversations:automatic-mails")
+    return render(request, "conversations/automatic_mails_page.html", {"mails": shown, "cursor": cursor})
+
+
+@login_required
+@require_safe
+def automatic_mail(request: HttpRequest, mail_id: UUID) -> HttpResponse:
+    """One of them, whole, as a file."""
+    return _as_file(load(InboundMail.objects.apart(), request, mail_id), "mail")
+
+
+@login_required
+@require_safe
+def message_mail(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """The mail that became this message, or that brought it back, whole, with its headers and attachments."""
+    message = load(Message.objects.all(), request, message_id)
+    mail = InboundMail.objects.filter(message=message).exclude(header_id="").order_by("id").first()
+    if mail is None:
+        raise Http404
+    return _as_file(mail, message.public_id)
+
+
+def _as_file(mail: InboundMail, name: str) -> HttpResponse:
+    """A stranger wrote it: it is never shown by the browser on our own origin."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.eml"', "Cache-Control": "no-store"}
+    return HttpResponse(bytes(mail.raw), content_type="message/rfc822", headers=headers)

@@ -1,0 +1,125 @@
+"""What the API's contract says and nobody had tried."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Membership
+from conversations.models import Conversation, Message
+from integrations.services.sources import archive_source
+from integrations.services.tokens import make_token
+from leads.models import Lead
+from tests.test_mail import mail
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def key(dana, actor) -> str:
+    scopes = ["leads:write", "conversations:write", "sources:write", "jobs:write"]
+    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
+
+
+def test_when_the_lead_said_it_is_kept_and_shown(api, key, plumbing, lead_at):
+    lead, said_at = lead_at(plumbing), timezone.now() - timedelta(days=3)
+    said = {"content": "Call me", "external_id": "1", "said_at": said_at.isoformat()}
+    answer = api.post(f"leads/{lead.public_id}/messages", key, said)
+    assert answer.status_code == 201
+    shown = answer.json()["data"]["message"]["said_at"]
+    assert datetime.fromisoformat(shown) == said_at
+    assert Message.objects.latest("id").said_at == said_at
+    said |= {"external_id": "2", "said_at": (timezone.now() + timedelta(days=1)).isoformat()}
+    refused = api.post(f"leads/{lead.public_id}/messages", key, said)
+    assert refused.json()["errors"][0]["pointer"] == "#/said_at"
+    del said["said_at"]
+    assert api.post(f"leads/{lead.public_id}/messages", key, said).json()["data"]["message"]["said_at"] is None
+
+
+REPLIES = {
+    ("GET", "leads"), ("GET", "leads/{lead}"), ("GET", "leads/{lead}/conversations"),
+    ("GET", "conversations/{conversation}/messages"), ("GET", "messages/{message}"),
+    ("GET", "messaging-channel-connections"), ("GET", "whoami"), ("POST", "leads/{lead}/conversations/reply"),
+    ("POST", "messages/{message}/retry"),
+}  # fmt: skip
+
+
+def test_a_sources_key_is_for_replies_and_for_nothing_else(api, key_of, plumbing, lead_at):
+    """Every operation of the document, so that a new one is closed to such keys until somebody opens it."""
+    from drf_spectacular.generators import SchemaGenerator
+
+    secret, lead = key_of(plumbing), lead_at(plumbing)
+    ids = {
+        "lead_id": lead.public_id,
+        "conversation_id": Conversation.objects.get().public_id,
+        "message_id": Message.objects.get().public_id,
+        "source_id": plumbing.public_id,
+    }
+    named = {"{lead_id}": "{lead}", "{conversation_id}": "{conversation}", "{message_id}": "{message}"}
+    opened = set()
+    for path, operations in SchemaGenerator().get_schema(request=None, public=True)["paths"].items():
+        short = path.removeprefix("/v1/")
+        for method in operations:
+            if method.upper() not in ("GET", "POST", "PATCH", "DELETE", "PUT"):
+                continue
+            body = {"content": "x"} if method != "get" else None
+            answer = api.call(method.upper(), _filled(short, ids), secret, body)
+            if answer.status_code == 403:
+                assert answer.json()["code"] == "token.scopeMissing", (method, path)
+            else:
+                for name, plain in named.items():
+                    short = short.replace(name, plain)
+                opened.add((method.upper(), short))
+    assert opened == REPLIES
+
+
+def _filled(path: str, ids: dict[str, str]) -> str:
+    import re
+
+    return re.sub(r"\{(\w+)\}", lambda match: ids.get(match[1], "x"), path)
+
+
+def test_nothing_is_added_to_an_archived_source(api, key, plumbing, lead_at, actor):
+    lead = lead_at(plumbing)
+    conversation = Conversation.objects.get()
+    archive_source(source=plumbing, actor=actor)
+    for method, path, body in (
+        ("POST", f"leads/{lead.public_id}/messages", {"content": "x", "external_id": "1"}),
+        ("POST", f"conversations/{conversation.public_id}/notes", {"content": "x"}),
+        ("PATCH", f"leads/{lead.public_id}", {"first_name": "Other"}),
+    ):
+        answer = api.call(method, path, key, body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "source.archived"), path
+    assert Message.objects.count() == 1
+    assert api.get(f"leads/{lead.public_id}", key).status_code == 200
+    assert api.post(f"leads/{lead.public_id}/erase", key).status_code == 200
+
+
+def test_an_export_has_what_was_merged_folded_and_mailed(api, key, plumbing, lead_at, receive, address_of):
+    letter = mail("My tap leaks.\n\nOn Monday Bob <bob@x.example> wrote:\n> hi\n")
+    receive(address_of(plumbing), letter)
+    lead = Lead.objects.get()
+    second = lead_at(plumbing, "ava.old@example.net")
+    api.post(f"leads/{second.public_id}/opt-outs", key, {"channel": "email"})
+    api.post(f"leads/{second.public_id}/merge", key, {"into": lead.public_id})
+    data = api.get(f"leads/{lead.public_id}/export", key).json()["data"]
+    assert [person["email"] for person in data["merged"]] == ["ava.old@example.net"]
+    messages = [message for one in data["conversations"] for message in one["messages"]]
+    [mailed] = [message for message in messages if message["mails"]]
+    assert mailed["folded"].startswith("On Monday")
+    assert base64.b64decode(mailed["mails"][0]["content"]) == letter
+    assert len(data["opt_outs"]) == 1
+
+
+def test_one_key_for_a_trial_and_for_the_import_is_refused(api, key, plumbing, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    path, rows = f"leads/import?source_id={plumbing.public_id}", [{"email": "ava@example.net"}]
+    trial = api.post(f"{path}&dry_run=true", key, rows, Idempotency_Key="1")
+    assert trial.status_code == 202
+    answer = api.post(path, key, rows, Idempotency_Key="1")
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency.mismatch")
+    again = api.post(f"leads/import?dry_run=true&source_id={plumbing.public_id}", key, rows, Idempotency_Key="1")
+    assert again["Idempotency-Replayed"] == "true"
