@@ -1,4 +1,4 @@
-"""Addresses that show keys which nobody has: guessing is slow, and soon costs no look at the database."""
+"""Addresses that show keys which nobody has: guessing is slow, and hinders nobody who shares the address."""
 
 from __future__ import annotations
 
@@ -20,26 +20,22 @@ _refused: OrderedDict[str, float] = OrderedDict()  # networks, and until when (t
 _counted: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # by network: digests of what it showed
 
 
-def refuse_guessers(address: str | None) -> None:
-    """Raise Refusal 429 for an address that showed too many unknown keys, whatever it shows now."""
-    wait = _refused.get(network_of(address), 0.0) - time.monotonic()
+def count_guess(address: str | None, key: str) -> None:
+    """Count a well-formed key that opens nothing. Raise Refusal 429 where an address showed too many of them.
+
+    Mistyped keys are refused without a look-up and not counted. The same key again is no new guess: it is a system that
+    goes on with a key that ended.
+    """
+    network, quota = network_of(address), settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE
+    wait = _refused.get(network, 0.0) - time.monotonic()
     if wait > 0:
         headers = {"Retry-After": str(math.ceil(wait))}
         raise Refusal(429, "rateLimit.guessing", "Too many unknown keys from this address. Wait.", headers=headers)
-
-
-def count_guess(address: str | None, key: str) -> None:
-    """Count a well-formed key that opens nothing. Mistyped ones are refused without a look-up and not counted.
-
-    The same key again is no new guess: a system that goes on with a key that ended must not shut out everybody who
-    shares its address.
-    """
-    network, quota = network_of(address), settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE
     if (network, digest(key)) in _counted:
         return
     _remember(_counted, (network, digest(key)), None)
     rate = count(f"guess:{network}", quota, quota * 60)
-    full = [one.resets_in for one in (rate.minute, rate.hour) if one.is_full]
+    full = [window.resets_in for window in (rate.minute, rate.hour) if window.is_full]
     if full:
         _remember(_refused, network, time.monotonic() + max(full))
 

@@ -68,7 +68,13 @@ _FORM = """<form method="post" action="{base}/forms/{source_id}">
   <button>Send</button>
 </form>
 <script>
-  document.currentScript.previousElementSibling.elements._nonce.value = crypto.randomUUID();
+  (function (form) {{
+    addEventListener("pageshow", function () {{ form.elements._nonce.value = ""; }});
+    form.addEventListener("submit", function () {{
+      var random = Array.from(crypto.getRandomValues(new Uint32Array(4)));
+      form.elements._nonce.value = form.elements._nonce.value || random.join("-");
+    }});
+  }})(document.currentScript.previousElementSibling);
 </script>"""
 
 

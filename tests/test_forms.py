@@ -31,12 +31,28 @@ def test_the_same_form_twice_is_one_message(post_form):
     assert Message.objects.count() == 1
 
 
-def test_a_nonce_counts_once_whatever_the_body_and_two_nonces_are_two_messages(post_form):
-    post_form(name="Ava", message="Hello", _nonce="n-1")
-    post_form(name="Ava", message="Hello, edited", _nonce="n-1")
-    assert Message.objects.get().content == "Hello"
-    post_form(name="Ava", message="Hello", _nonce="n-2")
-    assert Message.objects.count() == 2
+def test_other_words_or_another_nonce_are_another_message(post_form):
+    for message, nonce in (("Hello", "n-1"), ("Hello", "n-1"), ("Hello, and more", "n-1"), ("Hello", "n-2")):
+        post_form(name="Ava", message=message, _nonce=nonce)
+    assert [one.content for one in Message.objects.order_by("id")] == ["Hello", "Hello, and more", "Hello"]
+
+
+def test_a_website_can_read_why_its_form_was_refused(post_form, plumbing):
+    plumbing.form_origins = ["https://north.example"]
+    plumbing.save()
+    asked = {"Origin": "https://north.example", "Accept": "application/json"}
+    refused = post_form(name="Ava", email="no address", headers=asked)
+    assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (400, "https://north.example")
+    for _ in range(20):
+        post_form(name="Ava", headers=asked)
+    late = post_form(name="Ava", headers=asked)
+    assert (late.status_code, late["Access-Control-Allow-Origin"]) == (429, "https://north.example")
+    assert late["Access-Control-Expose-Headers"] == "Retry-After"
+    page = post_form(name="Ava", headers={"Origin": "https://north.example"})
+    assert (page.status_code, page["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert int(page["Retry-After"]) >= 1
+    stranger = post_form(name="Ava", headers={**asked, "Origin": "https://evil.example"})
+    assert (stranger.status_code, stranger.has_header("Access-Control-Allow-Origin")) == (403, False)
 
 
 def test_the_form_keeps_fields_that_it_does_not_know(post_form):

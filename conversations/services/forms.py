@@ -37,10 +37,13 @@ class Submission:
 
     @property
     def identity(self) -> tuple[bytes, timedelta]:
-        """What makes it the same submission: its nonce, else its body and the sender's address for a minute."""
-        if self.nonce:
-            return hashlib.sha256(f"nonce:{self.nonce}".encode()).digest(), NONCE_KEPT
+        """What makes it the same submission: its body with its nonce, else with the sender's address for a minute.
+
+        The nonce alone would not do: browsers put it back into the form when somebody returns to write once more.
+        """
         body = json.dumps([vars(self.details), self.message, self.title, self.more], sort_keys=True)
+        if self.nonce:
+            return hashlib.sha256(f"nonce:{self.nonce}:{body}".encode()).digest(), NONCE_KEPT
         return hashlib.sha256(f"body:{self.address}:{body}".encode()).digest(), SAME_BODY_WITHIN
 
 

@@ -36,21 +36,30 @@ PER_ADDRESS, WINDOW = 20, timedelta(minutes=1)
 def form(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Take one form. JSON gets JSON; a browser's form gets a page or the redirect that it asks for."""
     wants_json = request.content_type == "application/json" or "application/json" in request.headers.get("Accept", "")
+    origin = None
     try:
         source = _source(source_id)
         origin = _allowed_origin(request, source)
         response = HttpResponse(status=204) if request.method == "OPTIONS" else _take(request, source, wants_json)
     except Refusal as refusal:
-        if not wants_json and request.method == "POST":
-            return render(request, "conversations/form_refused_page.html", {"refusal": refusal}, status=refusal.status)
-        return problem(
-            request, refusal.status, refusal.code, refusal.detail, headers=refusal.headers, extra=refusal.extra
-        )
+        response = _refused(request, refusal, wants_json or request.method != "POST")
     if origin:
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Headers"] = "Content-Type, Accept"
+        response["Access-Control-Expose-Headers"] = "Retry-After"
         response["Vary"] = "Origin"
     return response
+
+
+def _refused(request: HttpRequest, refusal: Refusal, wants_json: bool) -> HttpResponse:
+    if wants_json:
+        said = {"headers": refusal.headers, "extra": refusal.extra}
+        return problem(request, refusal.status, refusal.code, refusal.detail, **said)
+    values = {"refusal": refusal}
+    page = render(request, "conversations/form_refused_page.html", values, status=refusal.status)
+    for name, value in (refusal.headers or {}).items():
+        page[name] = value
+    return page
 
 
 def form_thanks(request: HttpRequest, source_id: UUID) -> HttpResponse:
