@@ -68,7 +68,7 @@ def start(stack: Stack) -> None:
     for number in range(WORKERS):
         words = ["-n", f"outbox{number}@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"]
         stack._run(f"worker-{number}", [*WORKER, *words], LEADWIRE_DELIVER_SLOTS="50")
-    stack._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
+    stack._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "jobs,mail,imports", "-c", "1"])
     stack._run("beat", [*CELERY, "beat", "--loglevel=critical", "-s", stack.folder / "beat", "--pidfile="])
     stack.start_web()
 

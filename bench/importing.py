@@ -33,7 +33,7 @@ def main() -> None:
     with servers() as (_, stack):
         key, leads = set_up(stack)
         owner = json.loads(inside(stack, OWNER, "importer http://127.0.0.1:9/hook"))
-        stack._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
+        stack._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "imports", "-c", "1"])
         stack._run("beat", [*CELERY, "beat", "--loglevel=critical", "-s", stack.folder / "beat", "--pidfile="])
         stack.start_web()
         body = "email,first_name,last_name,phone,tags,city\n" + "".join(

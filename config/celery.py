@@ -18,6 +18,13 @@ from django.conf import settings  # noqa: E402
 DELIVER_SLOTS = int(os.environ.get("LEADWIRE_DELIVER_SLOTS", "400"))
 SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "8"))
 
+
+def _looks_for_jobs(queue: str) -> dict[str, object]:
+    """Every five seconds, should a hint be lost."""
+    how = {"queue": queue, "expires": 5}
+    return {"task": "conversations.tasks.run_due_jobs", "args": [queue], "schedule": 5.0, "options": how}
+
+
 app = Celery("leadwire")
 app.set_default()
 app.conf.update(
@@ -38,7 +45,7 @@ app.conf.update(
         "integrations.tasks.wake_dispatches": {"queue": "send"},
     },
     beat_schedule={
-        "jobs": {"task": "conversations.tasks.run_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
+        **{queue: _looks_for_jobs(queue) for queue in ("jobs", "mail", "imports")},
         "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
         "months": {"task": "integrations.tasks.forget_old_months", "schedule": 3_600.0},
         "files": {"task": "conversations.tasks.forget_import_files", "schedule": 3_600.0},

@@ -7,28 +7,40 @@ from django.db import close_old_connections
 
 from conversations.mail import forgetting
 from conversations.mail.taking import read_mail
-from conversations.services.notifications import send_notification
-from integrations import jobs
-from integrations.models import Replay
+from conversations.services.notifications import write_of_lead, write_to_team
+from integrations import jobs, letters
+from integrations.models import Letter, Replay
+from integrations.outbox import hints
 from integrations.outbox.health import TROUBLE
+from integrations.services.invitations import write_invitation, write_password_link
 from integrations.services.replays import run_replay
-from integrations.services.trouble import tell_of_trouble
+from integrations.services.trouble import tell_of_trouble, write_of_trouble
 from leads.importing import forget_files, run_import
 from leads.models import LeadImport
 
-HANDLERS: jobs.Handlers = {
-    "read-mail": read_mail,
-    "notify-team": send_notification,
-    TROUBLE: tell_of_trouble,
-    Replay.CATEGORY: run_replay,
-    LeadImport.CATEGORY: run_import,
+WRITERS: dict[str, letters.Writer] = {
+    Letter.Kind.INVITATION: write_invitation,
+    Letter.Kind.PASSWORD: write_password_link,
+    Letter.Kind.NEW_LEAD: write_of_lead,
+    Letter.Kind.TROUBLE: write_of_trouble,
+}
+# By the queue that a worker serves: a mail that takes long and a large import keep nobody else waiting.
+HANDLERS: dict[str, jobs.Handlers] = {
+    hints.JOBS: {
+        "notify-team": write_to_team,
+        Letter.CATEGORY: letters.sender(WRITERS),
+        TROUBLE: tell_of_trouble,
+        Replay.CATEGORY: run_replay,
+    },
+    hints.MAIL: {"read-mail": read_mail},
+    hints.IMPORTS: {LeadImport.CATEGORY: run_import},
 }
 
 
 @shared_task(ignore_result=True)
-def run_due_jobs() -> None:
+def run_due_jobs(queue: str) -> None:
     close_old_connections()
-    while jobs.run_due(HANDLERS):
+    while jobs.run_due(HANDLERS[queue], one_each=queue == hints.IMPORTS):
         close_old_connections()
 
 

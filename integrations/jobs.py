@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Now
 
@@ -18,26 +20,38 @@ from integrations.outbox.schedule import scaled
 logger = logging.getLogger(__name__)
 
 LEASE = scaled(timedelta(minutes=2))
+RENEWED_EVERY = LEASE / 4
 GAPS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120, 600, 1800, 7200, 21600))
 
 _CLAIM = """
 UPDATE integrations_job SET next_attempt_at = now() + %s, attempts = attempts + 1, status = 'processing',
     started_at = coalesce(started_at, now())
 WHERE id IN (
-    SELECT id FROM integrations_job WHERE next_attempt_at <= now() ORDER BY next_attempt_at
-    LIMIT 1 FOR UPDATE SKIP LOCKED)
+    SELECT id FROM integrations_job j WHERE next_attempt_at <= now() AND category = ANY(%s) {more}
+    ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, category, subject_id, attempts
+"""
+# Those of one organization stand in line behind each other. Who waits for another try lets the next one pass.
+_ONE_EACH = """AND NOT EXISTS (
+    SELECT FROM integrations_job earlier WHERE earlier.category = j.category AND earlier.id < j.id
+        AND earlier.organization_id = j.organization_id
+        AND (earlier.status = 'processing' OR earlier.next_attempt_at <= now()))"""
+_RENEW = """
+UPDATE integrations_job SET next_attempt_at = now() + %s WHERE id = %s AND attempts = %s AND status = 'processing'
 """
 
 # A handler that returns a time wants to go on after it: a long job works in portions, each of them committed.
 Handlers = Mapping[str, Callable[[UUID], timedelta | None]]
 
 
-def run_due(handlers: Handlers) -> bool:
-    """Run the job that has been due longest. False when there is none."""
+def run_due(handlers: Handlers, *, one_each: bool = False) -> bool:
+    """Run the job that has been due longest, of those that there are handlers for. False when there is none.
+
+    `one_each`: at most one of each organization at a time.
+    """
     with connection.cursor() as cursor:
-        lease: list[Any] = [LEASE]
-        cursor.execute(_CLAIM, lease)
+        values: list[Any] = [LEASE, list(handlers)]
+        cursor.execute(_CLAIM.format(more=_ONE_EACH if one_each else ""), values)
         row = cursor.fetchone()
     if row is None:
         return False
@@ -51,7 +65,8 @@ def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, atte
     try:
         if attempts > len(GAPS):
             raise RuntimeError("Every attempt ended with the process that made it.")
-        goes_on_after = handlers[category](subject_id)
+        with _lease(job_id, attempts):
+            goes_on_after = handlers[category](subject_id)
     except Exception as error:
         logger.exception("job %s (%s) failed", job_id, category)
         if attempts < len(GAPS):
@@ -63,6 +78,30 @@ def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, atte
             mine.update(next_attempt_at=None, status=Job.Status.DONE, finished_at=Now(), error="")
         else:
             mine.update(next_attempt_at=_after(goes_on_after), attempts=0, error="")
+
+
+@contextmanager
+def _lease(job_id: UUID, attempts: int) -> Iterator[None]:
+    """Keep a job while it runs, however long: a mail server may take ten minutes to answer."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=_renew, args=(job_id, attempts, ended), name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _renew(job_id: UUID, attempts: int, ended: threading.Event) -> None:
+    while not ended.wait(RENEWED_EVERY.total_seconds()):
+        try:
+            with connection.cursor() as cursor:
+                values: list[Any] = [LEASE, job_id, attempts]
+                cursor.execute(_RENEW, values)
+        except DatabaseError as error:
+            logger.warning("the lease of job %s was not renewed: %s", job_id, error)
+        finally:
+            connection.close()
 
 
 def _told(error: Exception) -> str:

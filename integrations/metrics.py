@@ -36,15 +36,22 @@ SELECT count(*) FILTER (WHERE failing_since IS NOT NULL AND stopped_at IS NULL),
     count(*) FILTER (WHERE stopped_at IS NOT NULL), count(*) FILTER (WHERE open_until > now())
 FROM integrations_lane WHERE kind = 'webhook' AND held_at IS NULL
 """
-# A job that runs has the end of its lease here.
+# A job that runs has the end of its lease here. An import may wait for another one of its organization.
 _JOBS = """
-SELECT extract(epoch FROM now() - min(next_attempt_at) FILTER (WHERE next_attempt_at <= now())), count(*)
+SELECT extract(epoch FROM now() - min(next_attempt_at) FILTER (WHERE next_attempt_at <= now())), count(*),
+    bool_or(status = 'processing' AND next_attempt_at > now())
 FROM (
-    SELECT next_attempt_at FROM integrations_job WHERE next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT %s
+    SELECT next_attempt_at, status FROM integrations_job WHERE next_attempt_at IS NOT NULL AND {which}
+    ORDER BY next_attempt_at LIMIT %s
 ) due
 """
+_JOBS_OF = {
+    "jobs": "category NOT IN ('read-mail', 'import')",
+    "mail": "category = 'read-mail'",
+    "imports": "category = 'import'",
+}
 TABLES = {"deliveries": "integrations_delivery", "messages": "integrations_dispatch"}
-QUEUES = (*TABLES, "jobs")
+QUEUES = (*TABLES, *_JOBS_OF)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ class Queue:
 
 def read_queue(name: str) -> Queue:
     """Look at one queue."""
-    if name == "jobs":
-        return _read_jobs()
+    if name in _JOBS_OF:
+        return _read_jobs(name)
     table = TABLES[name]
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST.format(table=table))
@@ -73,11 +80,12 @@ def read_queue(name: str) -> Queue:
     return Queue(depth, float(oldest or 0), float(free or 0))
 
 
-def _read_jobs() -> Queue:
+def _read_jobs(name: str) -> Queue:
     with connection.cursor() as cursor:
-        cursor.execute(_JOBS, [COUNTED_MAX])
-        oldest, depth = cursor.fetchone() or (None, 0)
-    return Queue(depth, float(oldest or 0), float(oldest or 0))
+        cursor.execute(_JOBS.format(which=_JOBS_OF[name]), [COUNTED_MAX])
+        oldest, depth, has_running = cursor.fetchone() or (None, 0, False)
+    is_in_line = name == "imports" and has_running
+    return Queue(depth, float(oldest or 0), 0.0 if is_in_line else float(oldest or 0))
 
 
 def left_behind() -> int:

@@ -113,3 +113,15 @@ class PatientBackend(EmailBackend):
 def patient_connection() -> BaseEmailBackend:
     """Return the mail connection of the settings, patient where it is SMTP. For workers."""
     return PatientBackend() if settings.EMAIL_BACKEND == DJANGOS else get_connection(fail_silently=False)
+
+
+def reply_of(error: Exception) -> tuple[int, str]:
+    """Return the server's reply code and words (RFC 5321, 4.2); code 0 and our own words when it said nothing."""
+    said: bytes | str
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, said = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, said = error.smtp_code, error.smtp_error
+    else:
+        return 0, str(error)
+    return int(code), said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

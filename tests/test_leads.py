@@ -15,6 +15,7 @@ from conversations.services.replies import Author
 from leads.models import Lead, OptOut
 from leads.services import Details, identify_by_channel, lift_opt_out, opt_out
 from tests.conftest import person
+from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -48,7 +49,7 @@ def test_the_same_form_at_two_sources_is_two_messages(client, plumbing, eastgate
 
 
 def test_only_who_may_answer_here_is_mailed(northside, plumbing, eastgate, westgate, lead_at, dana, mailoutbox):
-    from conversations.services.notifications import send_notification
+    from conversations.services.notifications import notify_team
 
     person("vic", northside, "viewer")
     person("wes", northside, "agent", westgate)
@@ -57,7 +58,8 @@ def test_only_who_may_answer_here_is_mailed(northside, plumbing, eastgate, westg
     gone.save()
     person("eli", northside, "agent", eastgate)
     lead_at(eastgate)
-    send_notification(Conversation.objects.get().pk)
+    notify_team(Conversation.objects.get())
+    run_jobs()
     assert {mail.to[0] for mail in mailoutbox} == {"dana@example.com", "eli@example.com"}
 
 

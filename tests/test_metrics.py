@@ -84,5 +84,5 @@ def test_ready_means_that_jobs_are_done(client, scrape, eastgate, address_of):
     assert client.get("/readyz").status_code == 200
     Job.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=75))
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["stalled"]) == (503, ["jobs"])
-    assert scrape()['leadwire_outbox_stalled_seconds{queue="jobs"}'] >= 75
+    assert (answer.status_code, answer.json()["stalled"]) == (503, ["mail"])
+    assert scrape()['leadwire_outbox_stalled_seconds{queue="mail"}'] >= 75

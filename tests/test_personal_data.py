@@ -17,7 +17,7 @@ from integrations.models import Attempt, Delivery, Event
 from integrations.services.replays import start_replay
 from integrations.services.tokens import make_token
 from leads.models import Lead, OptOut
-from tests.test_breaker import run_jobs
+from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,8 @@ from integrations.problems import Refusal
 from integrations.services import cards
 from integrations.services.replays import cancel_replay, send_again, start_missed, start_replay
 from tests.conftest import log_in, person
-from tests.test_breaker import lane_of, run_jobs
+from tests.due import run_jobs
+from tests.test_breaker import lane_of
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

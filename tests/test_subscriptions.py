@@ -19,8 +19,7 @@ from integrations.models import Attempt, Delivery, Lane, Subscription
 from integrations.services import members, subscriptions
 from integrations.services.tokens import make_token
 from tests.conftest import person
-from tests.due import make_due
-from tests.test_breaker import run_jobs
+from tests.due import make_due, run_jobs
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -36,6 +36,7 @@ WEB: list[str | Path] = [
 ]  # fmt: skip
 WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
 WEB_WORKERS, WEB_THREADS = 2, 8
+JOB_QUEUES = {"jobs": "2", "mail": "1", "imports": "1"}  # and how many processes serve each
 FIRST_PAGE_SECONDS = 60
 
 
@@ -142,7 +143,8 @@ class Stack:
         """Start everything; return when the first page can be had."""
         self._run("mail-sink", [PYTHON, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
         self._run("worker", [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
-        self._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"])
+        for queue, processes in JOB_QUEUES.items():
+            self._run(queue, [*WORKER, "-n", f"{queue}@%h", "-Q", queue, "-c", processes])
         self._run("beat", [*CELERY, "beat", "--loglevel=warning", "-s", self.folder / "beat-schedule", "--pidfile="])
         self._run("receive-mail", [PYTHON, "manage.py", "receive_mail", "--port", str(self.mail_port)])
         self.start_web()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from conversations.channels.base import Channel, NotSent
 from conversations.models import Message
-from integrations.patient_smtp import NotConfirmed, PatientBackend, patient_connection
+from integrations.patient_smtp import NotConfirmed, PatientBackend, patient_connection, reply_of
 
 REFERENCES_KEPT = 20
 _idle: deque[PatientBackend] = deque()  # connections that wait for the next mail
@@ -116,21 +116,10 @@ def as_not_sent(error: Exception) -> NotSent:
     """Tell permanent refusals from temporary ones by the reply code (RFC 5321, 4.2.1): 5yz is final, 4yz is not."""
     if isinstance(error, NotConfirmed):
         return NotSent("channel.failed", str(error), is_permanent=False, is_unknown=True)
-    code, text = _reply(error)
+    code, text = reply_of(error)
     said = f"{code} {text}".strip() if code else (text or type(error).__name__)
     if isinstance(error, UnicodeError | ValueError):
         return NotSent("channel.failed", f"This mail cannot be written: {error}", is_permanent=True)
     if 500 <= code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError):
         return NotSent("channel.refused", f"The mail server refused it: {said}", is_permanent=True)
     return NotSent("channel.failed", f"The mail server could not take it yet: {said}", is_permanent=False)
-
-
-def _reply(error: Exception) -> tuple[int, str]:
-    said: bytes | str
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code, said = next(iter(error.recipients.values()))
-    elif isinstance(error, smtplib.SMTPResponseException):
-        code, said = error.smtp_code, error.smtp_error
-    else:
-        return 0, str(error)
-    return int(code), said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

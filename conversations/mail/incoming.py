@@ -54,5 +54,5 @@ def keep(*, connection: ChannelConnection, envelope_from: str, envelope_to: str,
         connection=connection, envelope_from=envelope_from[:320], envelope_to=envelope_to[:320], raw=raw
     )
     Job.objects.create(organization_id=connection.organization_id, category="read-mail", subject_id=mail.pk)
-    transaction.on_commit(lambda: hints.send("job"))
+    transaction.on_commit(lambda: hints.send(hints.MAIL))
     return mail

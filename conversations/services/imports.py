@@ -44,7 +44,7 @@ def start_import(
     )
     after = {"format": file_format, "dry_run": is_dry_run, "bytes": file.size}
     actor.record("leads.import", organization=source.organization_id, target=source, source_id=source.pk, after=after)
-    transaction.on_commit(lambda: hints.send("job"))
+    transaction.on_commit(lambda: hints.send(hints.IMPORTS))
     return job
 
 

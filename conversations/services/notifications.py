@@ -1,44 +1,54 @@
-"""Mails to the team."""
+"""Letters to the team about leads."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Membership, Right, User
 from conversations.models import Conversation, Message
+from integrations import letters
 from integrations.access import reach_of
-from integrations.models import Job
+from integrations.models import Job, Letter
 from integrations.outbox import hints
 
 
 def notify_team(conversation: Conversation) -> None:
     """Tell those who answer this source's leads by mail, as a job of this transaction."""
     Job.objects.create(organization_id=conversation.organization_id, category="notify-team", subject_id=conversation.pk)
-    transaction.on_commit(lambda: hints.send("job"))
+    transaction.on_commit(lambda: hints.send(hints.JOBS))
 
 
-def send_notification(conversation_id: UUID) -> None:
-    """Send the mails of one notification."""
-    conversation = Conversation.objects.select_related("lead", "source").get(pk=conversation_id)
+def write_to_team(conversation_id: UUID) -> None:
+    """Post the letters of one notification."""
+    conversation = Conversation.objects.select_related("source").get(pk=conversation_id)
+    letters.post(
+        Letter.Kind.NEW_LEAD,
+        about=conversation.pk,
+        to=team_of(conversation),
+        organization_id=conversation.organization_id,
+    )
+
+
+def write_of_lead(letter: Letter) -> letters.Words | None:
+    """Say who reached out and what they said."""
+    rows = Conversation.objects.select_related("lead", "source").filter(lead__erased_at=None)
+    conversation = rows.filter(pk=letter.about_id).first()
+    if conversation is None:
+        return None
     first = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("id").first()
     path = reverse("conversations:conversation", args=[conversation.pk])
-    values = {
-        "conversation": conversation,
-        "lead": conversation.lead,
-        "message": first,
-        "url": f"{settings.BASE_URL}{path}",
-    }
-    subject = " ".join(f"New lead at {conversation.source.name}: {conversation.lead.name}".split())
-    body = render_to_string("mail/new_lead.txt", values)
-    mails = [EmailMessage(subject, body, to=[user.email]) for user in team_of(conversation)]
-    if mails:
-        get_connection().send_messages(mails)
+    return letters.written(
+        f"New lead at {conversation.source.name}: {conversation.lead.name}",
+        "mail/new_lead.txt",
+        conversation=conversation,
+        lead=conversation.lead,
+        message=first,
+        url=f"{settings.BASE_URL}{path}",
+    )
 
 
 def team_of(conversation: Conversation) -> list[User]:

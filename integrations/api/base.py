@@ -49,7 +49,8 @@ class Api(APIView):
         rate.require()
         method = "GET" if request.method == "HEAD" else request.method or ""
         scope = self.scopes.get(method, "")
-        if caller.is_source_key and method not in self.for_source_keys:
+        is_there = hasattr(self, method.lower())  # else it is 405
+        if is_there and caller.is_source_key and method not in self.for_source_keys:
             raise Refusal(403, "token.scopeMissing", "This takes an API token.", extra={"scope": scope})
         if scope:
             caller.require_scope(scope)

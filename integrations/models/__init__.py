@@ -3,6 +3,7 @@ from integrations.models.channels import ChannelConnection
 from integrations.models.feed import FeedEntry, FeedHead, Unsequenced
 from integrations.models.jobs import Job, Replay
 from integrations.models.keys import ApiToken, ReplyKey, WebhookSecret
+from integrations.models.letters import Letter
 from integrations.models.listening import Listener
 from integrations.models.log import ApiCall, Attempt, CallWindow, Event, IdempotencyKey, OnceUsed, RateWindow
 from integrations.models.outbox import Clock, Delivery, Dispatch, Lane, Pace, Work
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "Lane",
     "LeadReplyApi",
+    "Letter",
     "Listener",
     "OnceUsed",
     "Pace",

@@ -17,12 +17,10 @@ logger = logging.getLogger(__name__)
 
 MINIMUM_GAP_SECONDS = 0.1
 EXPIRES_SECONDS = 2
-QUEUES = {"webhook": "deliver", "channel": "send", "job": "jobs"}
-TASKS = {
-    "webhook": "integrations.tasks.wake_deliveries",
-    "channel": "integrations.tasks.wake_dispatches",
-    "job": "conversations.tasks.run_due_jobs",
-}
+JOBS, MAIL, IMPORTS = "jobs", "mail", "imports"  # queues of jobs
+QUEUES = {"webhook": "deliver", "channel": "send"}
+TASKS = {"webhook": "integrations.tasks.wake_deliveries", "channel": "integrations.tasks.wake_dispatches"}
+RUN_JOBS = "conversations.tasks.run_due_jobs"
 
 
 class Hinter:
@@ -53,9 +51,9 @@ class Hinter:
 
     def _send(self, kind: str) -> None:
         try:
-            current_app.send_task(
-                TASKS[kind], queue=QUEUES[kind], expires=EXPIRES_SECONDS, retry=False, ignore_result=True
-            )
+            name, arguments = (TASKS[kind], []) if kind in TASKS else (RUN_JOBS, [kind])
+            how = {"queue": QUEUES.get(kind, kind), "expires": EXPIRES_SECONDS, "retry": False, "ignore_result": True}
+            current_app.send_task(name, arguments, **how)
         except Exception as error:  # whatever the broker's client raises: the worker's own look is the safety net
             logger.info("no hint sent: %s", error)
 

@@ -11,13 +11,14 @@ from accounts.actors import Actor
 from accounts.models import Membership, Organization, User
 from integrations.models import Source, SourceAccess
 from integrations.problems import Refusal
+from integrations.services.invitations import post_invitation
 
 
 @transaction.atomic
 def invite(
     *, organization: Organization, actor: Actor, email: str, name: str, role: str, sources: Iterable[Source] = ()
 ) -> Membership:
-    """Make a person a member; one who has a login already has to say yes first.
+    """Make a person a member, and write to them; one who has a login already has to say yes first.
 
     Raise Refusal `member.exists` when they are a member or invited already.
     """
@@ -30,6 +31,7 @@ def invite(
     )
     limit(membership, sources)
     actor.record("member.invite", organization=organization, target=user.email, after=_state(membership))
+    post_invitation(membership)
     return membership
 
 

@@ -93,7 +93,7 @@ def start_replay(
     if not is_dry_run:
         after = {"since": since.isoformat(), "until": replay.until.isoformat(), "only_undelivered": only_undelivered}
         _record(actor, "replay.start", listener, after=after)
-    transaction.on_commit(lambda: hints.send("job"))
+    transaction.on_commit(lambda: hints.send(hints.JOBS))
     return job
 
 

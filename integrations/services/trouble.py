@@ -6,28 +6,27 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
-from django.template.loader import render_to_string
 
 from accounts.ids import encode, moment
 from accounts.models import Membership, User
+from integrations import letters
 from integrations.event_types import EventType
 from integrations.listeners import find_listener
-from integrations.models import Lane, Listener
+from integrations.models import Lane, Letter, Listener
 from integrations.outbox.health import STOPS_AFTER
 from integrations.outbox.publishing import Happening, publish
 from integrations.outbox.schedule import scaled
 
 
 def tell_of_trouble(lane_id: UUID) -> timedelta | None:
-    """Mail those who may configure the source; of a stop there is also an event for the other endpoints."""
+    """Write to those who may configure the source; of a stop there is also an event for the other endpoints."""
     listener = find_listener(lane_id)
     if listener is None or (listener.lane.failing_since is None and listener.lane.stopped_at is None):
         return None
     if listener.lane.stopped_at:
         _keep_the_stop(listener)
-    _mail(listener)
+    _post(listener)
     return None
 
 
@@ -72,15 +71,27 @@ def _identity(listener: Listener) -> dict[str, str]:
     return {"webhook_id": encode("wh", listener.pk)}
 
 
-def _mail(listener: Listener) -> None:
+def _post(listener: Listener) -> None:
     lane = listener.lane
-    values = {"listener": listener, "lane": lane, "url": f"{settings.BASE_URL}{listener.page_url}"}
-    what = "was stopped" if lane.stopped_at else "has been failing"
-    subject = " ".join(f"{listener.title[:1].upper()}{listener.title[1:]} {what}".split())
-    body = render_to_string("mail/endpoint_trouble.txt", values)
-    mails = [EmailMessage(subject, body, to=[user.email]) for user in configurers_of(listener)]
-    if mails:
-        get_connection().send_messages(mails)
+    since = lane.stopped_at or lane.failing_since
+    letters.post(
+        Letter.Kind.TROUBLE,
+        about=listener.lane_id,
+        to=configurers_of(listener),
+        organization_id=listener.owning_organization_id,
+        occasion=f"{since}:{lane.warned_days}:{bool(lane.stopped_at)}",
+    )
+
+
+def write_of_trouble(letter: Letter) -> letters.Words | None:
+    """Say what fails, and what happens next. None when it works again."""
+    listener = find_listener(letter.about_id)
+    if listener is None or (listener.lane.failing_since is None and listener.lane.stopped_at is None):
+        return None
+    what = "was stopped" if listener.lane.stopped_at else "has been failing"
+    subject = f"{listener.title[:1].upper()}{listener.title[1:]} {what}"
+    url = f"{settings.BASE_URL}{listener.page_url}"
+    return letters.written(subject, "mail/endpoint_trouble.txt", listener=listener, lane=listener.lane, url=url)
 
 
 def configurers_of(listener: Listener) -> list[User]:

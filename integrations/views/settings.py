@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from allauth.account.forms import ResetPasswordForm
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -74,24 +70,11 @@ def members_page(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.add_error("email", str(refusal))
         else:
-            _mail_invitation(request, invited)
-            messages.success(request, f"Invited {invited.user.email}. They get a mail that says how to go on.")
+            messages.success(request, f"Invitation sent to {invited.user.email}.")
             return redirect("integrations:members")
     rows = Membership.objects.lasting().filter(organization=mine.organization).select_related("user")
     values = {"form": form, "rows": rows.prefetch_related("source_accesses__source").order_by("created_at")}
     return render(request, "integrations/members_page.html", values)
-
-
-def _mail_invitation(request: HttpRequest, membership: Membership) -> None:
-    """Who is new chooses a password by the link of a reset, which proves the address; others are asked."""
-    if membership.is_offered:
-        url = f"{settings.BASE_URL}{reverse('integrations:account')}"
-        words = f"You were invited to {membership.organization} on Leadwire. Say yes or no here: {url}"
-        EmailMessage("An invitation", words, to=[membership.user.email]).send()
-        return
-    reset = ResetPasswordForm({"email": membership.user.email})
-    if reset.is_valid():
-        reset.save(request)
 
 
 @login_required
