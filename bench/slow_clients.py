@@ -1,4 +1,4 @@
-"""A healthy client beside 500 slow ones: its time alone and beside each kind, on the form, the API and a page.
+"""A healthy client beside 500 slow ones: its time alone and beside each kind, on the form, the API, a page and SMTP.
 
     python -m bench.slow_clients [--clients 500] [--seconds 6]
 
@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import smtplib
 import statistics
 import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from bench.crash import SET_UP, CrashStack
 from bench.place import inside, servers
@@ -22,6 +24,7 @@ from bench.slow import HALF_A_HEAD, SlowClients, half_a_body
 from config.supervisor.limits import raise_open_files
 
 TIMES_WANTED = 1.5
+Kinds = dict[str, tuple[bytes, bool]]  # what each sends first, and whether it reads its answer
 PAGE = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _number = itertools.count()
 
@@ -45,6 +48,32 @@ def timed(work: Callable[[], None], seconds: float) -> float:
     return statistics.median(times)
 
 
+def send_mail(port: int, address: str) -> None:
+    """One mail, on a connection of its own."""
+    mail = f"From: a{next(_number)}@x.example\r\nSubject: Tap\r\n\r\nIt leaks.\r\n"
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+        client.sendmail("a@x.example", address, mail)
+
+
+def slow_mails(address: str) -> Kinds:
+    """Sockets that say nothing, half a command, or half a mail."""
+    begun = f"HELO x\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<{address}>\r\nDATA\r\nSubject: half a ma"
+    return {"nothing said": (b"", False), "half a command": (b"HELO ", False), "half a mail": (begun.encode(), False)}
+
+
+def compare(name: str, work: Callable[[], None], port: int, kinds: Kinds, options: argparse.Namespace) -> float:
+    """Print what it takes alone and beside each kind of slow client; return the worst ratio."""
+    alone, worst = timed(work, options.seconds), 0.0
+    for kind, (opening, reads) in kinds.items():
+        with SlowClients(port, opening, options.clients, reads=reads):
+            time.sleep(2)
+            beside = timed(work, options.seconds)
+        worst = max(worst, beside / alone)
+        line = f"{name:5} alone {alone:6.1f} ms, beside {options.clients} x {kind:16} {beside:6.1f} ms: {beside / alone:.2f}"
+        print(line, flush=True)
+    return worst
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=500)
@@ -62,6 +91,11 @@ def main() -> None:
         product.start_web()
         base = f"http://127.0.0.1:{product.port}"
         token = made["token"]
+        product.start_mail()
+        address = inside(
+            product,
+            "from integrations.models import *; print(ChannelConnection.objects.exclude(local_part='').first().address)",
+        )
         works: dict[str, Callable[[], None]] = {
             "form": lambda: fetch(
                 f"{base}/forms/{source}", {"name": "Ava", "email": f"a{next(_number)}@x.example", "message": "Tap"}
@@ -77,16 +111,9 @@ def main() -> None:
         }
         worst = 0.0
         for name, work in works.items():
-            alone = timed(work, options.seconds)
-            for kind, (opening, reads) in kinds.items():
-                with SlowClients(product.port, opening, options.clients, reads=reads):
-                    time.sleep(2)
-                    beside = timed(work, options.seconds)
-                worst = max(worst, beside / alone)
-                print(
-                    f"{name:5} alone {alone:6.1f} ms, beside {options.clients} x {kind:16} {beside:6.1f} ms: {beside / alone:.2f}",
-                    flush=True,
-                )
+            worst = max(worst, compare(name, work, product.port, kinds, options))
+        work = partial(send_mail, product.mail_port, address)
+        worst = max(worst, compare("SMTP", work, product.mail_port, slow_mails(address), options))
         if not options.smoke:
             assert worst <= TIMES_WANTED, f"over {TIMES_WANTED} times its time alone"
 

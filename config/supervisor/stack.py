@@ -146,9 +146,13 @@ class Stack:
         for queue, processes in JOB_QUEUES.items():
             self._run(queue, [*WORKER, "-n", f"{queue}@%h", "-Q", queue, "-c", processes])
         self._run("beat", [*CELERY, "beat", "--loglevel=warning", "-s", self.folder / "beat-schedule", "--pidfile="])
-        self._run("receive-mail", [PYTHON, "manage.py", "receive_mail", "--port", str(self.mail_port)])
+        self.start_mail()
         self.start_web()
         self._start_crm()
+
+    def start_mail(self) -> None:
+        """Listen for mails."""
+        self._run("receive-mail", [PYTHON, "manage.py", "receive_mail", "--port", str(self.mail_port)])
 
     def start_web(self, application: str = "config.web:application", **more: str) -> None:
         """Serve an application, and wait until it answers."""
