@@ -33,7 +33,8 @@ def split_reply(text: str) -> tuple[str, str]:
     if any(line.startswith(">") for line in folded):
         below = _below_the_quotes(folded)
         own += below
-        folded = [line for line in folded if line not in below or not line.strip()]
+        written_below = frozenset(below)
+        folded = [line for line in folded if line not in written_below or not line.strip()]
     written = "\n".join(own).strip()
     return (written, "\n".join(folded).strip()) if written else (text.strip(), "")
 

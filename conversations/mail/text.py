@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
 HTML_MAX = 100_000  # characters
 DEEPEST = 10  # parts within parts
+_CONTROLS = {code: None for code in range(32) if chr(code) not in "\n\t"}
 
 
 def clean(text: str) -> str:
     """Replace what cannot be stored: NUL, other control characters, lone surrogates."""
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
+    return text.translate(_CONTROLS)
 
 
 def text_of(mail: Message) -> str:
