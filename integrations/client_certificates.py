@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from integrations.secrets import Secret
 
 PEM_MAX = 20_000  # characters, of the certificate with its chain, and of the key
-CONTEXTS_KEPT = 1_000
+CONTEXTS_KEPT = 100  # each has the list of authorities, some 800 KB
 
 
 def certificate_error(certificate: str, key: str) -> str:

@@ -6,23 +6,15 @@ any forbidden answer, and the socket factory looks again at what is dialled.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
-
-from integrations.outbox.timings import trace
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-RESOLVE_SECONDS = 3
-RESOLVER_THREADS = 8
 # What IANA's special-purpose registries hold besides what `is_global` knows; IPv6 is an allow-list, because its
 # transition forms (mapped, compatible, NAT64, 6to4, Teredo, SIIT) all carry an IPv4 address that may be private.
 FORBIDDEN_V4 = [
@@ -63,77 +55,6 @@ def socket_factory(addr_info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, sockaddr = addr_info
     check(sockaddr[0])
     return socket.socket(family=family, type=kind, proto=protocol)
-
-
-class GuardedResolver(AbstractResolver):
-    """getaddrinfo in threads of its own, with a deadline; one forbidden answer refuses the whole name."""
-
-    def __init__(self) -> None:
-        self.threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        look_up = asyncio.get_running_loop().run_in_executor(
-            self.threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        )
-        try:
-            answers = await asyncio.wait_for(look_up, RESOLVE_SECONDS)
-        except TimeoutError as error:
-            raise OSError(None, f"looking up {host} took more than {RESOLVE_SECONDS} s") from error
-        for answer in answers:
-            check(str(answer[4][0]))
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(sockaddr[0]),
-                port=port,
-                family=found,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for found, _, protocol, _, sockaddr in answers
-        ]
-
-    async def close(self) -> None:
-        self.threads.shutdown(wait=False, cancel_futures=True)
-
-
-class Answer(aiohttp.ClientResponse):
-    """An answer that knows whom it came from: one without a body has let its connection go before anybody can ask."""
-
-    peer = ""
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        name = connection.transport.get_extra_info("peername") if connection.transport else None
-        self.peer = f"{name[0]}:{name[1]}" if name else ""
-        return await super().start(connection)
-
-
-def make_session(*, connections: int, seconds: float) -> aiohttp.ClientSession:
-    """Return the one client session of a process: no redirects, no proxies, no cookies, everything bounded."""
-    connector = aiohttp.TCPConnector(
-        limit=connections,
-        resolver=GuardedResolver(),
-        socket_factory=socket_factory,
-        use_dns_cache=True,
-        ttl_dns_cache=10,
-        happy_eyeballs_delay=None,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        response_class=Answer,
-        trace_configs=[trace()],
-        # Else aiohttp rounds a deadline of more than five seconds up to a whole second of its clock.
-        timeout=aiohttp.ClientTimeout(total=seconds, ceil_threshold=seconds + 1),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        skip_auto_headers=["Accept-Encoding", "Accept", "User-Agent"],
-        max_line_size=8190,
-        max_field_size=8190,
-        read_bufsize=16 * 1024,
-    )
 
 
 def url_error(url: str) -> str:

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.dialling import make_session
 from integrations.models import Pace
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.schedule import GAPS
+from integrations.outbox.session import make_session
 from integrations.secrets import Secret, make_signing_secret
 
 NOW = datetime.now(UTC)
@@ -237,3 +237,32 @@ def test_at_most_64_kb_of_an_answer_are_kept(receiver):
 
     receiver.answers = [flood]
     assert len(send(receiver.url).answer_body) == 64 * 1024
+
+
+def test_endless_interim_answers_are_hung_up_on(receiver):
+    """Each of them is read in the loop that carries everybody's deliveries."""
+
+    def streams(handler) -> None:
+        for _ in range(10_000):
+            try:
+                handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+            except OSError:
+                return
+        handler.send_response(200)
+        handler.end_headers()
+
+    receiver.answers = [streams]
+    result = send(receiver.url)
+    assert result.outcome == "retrying"
+    assert "TooManyInterim" in result.error
+
+
+def test_a_few_interim_answers_are_nothing_special(receiver):
+    def hints(handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3)
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    receiver.answers = [hints]
+    assert send(receiver.url).outcome == "delivered"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from integrations.dialling import make_session
+from integrations.names import GuardedResolver
+from integrations.outbox.session import make_session
 
 
 @dataclass
@@ -112,16 +113,15 @@ def test_the_listener_would_see_who_comes(forbidden, settings):
 
 def resolve_to(monkeypatch, *answers: list[str]) -> list[int]:
     """Let each look-up of a name have the next answer, the last one for ever. Returns a count of look-ups."""
-    real, asked = socket.getaddrinfo, [0]
+    asked = [0]
 
-    def look_up(host, port, *rest, **more):
-        if host != "crm.example.com":
-            return real(host, port, *rest, **more)
+    async def look_up(resolver, host, family):
+        assert host == "crm.example.com"
         answer = answers[min(asked[0], len(answers) - 1)]
         asked[0] += 1
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
+        return [(socket.AF_INET, address) for address in answer]
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(GuardedResolver, "ask", look_up)
     return asked
 
 

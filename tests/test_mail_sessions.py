@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def door() -> Iterator[listener._Listener]:
+def door() -> Iterator[Any]:
     controller = listener.make_controller("127.0.0.1", choose())
     controller.start()
     yield controller

@@ -237,7 +237,7 @@ def carry(taken, **more):
     [endpoint] = outbox(lambda c: load_endpoints(c, {taken.lane_id})).values()
     from dataclasses import replace
 
-    from integrations.dialling import make_session
+    from integrations.outbox.session import make_session
 
     async def go():
         async with make_session(connections=1, seconds=2) as session:

@@ -61,7 +61,7 @@ def addresses_dialled(url: str) -> list[str]:
     """Post to a URL with the product's own session, and return what got past its guard; nothing is really dialled."""
     import asyncio
 
-    from integrations.dialling import make_session
+    from integrations.outbox.session import make_session
 
     dialled: list[str] = []
 
@@ -88,7 +88,7 @@ def test_what_is_allowed_does_get_past_the_guard(settings):
     """Else the next test could not fail."""
     import ipaddress
 
-    settings.LEADWIRE_ALLOW_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
+    settings.LEADWIRE_ALLOW_NETWORKS = [ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128")]
     assert addresses_dialled("http://127.0.0.1:9/") == ["127.0.0.1"]
     assert "127.0.0.1" in addresses_dialled("http://localhost:9/")
 
@@ -125,11 +125,14 @@ def test_a_name_with_one_private_answer_is_refused(settings, monkeypatch):
     import asyncio
     import socket
 
-    from integrations.dialling import GuardedResolver
+    from integrations.names import GuardedResolver
 
     settings.LEADWIRE_ALLOW_NETWORKS = []
-    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 443)) for ip in ("93.184.215.14", "10.0.0.1")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+
+    async def two(*_):
+        return [(socket.AF_INET, "93.184.215.14"), (socket.AF_INET, "10.0.0.1")]
+
+    monkeypatch.setattr(GuardedResolver, "ask", two)
     with pytest.raises(AddressForbidden):
         asyncio.run(GuardedResolver().resolve("two-faced.example", 443))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from datetime import timedelta
@@ -13,8 +12,6 @@ import pytest
 from django.utils import timezone
 
 from conversations.webhook_bodies import render_bodies
-from integrations import dialling
-from integrations.dialling import GuardedResolver, make_session
 from integrations.models import Attempt, Delivery, Dispatch, Pace
 from integrations.outbox import recorder as recording
 from integrations.outbox import streams
@@ -25,6 +22,7 @@ from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.recorder import Recorder
 from integrations.outbox.results import Outcome, Result, record
 from integrations.outbox.schedule import GAPS, next_try
+from integrations.outbox.session import make_session
 from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
 from integrations.secrets import Secret, make_signing_secret
 from integrations.services import cards
@@ -230,23 +228,3 @@ def test_results_wait_for_a_database_that_is_away(two_results, monkeypatch, erro
     assert write(two_results, times=2) == ([], 1)
     assert not Delivery.objects.exists()
     assert Attempt.objects.count() == 2
-
-
-# --- names ---
-
-
-def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
-    may_end = threading.Event()
-    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))]
-
-    def slowly(*_, **__):
-        may_end.wait(3)
-        return answer
-
-    monkeypatch.setattr(socket, "getaddrinfo", slowly)
-    monkeypatch.setattr(dialling, "RESOLVE_SECONDS", 0.05)
-    try:
-        with pytest.raises(OSError, match="took more than"):
-            asyncio.run(GuardedResolver().resolve("slow.example", 443))
-    finally:
-        may_end.set()

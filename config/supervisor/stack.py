@@ -122,7 +122,7 @@ class Stack:
             "STATIC_ROOT": str(folder / "static"),
             "MEDIA_ROOT": str(folder / "files"),
             "LEADWIRE_COMPRESS_STATIC": "0",
-            "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
+            "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8,::1/128",
             "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",
             "EMAIL_URL": os.environ.get("EMAIL_URL", f"smtp://127.0.0.1:{self.sink_port}"),
             "DEMO_MAIL_DIR": str(folder / "demo-mail"),

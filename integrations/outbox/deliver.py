@@ -12,7 +12,7 @@ import aiohttp
 from accounts.ids import encode
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
-from integrations.outbox.judging import describe, failed, judge
+from integrations.outbox.judging import describe, failed, is_ours, judge
 from integrations.outbox.results import Outcome, Result
 from integrations.outbox.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS, scaled
 from integrations.secrets import MASK, Unreadable
@@ -98,7 +98,7 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     except Exception as error:  # a stranger's server may make any layer raise
         result.duration_ms = _since(started)
         if result.status_code is None:
-            return failed(result, describe(error))
+            return failed(result, describe(error), ours=is_ours(error))
     result.duration_ms = _since(started)
     try:
         return judge(result)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 
 from integrations.dialling import AddressForbidden
+from integrations.names import NotLookedUp
 from integrations.outbox.results import Outcome, Result
 from integrations.outbox.schedule import (
     DEADLINE_SECONDS,
@@ -18,6 +19,7 @@ from integrations.outbox.schedule import (
     scaled,
 )
 
+NAMES_AGAIN_AFTER = timedelta(seconds=30)  # when no name server answered
 WISH_HEADER = "webhook-delivery"  # by which a receiver ends an endpoint (disable) or one event (abort-message)
 
 
@@ -49,21 +51,32 @@ def judge(result: Result) -> Result:
     return failed(result, f"{status} from the receiver", asked)
 
 
-def failed(result: Result, error: str, asked: timedelta | None = None) -> Result:
-    """A failure that is tried again, if it may be. `asked`: how long the receiver wants us to wait."""
+def failed(result: Result, error: str, asked: timedelta | None = None, *, ours: bool = False) -> Result:
+    """A failure that is tried again, if it may be.
+
+    `asked`: how long the receiver wants us to wait. `ours`: it is not the receiver's failure, and counts no attempt.
+    """
     delivery = result.delivery
     result.error = error
     if delivery.is_test:
         return result
-    again = next_try(delivery.attempts, retry_after=asked)
+    again = next_try(delivery.attempts, retry_after=NAMES_AGAIN_AFTER if ours else asked)
     if again is None:
         result.next_because = f"All {MAX_ATTEMPTS} attempts failed"
     elif delivery.claimed_at + again.after - delivery.created_at > scaled(GIVES_UP_AFTER):
         result.next_because = "The next attempt would be more than five days after the event"
     else:
-        result.outcome, result.retry_after, result.next_because = Outcome.RETRYING, again.after, again.because
-        result.counts = asked is None
+        because = "this attempt does not count" if ours else again.because
+        result.outcome, result.retry_after, result.next_because = Outcome.RETRYING, again.after, because
+        result.counts = asked is None and not ours
     return result
+
+
+def is_ours(error: BaseException) -> bool:
+    """True when nobody could look the name up: that is no failure of the receiver's."""
+    while error.__cause__ is not None and not isinstance(error, NotLookedUp):
+        error = error.__cause__
+    return isinstance(error, NotLookedUp)
 
 
 def describe(error: BaseException) -> str:
@@ -75,6 +88,8 @@ def describe(error: BaseException) -> str:
         seen = getattr(seen, "os_error", None) or seen.__cause__
     if isinstance(error, asyncio.TimeoutError):
         return f"No answer within {DEADLINE_SECONDS:g} s"
+    if is_ours(error):
+        return "Our name server did not say where the server is"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "The name of the server was not found"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

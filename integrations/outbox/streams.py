@@ -18,7 +18,6 @@ from uuid import UUID
 import aiohttp
 import psycopg
 
-from integrations.dialling import make_session
 from integrations.models import Pace
 from integrations.outbox.claims import (
     LEASE,
@@ -37,6 +36,7 @@ from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import Endpoint, load_endpoints
 from integrations.outbox.recorder import STOP_SECONDS, Recorder
 from integrations.outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
+from integrations.outbox.session import make_session
 from integrations.outbox.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
