@@ -16,7 +16,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 
 DELIVER_SLOTS = int(os.environ.get("LEADWIRE_DELIVER_SLOTS", "400"))
-SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "8"))
+SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "12"))
 
 
 def _looks_for_jobs(queue: str) -> dict[str, object]:

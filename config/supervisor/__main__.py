@@ -15,7 +15,7 @@ from config.supervisor.stack import ROOT, Servers, Stack, only_one, own_secrets
 # What a command gets that does not say otherwise: receivers and mail servers of tests are on loopback.
 TEST_SETTINGS = {
     "LEADWIRE_PLAIN_STATIC": "1",
-    "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8",
+    "LEADWIRE_ALLOW_NETWORKS": "127.0.0.0/8,::1/128",
     "LEADWIRE_ALLOW_HTTP_WEBHOOKS": "1",
     "LEADWIRE_NO_TIMEOUTS": "0",
 }

@@ -25,6 +25,7 @@ class Lane(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
+    organization_id = models.UUIDField(null=True, editable=False)  # whose share of the slots it takes
     max_in_flight = models.PositiveSmallIntegerField(default=32)
     held_at = models.DateTimeField(null=True, blank=True)  # switched off by a person: what waits is kept
     stopped_at = models.DateTimeField(null=True, blank=True)  # stopped by us

@@ -40,6 +40,7 @@ SELECT c.ctid FROM integrations_clock c JOIN integrations_lane l ON l.id = c.lan
 WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
     AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
     AND NOT c.lane_id = ANY(%(resting)s)
+    AND (l.organization_id IS NULL OR NOT l.organization_id = ANY(%(full)s))
 -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
 ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
 """
@@ -162,11 +163,19 @@ C = TypeVar("C", bound=Claimed)
 
 
 async def claim_deliveries(
-    connection: AsyncConnection[Any], slots: Slots, held: Collection[UUID] = (), *, whole: bool = True
+    connection: AsyncConnection[Any],
+    slots: Slots,
+    held: Collection[UUID] = (),
+    *,
+    full: Collection[UUID] = (),
+    whole: bool = True,
 ) -> list[ClaimedDelivery]:
-    """Claim deliveries, up to the free slots of each pace, none of those that this process still has in hand."""
+    """Claim deliveries, up to the free slots of each pace.
+
+    None of those that this process still has in hand (`held`), none of organizations that have their share (`full`).
+    """
     table, unless = "integrations_delivery", "AND NOT is_test"
-    return await _claim(connection, slots, "webhook", table, unless, ClaimedDelivery, held, whole=whole)
+    return await _claim(connection, slots, "webhook", table, unless, ClaimedDelivery, held, full=full, whole=whole)
 
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
@@ -178,11 +187,16 @@ async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[Clai
 
 
 async def claim_dispatches(
-    connection: AsyncConnection[Any], slots: int, held: Collection[UUID] = (), resting: Collection[UUID] = ()
+    connection: AsyncConnection[Any],
+    slots: int,
+    held: Collection[UUID] = (),
+    resting: Collection[UUID] = (),
+    *,
+    full: Collection[UUID] = (),
 ) -> list[Claimed]:
-    """Claim up to `slots` outbound messages, none of those that this process has in hand, none of resting lanes."""
+    """Claim up to `slots` outbound messages, none that this process has in hand, none of resting lanes or full ones."""
     free = {Pace.FRESH: slots}
-    return await _claim(connection, free, "channel", "integrations_dispatch", "", Claimed, held, resting)
+    return await _claim(connection, free, "channel", "integrations_dispatch", "", Claimed, held, resting, full=full)
 
 
 async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
@@ -216,6 +230,7 @@ async def _claim(
     held: Collection[UUID] = (),
     resting: Collection[UUID] = (),
     *,
+    full: Collection[UUID] = (),
     whole: bool = True,
 ) -> list[C]:
     query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=_columns(shape))
@@ -230,6 +245,7 @@ async def _claim(
         "failing": FAILING_IN_FLIGHT,
         "held": list(held),
         "resting": list(resting),
+        "full": list(full),
         "whole": whole,
         "window": EVER if whole else RECENT,
         "recent": RECENT,

@@ -37,6 +37,7 @@ from integrations.outbox.endpoints import Endpoint, load_endpoints
 from integrations.outbox.recorder import STOP_SECONDS, Recorder
 from integrations.outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
 from integrations.outbox.session import make_session
+from integrations.outbox.shares import next_turn
 from integrations.outbox.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
@@ -170,9 +171,12 @@ class Deliveries(Stream):
             claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
         free = {pace: slots - busy[pace] for pace, slots in self.slots_of.items() if slots > busy[pace]}
         if free:
+            fresh = [one for one in self.active.values() if _slot_of(one) == Pace.FRESH]
+            turn = next_turn(fresh, self.slots, free.get(Pace.FRESH, 0))
+            free[Pace.FRESH] = turn.slots
             in_hand = [one.id for one in self.active.values()]
             whole = taken_at - self.looked_whole_at >= WHOLE_LOOK_SECONDS
-            found = await claim_deliveries(connection, free, in_hand, whole=whole)
+            found = await claim_deliveries(connection, free, in_hand, full=turn.full, whole=whole)
             if whole and len(found) < MUCH:
                 self.looked_whole_at = taken_at
             claimed += found
@@ -241,7 +245,8 @@ class Dispatches(Stream):
             return 0
         resting = {one.lane_id for one in slow}
         in_hand = [one.id for one in self.active.values()]
-        claimed = await claim_dispatches(connection, free, in_hand, resting)
+        turn = next_turn((one for one in self.active.values() if one not in slow), self.slots, min(free, self.slots))
+        claimed = await claim_dispatches(connection, turn.slots, in_hand, resting, full=turn.full)
         for dispatch in claimed:
             self.started[dispatch.id] = time.monotonic()
             self.start(dispatch, self._send(dispatch))

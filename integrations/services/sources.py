@@ -42,13 +42,13 @@ def create_source(
 
 def furnish(source: Source) -> None:
     """Give a new source what every source has: both cards, a form and a mail address."""
-    RestWebhook.objects.create(source=source, lane=_lane(Lane.Kind.WEBHOOK, is_held=True))  # until it is on
+    RestWebhook.objects.create(source=source, lane=_lane(source, Lane.Kind.WEBHOOK, is_held=True))  # until it is on
     LeadReplyApi.objects.create(source=source)
     kinds = ChannelConnection.Kind
     ChannelConnection.objects.create(
         organization=source.organization,
         source=source,
-        lane=_lane(Lane.Kind.CHANNEL),
+        lane=_lane(source, Lane.Kind.CHANNEL),
         kind=kinds.EMAIL,
         name=source.name[:100],
         local_part=make_local_part(),
@@ -57,15 +57,17 @@ def furnish(source: Source) -> None:
     ChannelConnection.objects.create(
         organization=source.organization,
         source=source,
-        lane=_lane(Lane.Kind.CHANNEL, is_held=True),  # it only receives
+        lane=_lane(source, Lane.Kind.CHANNEL, is_held=True),  # it only receives
         kind=kinds.WEBSITE,
         name="Website form",
     )
 
 
-def _lane(kind: Lane.Kind, *, is_held: bool = False) -> Lane:
+def _lane(source: Source, kind: Lane.Kind, *, is_held: bool = False) -> Lane:
     held_at = timezone.now() if is_held else None
-    return Lane.objects.create(kind=kind, max_in_flight=Lane.IN_FLIGHT[kind], held_at=held_at)
+    return Lane.objects.create(
+        kind=kind, organization_id=source.organization_id, max_in_flight=Lane.IN_FLIGHT[kind], held_at=held_at
+    )
 
 
 @transaction.atomic

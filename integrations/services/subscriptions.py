@@ -46,6 +46,7 @@ def subscribe(
         raise Refusal(409, "webHook.tooMany", f"An organization has at most {SUBSCRIPTIONS_MAX} webhooks.")
     lane = Lane.objects.create(
         kind=Lane.Kind.WEBHOOK,
+        organization_id=organization.pk,
         max_in_flight=Lane.IN_FLIGHT[Lane.Kind.WEBHOOK],
         held_at=None if is_enabled else timezone.now(),
     )
