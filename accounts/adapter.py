@@ -1,13 +1,18 @@
 """How allauth behaves here."""
 
+from typing import Any
 from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+
+from accounts.devices import device_of, remember
+from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -22,6 +27,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return bool(super().is_safe_url(url))
         except ValueError:
             return False
+
+    def post_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse:
+        """Remember the browser."""
+        response: HttpResponse = super().post_login(request, user, **more)
+        remember(response, user.email)
+        return response
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Say what wrong passwords are counted by: the account, whatever host the request names.
+
+        A browser in which the person has logged in before counts for itself, and an account with a second factor counts
+        by network: strangers could else shut a person out by guessing.
+        """
+        login = str(credentials.get("email") or credentials.get("username") or "").lower()
+        if device := device_of(request, login):
+            return f"{login}:device:{device}"
+        if Authenticator.objects.filter(user__email__iexact=login).exists():
+            return f"{login}:network:{self.get_client_ip(request)}"
+        return login
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Return a link at our own address, whatever host the request names: the mail goes to somebody else."""

@@ -101,7 +101,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
 
 # Login limits are counted here, so that they hold over all processes and restarts.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},  # wrong passwords are counted here: a full cache would forget them
+    }
+}
 
 # --- who logs in ---
 AUTH_USER_MODEL = "accounts.User"

@@ -36,6 +36,7 @@ _EXPIRED = {
     "integrations_onceused": "expires_at < now()",
     "integrations_ratewindow": "started_at < now() - interval '2 hours'",
     "integrations_callwindow": "hour_at < now() - interval '2 hours'",
+    "cache": "expires < now()",
     "django_session": "expire_date < now()",
     "integrations_job": "finished_at < now() - interval '7 days'",
     "integrations_letter": "created_at < now() - interval '7 days'",

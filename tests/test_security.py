@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -254,6 +255,59 @@ class TestAccounts:
         for number in range(11):
             attempt(f"wrong {number}")
         assert attempt(PASSWORD).status_code != 302
+
+    @staticmethod
+    def _guess(email: str, times: int, **more: Any) -> None:
+        for number in range(times):
+            where = {"REMOTE_ADDR": f"198.51.100.{number}", "HTTP_HOST": f"localhost:{8000 + number}", **more}
+            Client().post("/accounts/login/", {"login": email, "password": f"wrong {number}"}, **where)
+
+    @staticmethod
+    def _may_log_in(client: Client, email: str, **more: Any) -> bool:
+        answer = client.post("/accounts/login/", {"login": email, "password": PASSWORD}, **more)
+        return answer.status_code == 302
+
+    def test_another_port_in_the_address_is_no_way_around_the_limit(self, dana):
+        self._guess(dana.email, 6)
+        assert not self._may_log_in(Client(), dana.email, REMOTE_ADDR="203.0.113.9", HTTP_HOST="localhost:9999")
+
+    def test_strangers_who_guess_do_not_shut_a_known_browser_out(self, dana, eve):
+        known = Client()
+        assert self._may_log_in(known, dana.email)
+        known.post("/accounts/logout/")
+        self._guess(dana.email, 6)
+        assert self._may_log_in(known, dana.email)
+        known.post("/accounts/logout/")
+        self._guess(eve.email, 6)
+        assert not self._may_log_in(known, eve.email), "it is known for one person, not for all"
+        copied = Client()
+        copied.cookies["device"] = known.cookies["device"].value[:-1] + "x"
+        assert not self._may_log_in(copied, dana.email)
+
+    def test_a_known_browser_has_a_limit_of_its_own(self, dana):
+        known = Client()
+        assert self._may_log_in(known, dana.email)
+        known.post("/accounts/logout/")
+        for number in range(6):
+            known.post("/accounts/login/", {"login": dana.email, "password": f"wrong {number}"})
+        assert not self._may_log_in(known, dana.email)
+
+    def test_strangers_who_guess_do_not_shut_out_who_has_a_second_factor(self, dana):
+        from allauth.mfa.totp.internal.auth import TOTP
+
+        TOTP.activate(dana, "JBSWY3DPEHPK3PXP")
+        self._guess(dana.email, 6)
+        client = Client()
+        assert self._may_log_in(client, dana.email, REMOTE_ADDR="203.0.113.9")
+        assert "_auth_user_id" not in client.session, "the second factor is still to come"
+
+    def test_many_live_counters_do_not_drive_each_other_out(self, dana):
+        from django.core.cache import cache
+
+        self._guess(dana.email, 6)
+        for number in range(400):
+            cache.set(f"other-{number}", [1.0], 300)
+        assert not self._may_log_in(Client(), dana.email, REMOTE_ADDR="203.0.113.9")
 
     def test_a_wrong_address_and_a_wrong_password_read_alike(self, client, dana):
         pages = [
