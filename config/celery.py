@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -14,6 +15,8 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+
+from config.checks import refuse_unsafe  # noqa: E402
 
 DELIVER_SLOTS = int(os.environ.get("LEADWIRE_DELIVER_SLOTS", "400"))
 SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "12"))
@@ -109,3 +112,12 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 app.steps["worker"].add(Streams)
+
+
+def begin(**_: Any) -> None:
+    """Start nothing that would be unsafe."""
+    refuse_unsafe()
+
+
+worker_init.connect(begin)
+beat_init.connect(begin)

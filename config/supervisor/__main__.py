@@ -63,7 +63,20 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+EMPTY = """
+Leadwire is running: {url}
+
+  The database is your own, so the demo and its known passwords are left out (LEADWIRE_DEMO=1 puts them in).
+  Create the first operator:  {python} manage.py createsuperuser
+  Then {url}/admin/ : an organization, and its owner as a member.
+
+  Logs are in {logs}. Ctrl-C stops everything.
+"""
+
+
 def _welcome(stack: Stack) -> str:
+    if not stack.has_demo:
+        return EMPTY.format(url=stack.base_url, python=sys.executable, logs=stack.logs)
     from config.demo.accounts import LOGIN, PASSWORD
 
     values = {"url": stack.base_url, "who": LOGIN, "password": PASSWORD}

@@ -3,9 +3,11 @@
 from config.wsgi import application as django  # before the others: it sets Django up
 
 # isort: split
+from config.checks import refuse_unsafe
 from config.document import the_document
 from config.web.buffered import Buffered
 from config.web.uploads import may_upload
 
+refuse_unsafe()
 application = Buffered(django, may_upload=may_upload)
 the_document()  # now, and not while somebody waits for it

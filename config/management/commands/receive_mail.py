@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config.checks import refuse_unsafe
 from conversations.mail.listener import make_controller
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--lmtp", action="store_true", help="speak LMTP, for a mail server in front of us")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unsafe()
         controller = make_controller(options["host"], options["port"], lmtp=options["lmtp"])
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
