@@ -8,6 +8,8 @@ from django.shortcuts import render
 from config.api import is_api
 from integrations.problems import problem
 
+ASK = "Ask an owner of your organization."
+
 
 def _answer(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
     if is_api(request):
@@ -21,11 +23,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 403, "request.forbidden", "You may not do this", str(exception) or "This is not allowed.")
+    return _answer(request, 403, "request.forbidden", "You don't have permission to do this", str(exception) or ASK)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 404, "resource.notFound", "Not found", "There is nothing here, or you may not see it.")
+    return _answer(
+        request, 404, "resource.notFound", "Page not found", "This page doesn't exist, or you don't have access."
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -34,4 +38,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, 403, "request.csrf", "This page is too old", "Load the page again and repeat what you did.")
+    return _answer(request, 403, "request.csrf", "This page has expired", "Reload it and try again.")

@@ -8,6 +8,7 @@ from uuid import uuid4
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from integrations.problems import problem
 
@@ -48,6 +49,18 @@ class RefusedBody:
         if refused.status == 503:
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
+
+
+class LoggedOut:
+    """Part of a page that is asked for after the session ended: 401, or the login page would stand in its place."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_sent_to_log_in = response.status_code == 302 and response["Location"].startswith(reverse("account_login"))
+        return HttpResponse(status=401) if is_sent_to_log_in and "HX-Request" in request.headers else response
 
 
 class Unavailable:

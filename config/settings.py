@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "config.middleware.RequestId",
     "config.middleware.RefusedBody",
     "config.middleware.Unavailable",
+    "config.middleware.LoggedOut",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -222,6 +223,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / ".data" / "static"))
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # they hold people's data
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "files"))  # imports; the same for web and workers
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

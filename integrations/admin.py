@@ -7,9 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from accounts.actors import Actor
 from integrations import models
@@ -35,17 +32,11 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(models.Source)
 class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "kind", "parent", "organization", "archived_at", "integrations_tab"]
+    list_display = ["name", "kind", "parent", "organization", "archived_at"]
     list_filter = ["kind", "organization"]
     search_fields = ["name", "external_id"]
     autocomplete_fields = ["organization", "parent"]
-    readonly_fields = ["integrations_tab", "archived_at", "archived_by"]
-
-    @admin.display(description="Integrations tab")
-    def integrations_tab(self, source: models.Source) -> SafeString | str:
-        if source._state.adding:
-            return ""
-        return format_html('<a href="{}">Open</a>', reverse("integrations:integrations", args=[source.pk]))
+    readonly_fields = ["archived_at", "archived_by"]
 
     def save_model(self, request: HttpRequest, obj: models.Source, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

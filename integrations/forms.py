@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from django import forms
 from django.utils import timezone
@@ -15,6 +16,11 @@ from integrations.access import reach_of
 from integrations.dialling import url_error
 from integrations.event_types import CHOOSABLE
 from integrations.models import ApiToken, Source
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Every time zone of the IANA list, as people read it."""
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
 
 
 def _moment_input() -> forms.DateTimeInput:
@@ -45,13 +51,13 @@ class ReplayForm(forms.Form):
     """Which events of a webhook are sent again."""
 
     since = forms.DateTimeField(label="From", widget=_moment_input())
-    until = forms.DateTimeField(label="Until", required=False, widget=_moment_input(), help_text="Empty: until now.")
+    until = forms.DateTimeField(label="Until", required=False, widget=_moment_input(), help_text="Leave empty for now.")
     event_types = forms.MultipleChoiceField(
         label="Only these events",
         required=False,
         choices=[(one.value, one.value) for one in CHOOSABLE],
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all that this webhook sends.",
+        help_text="Leave empty for all.",
     )
     only_undelivered = forms.BooleanField(
         label="Only what never arrived",
@@ -59,6 +65,12 @@ class ReplayForm(forms.Form):
         initial=True,
         help_text="Leave it on unless your system lost data.",
     )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        zone = f"Time zone: {timezone.get_current_timezone_name()}."
+        self.fields["since"].help_text = zone
+        self.fields["until"].help_text = f"Leave empty for now. {zone}"
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -94,11 +106,12 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         empty_label="A business",
         help_text="A location belongs to a business and may inherit its integrations.",
     )
+    time_zone = forms.ChoiceField(choices=zone_choices, help_text="The source's days begin and end in it.")
     form_origins = forms.CharField(
-        label="Websites that may post the form",
+        label="Allowed websites",
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "https://www.example.com"}),
-        help_text="One in each line. Empty: any website.",
+        help_text="One per line. Leave empty to allow any.",
     )
 
     class Meta:
@@ -146,14 +159,16 @@ class TokenForm(forms.Form):
 
     EXPIRIES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
     KINDS = (
-        (ApiToken.Kind.APP, "An application: it works within your sources"),
-        (ApiToken.Kind.STAFF, "You: it may do what you may, and no more"),
+        (ApiToken.Kind.APP, "An app, limited to your sources"),
+        (ApiToken.Kind.STAFF, "Yourself, with your own permissions"),
     )
 
     name = forms.CharField(
         max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"})
     )
-    kind = forms.ChoiceField(label="It acts as", choices=KINDS, widget=forms.RadioSelect, initial=ApiToken.Kind.APP)
+    kind = forms.ChoiceField(
+        label="Use this token as", choices=KINDS, widget=forms.RadioSelect, initial=ApiToken.Kind.APP
+    )
     scopes = forms.MultipleChoiceField(
         choices=ApiToken.Scope.choices,
         widget=forms.CheckboxSelectMultiple,

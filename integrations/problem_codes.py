@@ -26,6 +26,8 @@ CODES = {
     "idempotency.inFlight": "The first call with this Idempotency-Key is still running.",
     "idempotency.mismatch": "The Idempotency-Key was used with another body or query.",
     "idempotency.unreadable": "It was done before, and the stored answer cannot be read any more.",
+    "import.fileGone": "The file of a trial is kept no longer.",
+    "import.tooMany": "The organization has as many imports under way as it may.",
     "integration.disabled": "The Lead Reply API is off for this source.",
     "internal.error": "This is our fault; the request id helps to find it.",
     "job.notFound": "There is no such background job.",

@@ -48,11 +48,35 @@ class CardView:
         return f"card-{self.card.slug}"
 
     @property
-    def setup_words(self) -> tuple[str, str]:
-        """The first axis of the state: mark and words."""
+    def headline(self) -> tuple[str, str]:
+        """The state of the card in one pill: mark and words."""
         if not self.is_set_up:
             return "off", "Not set up"
-        return ("ok", "Verified") if self.card.is_verified else ("warn", "Set up, not tested")
+        if self.health.state == "stopped":
+            return "bad", "Stopped"
+        if not self.card.is_enabled:
+            return self._tested if self._tested[0] == "bad" else ("off", "Off")
+        if self.health.state in ("failing", "ok"):
+            return self.health_mark, self.health.words
+        return self._tested if self._tested[0] == "bad" else ("ok", "On")
+
+    @property
+    def _tested(self) -> tuple[str, str]:
+        check = self.card.last_check or {}
+        if self.card.is_verified or self._has_worked_with_its_keys:
+            return "ok", "Verified"
+        return ("bad", "Test failed") if check.get("ok") is False else ("off", "Not tested yet")
+
+    @property
+    def setup_words(self) -> str:
+        """Whether the connection is known to work; "" where the headline says it, or there is none."""
+        return self._tested[1] if self.is_set_up and self._tested[1] != self.headline[1] else ""
+
+    @property
+    def _has_worked_with_its_keys(self) -> bool:
+        """True when something arrived since the keys were made: that proves as much as a test."""
+        made = [key.made_at for key in self.keys if key.ends_at is None]
+        return bool(self.health.state == "ok" and self.health.since and made and self.health.since > max(made))
 
     @property
     def can_disconnect(self) -> bool:
@@ -69,8 +93,13 @@ class CardView:
         if not self.may_configure_parent:
             return f"Needs the right to configure {parent}."
         others = f", as {self.siblings} other locations do" if self.siblings > 1 else ""
-        stops = " The key above would stop." if self.is_set_up else ""
-        return f"Would use the credential of {parent}{others}.{stops}"
+        stops = " This location's own key stops working." if self.is_set_up else ""
+        return f"Use {parent}'s key{others}.{stops}"
+
+    @property
+    def inherited_help(self) -> str:
+        has = "address and keys" if self.card.slug == RestWebhook.slug else "key"
+        return f"Uses {self.card.source.parent}'s {has}."
 
     @property
     def overlap_ends_at(self) -> datetime | None:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from integrations.cards.base import KeyShown
 from integrations.models import Source
 
-_CURL = """# Answers a lead of {source}; its id is in the webhook, or in the answer to the first line.
-curl "{base}/v1/leads?source_id={source_id}&limit=1" -H "Authorization: Bearer {key}"
+_CURL = """# 1. Whose key is it?
+curl {base}/v1/whoami -H "Authorization: Bearer {key}"
+
+# 2. Answer a lead of {source}. Its id is in the webhook. Try it with a test lead first.
 curl {base}/v1/leads/LEAD_ID/conversations/reply \\
   -H "Authorization: Bearer {key}" \\
   -H "Content-Type: application/json" \\
   -d '{{"content": "Thanks! We can come by today at 4."}}'"""
-_PYTHON = """# Answers the newest lead of {source}. Python 3, no packages needed.
-import json, urllib.request
+_PYTHON = """# Python 3, no packages needed.
+import json, sys, urllib.request
 
 def call(path, body=None):
     request = urllib.request.Request("{base}/v1" + path,
@@ -25,10 +26,11 @@ def call(path, body=None):
                  "Content-Type": "application/json"}})
     return json.load(urllib.request.urlopen(request))
 
-lead = call("/leads?source_id={source_id}&limit=1")["data"]["leads"][0]
-print(call(f"/leads/{{lead['id']}}/conversations/reply",
-           {{"content": "Thanks! We can come by today at 4."}}))"""
-_JAVASCRIPT = """// Answers the newest lead of {source}. Node 18 or newer.
+print(call("/whoami"))
+if len(sys.argv) > 1:  # the id of a lead of {source}: it is answered
+    print(call(f"/leads/{{sys.argv[1]}}/conversations/reply",
+               {{"content": "Thanks! We can come by today at 4."}}))"""
+_JAVASCRIPT = """// Node 18 or newer.
 const call = async (path, body) => {{
   const answer = await fetch("{base}/v1" + path, {{
     method: body ? "POST" : "GET", body: body && JSON.stringify(body),
@@ -36,8 +38,9 @@ const call = async (path, body) => {{
   }});
   return answer.json();
 }};
-const {{ data }} = await call("/leads?source_id={source_id}&limit=1");
-console.log(await call(`/leads/${{data.leads[0].id}}/conversations/reply`,
+console.log(await call("/whoami"));
+const lead = process.argv[2];  // the id of a lead of {source}: it is answered
+if (lead) console.log(await call(`/leads/${{lead}}/conversations/reply`,
   {{ content: "Thanks! We can come by today at 4." }}));"""
 
 
@@ -48,9 +51,9 @@ class Snippet:
     code: str
 
 
-def snippets(source: Source, key: str | None, keys: list[KeyShown]) -> list[Snippet]:
-    """Return the snippets; without a visible key they show its first and last characters."""
-    shown = key or (keys[0].masked if keys else "YOUR_SECRET_KEY")
+def snippets(source: Source, key: str | None) -> list[Snippet]:
+    """Return the snippets, with the key while it is visible."""
+    shown = key or "YOUR_SECRET_KEY"
     name = " ".join(source.name.split()).replace("*/", "")
     values = {"base": settings.BASE_URL, "key": shown, "source": name, "source_id": source.public_id}
     languages = (("curl", "curl", _CURL), ("python", "Python", _PYTHON), ("javascript", "JavaScript", _JAVASCRIPT))

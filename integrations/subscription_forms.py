@@ -36,13 +36,13 @@ class SubscriptionForm(forms.Form):
         label="Sources",
         queryset=Source.objects.none(),
         required=False,
-        help_text="None chosen: all. A business includes its locations.",
+        help_text="Leave empty for all. A business includes its locations.",
     )
     is_ordered = forms.BooleanField(
-        label="Keep the order of each conversation",
+        label="Deliver in order",
         required=False,
         initial=True,
-        help_text="Off: an event does not wait for an earlier one that your system refused.",
+        help_text="A failed event holds back later ones of the same conversation.",
     )
     includes_source_name = forms.BooleanField(label="Include source name", required=False, initial=True)
     signature = forms.ChoiceField(choices=Subscription.Signature.choices)
@@ -51,7 +51,7 @@ class SubscriptionForm(forms.Form):
         required=False,
         max_length=50_000,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "X-Api-Key: 12345"}),
-        help_text="One in each line. Values that are shown as dots stay as they are.",
+        help_text="One per line. Values shown as dots stay as they are.",
     )
     basic_username = forms.CharField(label="User name (basic authentication)", required=False, max_length=200)
     basic_password = forms.CharField(

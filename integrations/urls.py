@@ -62,6 +62,7 @@ urlpatterns = [
     path(f"{WEBHOOK}replays/<job:job_id>/", replays.webhook_replay, name="webhook-replay"),
     path("settings/invitations/<mem:member_id>/", settings.invitation, name="invitation"),
     path("settings/account/", settings.account, name="account"),
+    path("settings/account/time-zone/", settings.zone, name="zone"),
     path("settings/audit/", settings.audit, name="audit"),
     path("settings/organization/", settings.switch_organization, name="switch-organization"),
 ]

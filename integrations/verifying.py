@@ -41,7 +41,8 @@ def _verdict(listener: Listener, id: str, timestamp: int, signature: str, bodies
                 which = "the old signing secret, which still overlaps" if is_old else "the current signing secret"
                 return Verdict("ok", "Valid.", f"Signed with {which}.{_age(timestamp)}")
     detail = (
-        "None of this webhook's secrets made it. Check that the body is what came over the wire, before any parsing,"
+        "This signature doesn't match any of this webhook's secrets. Check that the body is what came over the wire,"
+        " before any parsing,"
     )
     return Verdict("bad", "Not valid.", f"{detail} and that the secret begins with whsec_ (whpk_ for v1a).")
 

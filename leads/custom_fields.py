@@ -11,6 +11,7 @@ from uuid import UUID
 from leads.models import CustomField
 
 VALUE_MAX = 10_000  # characters
+NUMBER_DIGITS = 15  # before the point
 
 
 def coerce(organization_id: UUID, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -57,8 +58,10 @@ def _number(text: str) -> int | float:
         number = Decimal(text.strip())
     except InvalidOperation as error:
         raise ValueError("This is not a number.") from error
-    if not number.is_finite() or abs(number) >= 10**15:
+    if not number.is_finite() or number.adjusted() >= NUMBER_DIGITS:  # before any sum: 1E+999999999 takes for ever
         raise ValueError("A number is smaller than 1,000,000,000,000,000.")
+    if number.adjusted() < -NUMBER_DIGITS:
+        return 0
     return int(number) if number == number.to_integral_value() else float(number)
 
 

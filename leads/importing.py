@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.files.storage import Storage, default_storage
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from integrations.models import Job
 from integrations.parsers import text_problem
@@ -30,6 +32,8 @@ PORTION = 200  # rows in one transaction
 PORTIONS_AT_ONCE = 50  # before other jobs have their turn
 REST = 0.5  # of the time that a portion took: callers of the API have the machine too
 PROBLEMS_MAX = 100_000
+FOLDER = "imports"  # in the file store
+TRIAL_KEPT = timedelta(hours=1)  # the file of a trial, until the import itself is asked for
 TEXTS = {"first_name": 200, "last_name": 200, "email": 254, "phone": 60, "address": 1_000, "unique_id": 200,
          "status": 100, "source": 200, "source_url": 2_000}  # fmt: skip
 TRUTHS = ("opt_in", "opt_in_transactional_sms")
@@ -98,12 +102,13 @@ def _count(lead_import: LeadImport) -> None:
 
 
 def _end(lead_import: LeadImport) -> None:
-    _forget_file(lead_import)
+    if not lead_import.is_dry_run:  # a trial's file is kept for a while, so that the import itself can follow
+        _forget_file(lead_import)
     Job.objects.filter(subject_id=lead_import.pk).update(result=result_of(lead_import))
 
 
 def result_of(lead_import: LeadImport) -> dict[str, Any]:
-    names = ("created", "updated", "unchanged", "failed")
+    names = ("created", "updated", "unchanged", "repeated", "failed")
     return {"dry_run": lead_import.is_dry_run, **{name: getattr(lead_import, name) for name in names}}
 
 
@@ -114,10 +119,32 @@ def _forget_file(lead_import: LeadImport) -> None:
 
 
 def forget_files() -> None:
-    """Remove the files of imports that ended without being read to their end: cancelled ones, failed ones."""
-    ended = Job.objects.filter(category=LeadImport.CATEGORY).exclude(status__in=Job.UNFINISHED).values("subject_id")
-    for lead_import in LeadImport.objects.filter(pk__in=ended).exclude(file=""):
+    """Remove the files of imports that have ended, and files that no import knows: its start was taken back."""
+    ended = Job.objects.filter(category=LeadImport.CATEGORY).exclude(status__in=Job.UNFINISHED)
+    lately = ended.filter(finished_at__gt=timezone.now() - TRIAL_KEPT).values("subject_id")
+    rows = LeadImport.objects.filter(pk__in=ended.values("subject_id")).exclude(file="")
+    for lead_import in rows.exclude(is_dry_run=True, pk__in=lately):
         _forget_file(lead_import)
+    _forget_orphans()
+
+
+def _forget_orphans() -> None:
+    storage, field = default_storage, LeadImport._meta.get_field("file")
+    for folder, file in _files(storage, FOLDER):
+        name = f"{folder}/{file}"
+        is_old = timezone.now() - storage.get_modified_time(name) > TRIAL_KEPT
+        if is_old and not LeadImport.objects.filter(**{field.name: name}).exists():
+            storage.delete(name)
+
+
+def _files(storage: Storage, folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of each file below a folder."""
+    if not storage.exists(folder):
+        return
+    folders, files = storage.listdir(folder)
+    yield from ((folder, file) for file in files)
+    for inner in folders:
+        yield from _files(storage, f"{folder}/{inner}")
 
 
 @dataclass
@@ -128,6 +155,7 @@ class Counts:
     created: list[Lead] = field(default_factory=list)
     updated: dict[UUID, Lead] = field(default_factory=dict)
     unchanged: int = 0
+    repeated: int = 0  # rows about a lead that the file has named before
 
 
 @transaction.atomic
@@ -145,8 +173,9 @@ def _take(lead_import: LeadImport, rows: list[Row]) -> bool:
     lead_import.created += len(counts.created)
     lead_import.updated += len(counts.updated)
     lead_import.unchanged += counts.unchanged
+    lead_import.repeated += counts.repeated
     _note(lead_import, counts.problems)
-    lead_import.save(update_fields=["position", "created", "updated", "unchanged"])
+    lead_import.save(update_fields=["position", "created", "updated", "unchanged", "repeated"])
     job.done = lead_import.position
     job.save(update_fields=["done"])
     return True
@@ -166,7 +195,8 @@ def _sort_out(lead_import: LeadImport, rows: list[Row]) -> Counts:
     """Find the lead of each row, or make one; within the portion too."""
     counts, good = Counts(), []
     columns = {column for row in rows if isinstance(row, dict) for column in row}
-    fields = definitions(lead_import.organization_id, {field_of(column, lead_import.mapping) for column in columns})
+    names = {field_of(str(column), lead_import.mapping) for column in columns}
+    fields = definitions(lead_import.organization_id, {name for name in names if not text_problem(name)})
     for number, row in enumerate(rows, lead_import.position + 1):
         try:
             if isinstance(row, str):
@@ -227,8 +257,12 @@ def _place(
         found = build(lead_import.source, details)
         counts.created.append(found)
     elif fill_in(found, details):
-        if not found._state.adding:  # else it is among the new ones of this portion
+        if found._state.adding or found.pk in counts.updated:  # a row above made or changed it
+            counts.repeated += 1
+        else:
             counts.updated[found.pk] = found
+    elif found._state.adding or found.pk in counts.updated:
+        counts.repeated += 1
     else:
         counts.unchanged += 1
     if found.email:
@@ -245,11 +279,16 @@ def details_of(row: dict[str, Any], lead_import: LeadImport, fields: dict[str, C
         name = field_of(str(column), lead_import.mapping)
         if not name or value is None or value == "":
             continue
+        if problem := text_problem(name):
+            raise BadRow("", f"The name of a column cannot be kept. {problem}")
         if isinstance(value, str) and (problem := text_problem(value)):
             raise BadRow(name, problem)
         (given if name in KNOWN else custom)[name] = value
-    if isinstance(given.get("custom_fields"), dict):
-        custom |= given.pop("custom_fields")
+    if isinstance(custom.get("custom_fields"), dict):
+        custom |= custom.pop("custom_fields")
+    for name, value in custom.items():
+        if problem := text_problem(name) or (text_problem(value) if isinstance(value, str) else ""):
+            raise BadRow("custom_fields", problem)
     kept, errors = coerce_with(fields, custom)
     for name, problem in errors.items():
         raise BadRow(name, problem)
@@ -287,4 +326,6 @@ def _tags(value: Any) -> list[str]:
     tags = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
     if any(len(tag) > 100 for tag in tags):
         raise BadRow("tags", "A tag has at most 100 characters.")
+    if problem := next(filter(None, map(text_problem, tags)), ""):
+        raise BadRow("tags", problem)
     return tags

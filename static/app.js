@@ -1,5 +1,6 @@
 // Small comforts over plain forms and links; every page works without them.
 (() => {
+  // What screen readers hear.
   const say = (words) => { const region = document.getElementById("live"); if (region) { region.textContent = ""; setTimeout(() => { region.textContent = words; }, 50); } };
 
   document.addEventListener("click", async (event) => {
@@ -29,13 +30,109 @@
     root.querySelectorAll("dialog[open]:not(:modal)").forEach((dialog) => { dialog.close(); dialog.showModal(); });
     root.querySelectorAll("dialog").forEach((dialog) => dialog.addEventListener("close", () => document.getElementById(dialog.opener)?.focus(), { once: false }));
     root.querySelectorAll("select[data-submit]").forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
-    const fresh = root.querySelector("[data-announce]"); if (fresh) say(fresh.textContent.trim());
+    announce(root);
+    root.querySelectorAll("textarea[data-draft]").forEach(restoreDraft);
   };
+
+  // Results stay on the page; only what is new is said.
+  let heard = new Set();
+  const announcements = () => [...document.querySelectorAll("[data-announce]")].map((one) => one.textContent.trim());
+  const announce = (root) => {
+    const fresh = [...root.querySelectorAll("[data-announce]")].find((one) => !heard.has(one.textContent.trim()));
+    if (fresh) say(fresh.textContent.trim());
+    heard = new Set(announcements());
+  };
+
+  // What somebody types is kept: until it is sent, and when the part of the page around it is drawn anew.
+  const draftOf = (area) => `draft:${area.dataset.draft}`;
+  const restoreDraft = (area) => { if (!area.value) area.value = localStorage.getItem(draftOf(area)) ?? ""; };
+  document.addEventListener("input", (event) => {
+    const area = event.target.closest("textarea[data-draft]");
+    if (!area) return;
+    if (area.value) localStorage.setItem(draftOf(area), area.value); else localStorage.removeItem(draftOf(area));
+  });
+  const forget = (form) => form?.querySelectorAll?.("textarea[data-draft]").forEach((area) => localStorage.removeItem(draftOf(area)));
+  document.addEventListener("submit", (event) => { if (!event.target.hasAttribute("hx-post")) forget(event.target); });
+  if (document.querySelector("form[data-forgets-drafts]")) {
+    Object.keys(localStorage).filter((key) => key.startsWith("draft:")).forEach((key) => localStorage.removeItem(key));
+  }
+
+  const isDirty = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+  const fields = (root) => [...root.querySelectorAll("input:not([type=hidden]), textarea")].filter((field) => field.name);
+  const nameOf = (field) => `${field.id || field.name}:${field.type === "checkbox" || field.type === "radio" ? field.value : ""}`;
+  let typed = new Map();
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const sender = event.detail.requestConfig?.elt?.closest("form"), included = sender?.getAttribute("hx-include");
+    const isSent = (field) => sender?.contains(field) || (field.id && included === `#${field.id}`);
+    typed = new Map(fields(event.detail.target).filter((field) => isDirty(field) && !isSent(field)).map((field) => [nameOf(field), field]));
+    if (event.detail.xhr.status < 300) forget(sender);
+  });
+  const restoreTyped = (root) => fields(root).forEach((field) => {
+    const before = typed.get(nameOf(field));
+    if (before) { field.value = before.value; field.checked = before.checked; }
+  });
+
+  // What went wrong is said where it was tried.
+  const complain = (element, words, link) => {
+    const place = element.closest?.(".composer, .card-i, form") ?? document.getElementById("main");
+    place.querySelector(":scope > .went-wrong")?.remove();
+    const note = document.createElement("div");
+    note.className = "note bad went-wrong"; note.setAttribute("role", "alert"); note.textContent = words;
+    if (link) { const a = document.createElement("a"); a.href = link.href; a.textContent = link.words; note.append(" ", a); }
+    place.prepend(note);
+    note.scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("htmx:sendError", (event) => complain(event.target, "Not sent. You seem to be offline. Try again."));
+  document.addEventListener("htmx:timeout", (event) => complain(event.target, "No answer came. Try again."));
+  document.addEventListener("htmx:responseError", (event) => {
+    const status = event.detail.xhr.status;
+    if (status === 401) complain(event.target, "You were logged out. Log in, your text is kept.", { href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}`, words: "Log in" });
+    else if (status === 403) complain(event.target, "This was refused. Reload the page: it may have expired, or you may not have permission.");
+    else complain(event.target, `That did not work (${status}). Try again, or reload the page.`);
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => event.target.closest?.(".composer, .card-i, form")?.querySelector(":scope > .went-wrong")?.remove());
+
+  // Times are shown in the browser's zone, until somebody chooses another one.
+  const guess = document.body.dataset.guessZone, zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (guess && zone && zone !== "UTC" && !localStorage.getItem("zone")) {
+    localStorage.setItem("zone", zone);  // once: who then chooses UTC keeps it
+    const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+    fetch(guess, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ time_zone: zone, guess: "1" }) });
+  }
+
+  // How many are chosen.
+  const count = () => document.querySelectorAll("[data-count-of]").forEach((place) => {
+    const chosen = document.querySelectorAll(`input[name="${place.dataset.countOf}"]:checked`).length;
+    place.textContent = chosen ? `${chosen} chosen` : "None chosen";
+  });
+  document.addEventListener("change", count);
+  count();
+
+  // What cannot be undone is asked for first.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-confirm]");
+    if (!button || button.dataset.confirmed) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const dialog = document.createElement("dialog");
+    const title = document.createElement("h2"), row = document.createElement("div"), no = document.createElement("button"), yes = document.createElement("button");
+    title.id = "confirm-title"; title.textContent = button.dataset.confirm; dialog.setAttribute("aria-labelledby", title.id);
+    row.className = "row-end"; no.className = "btn btn-quiet"; no.textContent = "Cancel"; yes.className = "btn btn-danger-solid"; yes.textContent = button.dataset.confirmDo ?? button.textContent;
+    no.addEventListener("click", () => dialog.close());
+    yes.addEventListener("click", () => { dialog.close(); button.dataset.confirmed = "1"; button.click(); delete button.dataset.confirmed; });
+    dialog.addEventListener("close", () => { dialog.remove(); button.focus(); });
+    row.append(no, yes); dialog.append(title, row); document.body.append(dialog); dialog.showModal();
+  }, true);
+
   prepare(document);
 
   // After a swap the same control has the focus again; htmx keeps it where the id is the same.
-  document.addEventListener("htmx:afterSwap", (event) => prepare(event.target.isConnected ? event.target : document));
-  document.addEventListener("htmx:responseError", (event) => say(`That did not work (${event.detail.xhr.status}). Load the page again.`));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const root = event.target.isConnected ? event.target : document;
+    restoreTyped(root); typed = new Map();
+    prepare(root);
+    if (document.activeElement === document.body) document.querySelector(`#${event.detail.target?.id ?? "main"}-title`)?.focus();
+  });
 
   // Relative times grow old in place.
   const units = [["day", 86400], ["hour", 3600], ["minute", 60]];

@@ -182,7 +182,7 @@ def test_a_410_of_a_location_warns_the_parent_and_stops_only_the_location(
     run_jobs()
     page = dana_client.get(f"/sources/{plumbing.public_id}/messaging/integrations/").content.decode()
     assert "Eastgate: stopped." in page
-    assert "whose own webhook goes on" in mailoutbox[0].body
+    assert "own webhook keeps running" in mailoutbox[0].body
     lead_at(plumbing)
     receiver.wait(2)
 

@@ -71,7 +71,16 @@ FORMATS = {
 def test_each_format_brings_the_same_leads(api, key, upload, content_type):
     job = finished(api, key, upload(FORMATS[content_type], content_type))
     assert (job["status"], job["progress"]) == ("done", 1.0)
-    counts = {"created": 2, "updated": 0, "unchanged": 0, "failed": 0, "dry_run": False, "count": 2, "total": 2}
+    counts = {
+        "created": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "repeated": 0,
+        "failed": 0,
+        "dry_run": False,
+        "count": 2,
+        "total": 2,
+    }
     assert job["result"] == counts
     ava = Lead.objects.get(email="ava@example.net")
     assert (ava.first_name, ava.phone_e164, ava.tags) == ("Ava", "+14155550101", ["vip", "web"])

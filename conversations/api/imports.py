@@ -66,7 +66,7 @@ class ImportApi(Api):
     def post(self, request: Request) -> Response:
         """Up to 100,000 leads: a JSON array, NDJSON or CSV of at most 64 MB. Not atomic: bad rows are left out.
 
-        An imported lead opens no conversation and is told to no webhook.
+        Imported leads don't start conversations or trigger webhooks.
         """
         query, caller = read_query(request, self.Query), caller_of(request)
         mapping = read_mapping(query.get("mapping", ""))

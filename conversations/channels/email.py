@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from conversations.channels.base import Channel, NotSent
-from conversations.models import Message
+from conversations.models import Conversation, Message
 from integrations.patient_smtp import NotConfirmed, PatientBackend, patient_connection, reply_of
 
 REFERENCES_KEPT = 20
@@ -50,7 +50,7 @@ def build(message: Message) -> EmailMultiAlternatives:
     if connection is None:
         raise NotSent("channel.failed", "The message has no channel.", is_permanent=True)
     parents = _mail_ids_before(message)
-    subject = " ".join(conversation.title.split())
+    subject = _subject(conversation)
     headers = {
         "Message-ID": message_id_of(message),
         "Date": format_datetime(timezone.now()),
@@ -72,6 +72,15 @@ def build(message: Message) -> EmailMultiAlternatives:
     )
     mail.attach_alternative(render_to_string("mail/message.html", {"message": message}), "text/html")
     return mail
+
+
+def _subject(conversation: Conversation) -> str:
+    """Who wrote by a form without a subject gets one of ours: their own first words would read oddly there."""
+    title = " ".join(conversation.title.split())
+    first = Message.objects.filter(conversation=conversation).order_by("id").only("content").first()
+    if first and " ".join(first.content.split()).startswith(title.rstrip("…")):
+        return " ".join(f"Your message to {conversation.source.name}".split())
+    return title
 
 
 def _mail_ids_before(message: Message) -> list[str]:

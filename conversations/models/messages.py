@@ -38,7 +38,7 @@ class Message(models.Model):
 
     class Status(models.TextChoices):
         RECEIVED = "received", "Received"
-        QUEUED = "queued", "Waiting to be sent"
+        QUEUED = "queued", "Sending…"
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
         DELIVERED = "delivered", "Delivered"

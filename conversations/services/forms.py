@@ -15,6 +15,7 @@ from conversations.services.intake import list_data, website_of
 from integrations.models import Source
 from leads.services import Details, identify_by_channel
 
+TITLE_SHOWN = 80  # characters
 NONCE_KEPT = timedelta(hours=24)
 SAME_BODY_WITHIN = timedelta(seconds=60)
 
@@ -47,6 +48,12 @@ class Submission:
         return hashlib.sha256(f"body:{self.address}:{body}".encode()).digest(), SAME_BODY_WITHIN
 
 
+def beginning_of(message: str) -> str:
+    """Return the first words of a message, for a title."""
+    words = " ".join(message.split())
+    return words if len(words) <= TITLE_SHOWN else f"{words[:TITLE_SHOWN].rsplit(' ', 1)[0]}…"
+
+
 @transaction.atomic
 def take_submission(*, source: Source, submission: Submission) -> bool:
     """Make a lead's message of a form. False when the same submission was here before: then nothing is written.
@@ -65,7 +72,7 @@ def take_submission(*, source: Source, submission: Submission) -> bool:
     content = "\n\n".join(part for part in (submission.message, extra) if part) or submission.title
     words = Words(
         content=content or "(sent the form without a message)",
-        title=submission.title or "Website form",
+        title=submission.title or beginning_of(submission.message) or "Website form",
         connection=website_of(source),
     )
     arrive(source=source, who=who, words=words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django.core.files.base import File
 from django.db import transaction
@@ -11,12 +12,15 @@ from django.db import transaction
 from accounts.actors import Actor
 from integrations.models import Job, Source
 from integrations.outbox import hints
-from integrations.problems import Invalid
+from integrations.parsers import text_problem
+from integrations.problems import Invalid, Refusal
+from leads.custom_fields import definitions
 from leads.importing import KNOWN
 from leads.models import LeadImport
 
 FILE_MAX = 64 * 1024 * 1024  # bytes
 COLUMNS_MAX = 200
+WAITING_MAX = 5  # imports of one organization behind the one that runs
 
 
 @transaction.atomic
@@ -34,7 +38,22 @@ def start_import(
         is_dry_run=is_dry_run,
         started_by=actor.name[:250],
     )
+    _refuse_unknown(mapping, source.organization_id)
+    unfinished = Job.objects.filter(category=LeadImport.CATEGORY, status__in=Job.UNFINISHED)
+    if unfinished.filter(organization_id=source.organization_id).count() > WAITING_MAX:
+        raise Refusal(
+            409, "import.tooMany", f"One import runs and {WAITING_MAX} wait. Start this one when one has ended."
+        )
     lead_import.file.save(f"{lead_import.pk.hex}.{file_format}", file, save=False)
+    try:
+        return _begin(lead_import, actor, file.size)
+    except BaseException:
+        lead_import.file.delete(save=False)
+        raise
+
+
+def _begin(lead_import: LeadImport, actor: Actor, size: int) -> Job:
+    source = lead_import.source
     lead_import.save(force_insert=True)
     job = Job.objects.create(
         organization_id=source.organization_id,
@@ -42,10 +61,37 @@ def start_import(
         category=LeadImport.CATEGORY,
         subject_id=lead_import.pk,
     )
-    after = {"format": file_format, "dry_run": is_dry_run, "bytes": file.size}
+    after = {"format": lead_import.format, "dry_run": lead_import.is_dry_run, "bytes": size}
     actor.record("leads.import", organization=source.organization_id, target=source, source_id=source.pk, after=after)
     transaction.on_commit(lambda: hints.send(hints.IMPORTS))
     return job
+
+
+def start_for_real(*, trial: LeadImport, actor: Actor) -> Job:
+    """Import the file that was only tried. Raise Refusal `import.fileGone` when it is kept no longer."""
+    if not trial.file:
+        raise Refusal(409, "import.fileGone", "The file is kept for an hour. Choose it again.")
+    with trial.file.open("rb") as file:
+        return start_import(
+            source=trial.source,
+            actor=actor,
+            file=file,
+            file_format=trial.format,
+            identifier=trial.identifier,
+            mapping=trial.mapping,
+            is_dry_run=False,
+        )
+
+
+def _refuse_unknown(mapping: dict[str, str], organization_id: UUID) -> None:
+    """A typo in a mapping must not become a field of its own."""
+    if problem := next(filter(None, map(text_problem, [*mapping, *mapping.values()])), ""):
+        raise Invalid.at("mapping", problem, kind="parameter")
+    named = {name for name in mapping.values() if name and name not in KNOWN}
+    unknown = named - definitions(organization_id, named).keys()
+    if unknown:
+        words = f"There is no field “{min(unknown)[:100]}”. Ours: {', '.join(KNOWN)}, and your custom fields."
+        raise Invalid.at("mapping", words, kind="parameter")
 
 
 def read_mapping(text: str) -> dict[str, str]:

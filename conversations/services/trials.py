@@ -49,6 +49,11 @@ class Trial:
         return waits and not self.is_done and timezone.now() - self.conversation.created_at < PATIENCE
 
     @property
+    def stopped_at(self) -> int:
+        """The number of the step that did not happen."""
+        return next((number for number, hop in enumerate(self.hops, 1) if hop.mark != "ok"), len(self.hops))
+
+    @property
     def is_done(self) -> bool:
         return all(hop.mark == "ok" for hop in self.hops)
 
@@ -106,7 +111,7 @@ def _webhook(conversation: Conversation) -> Hop:
         if last.outcome == Attempt.Outcome.DELIVERED:
             at = last.started_at + timedelta(milliseconds=last.duration_ms)
             return Hop("ok", f"{last.status_code} from {card.endpoint_host}", at, _after(conversation, at), url)
-        return Hop("bad", f"{last.error or last.next_because}. Mend it, and test again.", url=url)
+        return Hop("bad", f"{last.error or last.next_because}. Fix it and test again.", url=url)
     if is_waiting:
         if _is_over(conversation):
             return Hop("bad", "It waits still. Is a worker running? See /readyz.")

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from conversations.api.imports import problems_csv
-from conversations.services.imports import FILE_MAX, start_import
+from conversations.services.imports import FILE_MAX, start_for_real, start_import
 from conversations.views.leads import may_import
 from integrations.models import Job, Source
+from integrations.problems import Invalid, Refusal
 from leads.importing import KNOWN, result_of
 from leads.models import LeadImport
 
@@ -32,14 +33,14 @@ class ImportForm(forms.Form):
 
     source = forms.ModelChoiceField(queryset=Source.objects.none(), empty_label=None)
     file = forms.FileField(help_text="CSV, JSON or NDJSON, up to 100,000 leads and 64 MB.")
-    identifier = forms.ChoiceField(label="A lead is known by its", choices=LeadImport.Identifier.choices)
+    identifier = forms.ChoiceField(label="Match leads by", choices=LeadImport.Identifier.choices)
     mapping = forms.CharField(
-        label="Columns that are called otherwise",
+        label="Rename columns",
         required=False,
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Kontakt = email\nVorname = first_name\nNotes ="}),
-        help_text=f"One in each line: column = field; nothing after the sign leaves it out. Fields: {', '.join(KNOWN)}."
-        " What is not named becomes a custom field.",
+        help_text=f"One per line: column = field. Leave the field empty to skip the column. Fields: {', '.join(KNOWN)}."
+        " Other columns become custom fields.",
     )
 
     def __init__(self, *args: Any, user: Any, **more: Any) -> None:
@@ -77,16 +78,22 @@ def imports(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST or None, request.FILES or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
-        job = start_import(
-            source=values["source"],
-            actor=Actor.of(request),
-            file=values["file"],
-            file_format=SUFFIXES[values["file"].name.rpartition(".")[2].lower()],
-            identifier=values["identifier"],
-            mapping=values["mapping"],
-            is_dry_run="try" in request.POST,
-        )
-        return redirect("conversations:import", job.pk)
+        try:
+            job = start_import(
+                source=values["source"],
+                actor=Actor.of(request),
+                file=values["file"],
+                file_format=SUFFIXES[values["file"].name.rpartition(".")[2].lower()],
+                identifier=values["identifier"],
+                mapping=values["mapping"],
+                is_dry_run="try" in request.POST,
+            )
+        except Invalid as invalid:
+            form.add_error("mapping", invalid.extra["errors"][0]["detail"])
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("conversations:import", job.pk)
     jobs = _jobs(request).order_by("-id")[:SHOWN]
     return render(request, "conversations/imports_page.html", {"form": form, "jobs": jobs})
 
@@ -94,8 +101,10 @@ def imports(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """How far an import is. POST: stop it; what was written stays."""
+    """How far an import is. POST: stop it; what was written stays. Button "import": do what was tried."""
     job = get_object_or_404(_jobs(request), pk=job_id)
+    if "import" in request.POST:
+        return _import_for_real(request, job)
     if request.method == "POST":
         job.cancel(f"by {request.user}")
         messages.success(request, "Cancelled. What was written stays.")
@@ -104,6 +113,16 @@ def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
     values = {"job": job, "lead_import": found, "counts": result_of(found)}
     page = "conversations/_import.html" if request.htmx else "conversations/import_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
+
+
+def _import_for_real(request: HttpRequest, trial: Job) -> HttpResponse:
+    lead_import = get_object_or_404(LeadImport.objects.select_related("source"), pk=trial.subject_id, is_dry_run=True)
+    try:
+        job = start_for_real(trial=lead_import, actor=Actor.of(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect("conversations:imports")
+    return redirect("conversations:import", job.pk)
 
 
 @login_required

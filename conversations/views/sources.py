@@ -32,9 +32,15 @@ def sources(request: HttpRequest) -> HttpResponse:
     rows = []
     if membership:
         rows = selectors.source_tree(request.user, membership.organization_id, search, archived=archived)  # type: ignore[arg-type]
-    may_add = bool(membership and membership.may(Right.CONFIGURE))
+    may_add = bool(membership and membership.may(Right.CONFIGURE)) and _may_add_somewhere(request)
     values = {"rows": rows, "search": search, "archived": archived, "may_add": may_add}
     return render(request, "conversations/sources_page.html", values)
+
+
+def _may_add_somewhere(request: HttpRequest) -> bool:
+    """A member limited to sources adds locations, and only to businesses of theirs."""
+    is_limited = not reach_of(request.user, Right.CONFIGURE).organization_ids
+    return not is_limited or Source.objects.businesses().live().visible_to(request.user, Right.CONFIGURE).exists()
 
 
 @login_required

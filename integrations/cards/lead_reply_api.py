@@ -51,15 +51,13 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         sending = ChannelConnection.objects.filter(source=card.source_id, kind="email", disconnected_at=None)
         if not owner.has_credential:
             where = f"{owner.source} has" if owner is not card else "There is"
-            card.keep_check(ok=False, title="Not ready.", detail=f"{where} no secret key yet. Set the card up first.")
+            card.keep_check(ok=False, title="Not ready.", detail=f"{where} no secret key yet. Create a key first.")
         elif not sending.exists():
             detail = "No channel of this source can deliver a reply. Connect one under Channels."
             card.keep_check(ok=False, title="Not ready.", detail=detail)
         else:
-            state = "the card is on" if card.is_enabled else "the card is still off: turn it on to let replies through"
-            channels = sending.count()
-            ways = "1 channel" if channels == 1 else f"{channels} channels"
-            detail = f"The key is active, {state}, and {ways} can deliver."
+            more = "" if card.is_enabled else " Turn this on to let replies through."
+            detail = f"The key works.{more}"
             card.keep_check(ok=True, title="Validated.", detail=detail)
 
     def keys(self, card: LeadReplyApi) -> list[KeyShown]:

@@ -57,10 +57,10 @@ class Card(models.Model):
     needs_contact = models.BooleanField(
         "Create customer only when contact info is captured",
         default=False,
-        help_text="Leads are passed on once a phone number or email is known.",
+        help_text="Wait until we know a phone number or email.",
     )
     only_new_leads = models.BooleanField(
-        "Create only for new leads", default=False, help_text="Returning leads are not passed on as new again."
+        "Create only for new leads", default=False, help_text="Don't report returning leads as new."
     )
     includes_source_name = models.BooleanField(
         "Include source name", default=False, help_text="Adds the source's name to each lead."
@@ -143,7 +143,7 @@ class RestWebhook(Listener, Card):
     sends_secret_header = models.BooleanField(
         "Send the secret key as X-Secret-Key",
         default=True,
-        help_text="The signature is always sent. Switch this off when your system checks only that.",
+        help_text="Turn off if your system only checks the signature.",
     )
 
     objects = CardQuerySet["RestWebhook"].as_manager()

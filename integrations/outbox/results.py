@@ -198,11 +198,29 @@ async def _keep_tests(cursor: Any, results: list[Result]) -> None:
 def describe_test(result: Result) -> tuple[str, str]:
     """Say what a test came to, and what to do about it."""
     if result.is_ok:
-        return f"Test webhook: {result.status_code} in {result.duration_ms} ms.", "Your server took the test event."
-    if result.status_code:
-        said = f" It said “{result.answer_body[:120].strip()}”." if result.answer_body.strip() else ""
         return (
             f"Test webhook: {result.status_code} in {result.duration_ms} ms.",
-            f"Your server was reached and refused the test event.{said} Look at its log, then test again.",
+            "It works. Your server accepted the test.",
         )
+    if result.status_code:
+        title = f"Test webhook: {result.status_code} in {result.duration_ms} ms."
+        return title, _refusal(result)
     return "Test webhook: no answer.", f"{result.error}. Check the URL and that your server is up, then test again."
+
+
+def _refusal(result: Result) -> str:
+    """Say what a refusal means, and what to do."""
+    status = result.status_code or 0
+    said = f" (“{result.answer_body[:120].strip()}”)" if result.answer_body.strip() else ""
+    target = next((value for name, value in result.answer_headers.items() if name.lower() == "location"), "")
+    if 300 <= status < 400:
+        return (
+            f"Your server redirects to {target[:200] or 'another address'}. Use that address: we follow no redirects."
+        )
+    if status in (401, 403):
+        return f"Your server rejected the key{said}. Does it have the current one?"
+    if status in (404, 405):
+        return "Nothing listens at this path. Check the end of the address."
+    if status == 410:
+        return "Your server says that this address is gone for good. Use another one."
+    return f"Your server answered {status}{said}. Check its log and try again."

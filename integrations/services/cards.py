@@ -77,7 +77,7 @@ def not_set_up(card: Card) -> Refusal:
     owner = card.owner
     if owner.pk != card.pk:
         return Refusal(409, "card.notSetUp", f"{owner.source} has no key yet, so there is nothing to inherit.")
-    return Refusal(409, "card.notSetUp", "There is no key yet. Set the card up first.")
+    return Refusal(409, "card.notSetUp", "Create a key first, then you can turn this on.")
 
 
 def _off(card: Card, actor: Actor, because: str = "") -> None:

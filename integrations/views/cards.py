@@ -57,13 +57,9 @@ def card_set_up(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespons
 @login_required
 @require_POST
 def card_switch(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
-    card = _load(request, source_id, slug)
-    return _do(
-        request,
-        card,
-        lambda actor: cards.switch(card=card, on=request.POST.get("on") == "1", actor=actor),
-        keeps_made=True,
-    )
+    card, on = _load(request, source_id, slug), request.POST.get("on") == "1"
+    said = f"{card.label} is {'on' if on else 'off'}."
+    return _do(request, card, lambda actor: cards.switch(card=card, on=on, actor=actor), keeps_made=True, said=said)
 
 
 @login_required
@@ -111,7 +107,15 @@ def card_settings(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespo
 @login_required
 @require_POST
 def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+    """Try the connection. A URL that was typed and not saved is saved first: it is the one to be tried."""
     card = _load(request, source_id, slug)
+    if isinstance(card, RestWebhook) and "url" in request.POST and not card.inherits:
+        form = WebhookUrlForm(request.POST)
+        if not form.is_valid():
+            return _answer(request, card, url_form=form, keeps_made=True)
+        if form.cleaned_data["url"] != card.url:
+            cards.configure(card=card, actor=Actor.of(request), url=form.cleaned_data["url"])
+            card = _load(request, source_id, slug)
     return _do(request, card, lambda actor: cards.check(card=card, actor=actor), keeps_made=True)
 
 
@@ -194,22 +198,25 @@ def _require_configure(request: HttpRequest, source: Source) -> None:
         raise PermissionDenied(f"This needs the right to configure {source}.")
 
 
-def _do(request: HttpRequest, card: Card, action: Any, *, keeps_made: bool = False) -> HttpResponse:
+def _do(request: HttpRequest, card: Card, action: Any, *, keeps_made: bool = False, said: str = "") -> HttpResponse:
     """Run one action and answer with the card as it is afterwards.
 
-    `keeps_made`: a fresh key that stands on the page stays there, so that who turns the card on can still copy it.
+    `said`: what screen readers hear. `keeps_made`: a fresh key that stands on the page stays there, so that who turns
+    the card on can still copy it.
     """
     try:
         made = action(Actor.of(request))
     except Refusal as refusal:
         return _answer(request, card, error=str(refusal), keeps_made=True)
-    return _answer(request, card, made=made if isinstance(made, Made) else None, keeps_made=keeps_made)
+    return _answer(request, card, made=made if isinstance(made, Made) else None, keeps_made=keeps_made, said=said)
 
 
 def _answer(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
     fresh = cards.rows_of(card).with_owner().get(pk=card.pk)
     if not request.htmx:  # type: ignore[attr-defined]
-        if request.method == "POST" and not any(value for name, value in more.items() if name != "keeps_made"):
+        if request.method == "POST" and not any(
+            value for name, value in more.items() if name not in ("keeps_made", "said")
+        ):
             return redirect("integrations:integrations", fresh.source_id)
         return _page(request, fresh.source, {fresh.slug: more})
     response = render(request, CARDS[fresh.slug].template, _values(request, fresh, **more))
@@ -238,5 +245,5 @@ def _values(request: HttpRequest, card: Card, **more: Any) -> dict[str, Any]:
         values.setdefault("events_form", EventTypesForm(initial={"event_types": card.event_types}))
     else:
         made: Made | None = more.get("made")
-        values["snippets"] = snippets(card.source, next(iter(made.secrets.values())) if made else None, view.keys)
+        values["snippets"] = snippets(card.source, next(iter(made.secrets.values())) if made else None)
     return values

@@ -17,15 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.actors import Actor
 from accounts.middleware import SESSION_KEY, memberships
-from accounts.models import AuditEntry, Membership, Right
+from accounts.models import AuditEntry, Membership, Right, User
 from integrations.access import reach_of
-from integrations.forms import TokenForm
+from integrations.forms import TokenForm, zone_choices
 from integrations.models import ApiToken, Source
 from integrations.problems import Refusal
 from integrations.services import members, tokens
 from integrations.services.cards import OVERLAPS
 
 AUDIT_SHOWN = 100
+UNCHOSEN_ZONE = "UTC"  # what a person has before anybody knows better
 
 
 class MemberForm(forms.Form):
@@ -48,6 +49,16 @@ class MemberForm(forms.Form):
         for field in self.fields.values():
             is_choice = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
+
+
+class ZoneForm(forms.Form):
+    """The zone in which a person reads times."""
+
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        choices=zone_choices,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
 
 
 def mine_with(request: HttpRequest, right: Right) -> Membership:
@@ -184,10 +195,26 @@ def audit(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """The person's own password, factors and organizations."""
     values = {
+        "zone": ZoneForm(initial={"time_zone": request.user.time_zone}),  # type: ignore[union-attr]
         "organizations": memberships(request.user),  # type: ignore[arg-type]
         "invitations": Membership.objects.offered_to(request.user),  # type: ignore[arg-type]
     }
     return render(request, "integrations/account_page.html", values)
+
+
+@login_required
+@require_POST
+def zone(request: HttpRequest) -> HttpResponse:
+    """Show times in another zone from now on. The browser's own is taken (`guess`) until the person chose one."""
+    form, user = ZoneForm(request.POST), Actor.of(request).user
+    if user is None:
+        raise Http404
+    is_chosen = user.time_zone != UNCHOSEN_ZONE
+    if form.is_valid() and not ("guess" in request.POST and is_chosen):
+        User.objects.filter(pk=user.pk).update(time_zone=form.cleaned_data["time_zone"])
+        if "guess" not in request.POST:
+            messages.success(request, "Saved.")
+    return HttpResponse(status=204) if "guess" in request.POST else redirect("integrations:account")
 
 
 @login_required

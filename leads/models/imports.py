@@ -36,6 +36,7 @@ class LeadImport(models.Model):
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
+    repeated = models.PositiveIntegerField(default=0, db_default=0)  # about a lead that the file named before
     failed = models.PositiveIntegerField(default=0)
     started_by = models.CharField(max_length=250)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -98,7 +98,7 @@ def test_the_whole_walk(page, stack, sink, receiver):
     expect(page.locator(REPLY_API)).to_contain_text("the card is still off")
     enable(page, REPLY_API)
     page.locator(f"{REPLY_API}-check").click()
-    expect(page.locator(REPLY_API)).to_contain_text("The key is active, the card is on, and 1 channel can deliver.")
+    expect(page.locator(REPLY_API)).to_contain_text("The key works.")
     expect(page.locator(f"{REPLY_API}-made-1")).to_have_text(key)  # it stands until it is copied
     page.reload()
     assert key not in page.content(), "a key is shown once"
@@ -168,7 +168,7 @@ def test_the_demos_crm_closes_the_loop_by_itself(page, stack, sink):
     page.get_by_role("link", name=re.compile("Wanda Walker.*Eastgate")).first.click()
     log = page.get_by_role("log")
     expect(log).to_contain_text("My roof leaks.")
-    expect(log).to_contain_text("by the API")
+    expect(log).to_contain_text("via API")
 
 
 def test_an_agent_answers_closes_and_reopens(page, sink):
@@ -244,7 +244,7 @@ def pages_of(page: Page) -> list[str]:
     tab = f"{source}messaging/integrations/"
     page.goto(f"{tab}rest-webhook/replays/")
     page.get_by_label("From").fill("2026-01-01T00:00")
-    page.get_by_role("button", name="Count them first").click()
+    page.get_by_role("button", name="Preview").click()
     replay = page.url
     business = f"/sources/{source_id(page, 'Northside Plumbing')}/messaging/integrations/rest-webhook/locations/"
     webhook = make_webhook(page, "Warehouse")
@@ -286,7 +286,7 @@ def test_a_test_lead_goes_round(page):
     """The demo's own system answers it, as the newcomer's would."""
     open_tab(page, "Northside Plumbing")
     page.get_by_role("button", name="Send a test lead").click()
-    expect(page.get_by_role("heading", name="It went round")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Everything works")).to_be_visible(timeout=20_000)
     assert page.get_by_text("Done", exact=True).count() == 4
 
 
@@ -295,7 +295,7 @@ def test_a_replay_counts_as_one_watches(page):
     page.get_by_role("link", name="Send events again…").click()
     page.get_by_label("From").fill("2026-01-01T00:00")
     page.get_by_label("Only what never arrived").uncheck()
-    page.get_by_role("button", name="Count them first").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator("#replay").get_by_text("would be sent")).to_be_visible(timeout=20_000)
 
 
