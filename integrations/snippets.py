@@ -11,7 +11,10 @@ from integrations.models import Source
 _CURL = """# 1. Whose key is it?
 curl {base}/v1/whoami -H "Authorization: Bearer {key}"
 
-# 2. Answer a lead of {source}. Its id is in the webhook. Try it with a test lead first.
+# 2. The newest leads of {source}.
+curl "{base}/v1/leads?source_id={source_id}&limit=5" -H "Authorization: Bearer {key}"
+
+# 3. Answer one: LEAD_ID is in the webhook, or above. Try it with a test lead first.
 curl {base}/v1/leads/LEAD_ID/conversations/reply \\
   -H "Authorization: Bearer {key}" \\
   -H "Content-Type: application/json" \\
@@ -27,6 +30,7 @@ def call(path, body=None):
     return json.load(urllib.request.urlopen(request))
 
 print(call("/whoami"))
+print(call("/leads?source_id={source_id}&limit=5"))
 if len(sys.argv) > 1:  # the id of a lead of {source}: it is answered
     print(call(f"/leads/{{sys.argv[1]}}/conversations/reply",
                {{"content": "Thanks! We can come by today at 4."}}))"""
@@ -39,6 +43,7 @@ const call = async (path, body) => {{
   return answer.json();
 }};
 console.log(await call("/whoami"));
+console.log(await call("/leads?source_id={source_id}&limit=5"));
 const lead = process.argv[2];  // the id of a lead of {source}: it is answered
 if (lead) console.log(await call(`/leads/${{lead}}/conversations/reply`,
   {{ content: "Thanks! We can come by today at 4." }}));"""

@@ -29,7 +29,7 @@ def test_inherit_is_only_shown_on_a_location(page, plumbing, eastgate):
 def test_enable_is_off_at_first_and_refused_with_the_reason_without_a_credential(page, dana_client, plumbing):
     path = TAB.format(plumbing.public_id) + "lead-reply-api/enabled/"
     answer = dana_client.post(path, {"on": "1"}, headers={"HX-Request": "true"})
-    assert "There is no key yet. Set the card up first." in answer.content.decode()
+    assert "Create a key first, then you can turn this on." in answer.content.decode()
     assert not LeadReplyApi.objects.get(source=plumbing).is_enabled
 
 
@@ -128,7 +128,7 @@ def test_validate_says_what_is_missing_and_never_turns_it_on(dana_client, page, 
     assert "no secret key yet" in dana_client.post(path, headers={"HX-Request": "true"}).content.decode()
     key_of(plumbing, on=False)
     dana_client.post(path)
-    assert "the card is still off" in page(plumbing)
+    assert "Turn this on to let replies through" in page(plumbing)
     assert LeadReplyApi.objects.get(source=plumbing).is_verified
     plumbing.connections.update(disconnected_at=timezone.now())
     dana_client.post(path)

@@ -49,7 +49,7 @@ def test_a_new_url_is_audited_without_its_path_and_verified_lapses(plumbing, web
 
 
 def test_a_card_is_set_up_once_and_regenerated_only_after_that(plumbing, actor):
-    with pytest.raises(Refusal, match="Set the card up first"):
+    with pytest.raises(Refusal, match="Create a key first"):
         cards.regenerate(card=plumbing.leadreplyapi, actor=actor)
     cards.set_up(card=plumbing.leadreplyapi, actor=actor)
     with pytest.raises(Refusal, match="set up already"):

@@ -86,7 +86,7 @@ def test_disconnect_on_the_parent_turns_the_inheriting_locations_off_and_says_wh
 
 
 def test_turning_it_on_without_a_credential_is_refused_with_the_reason(plumbing, eastgate, actor):
-    with pytest.raises(Refusal, match="Set the card up first"):
+    with pytest.raises(Refusal, match="Create a key first"):
         cards.switch(card=eastgate.leadreplyapi, on=True, actor=actor)
     cards.set_inherits(card=eastgate.leadreplyapi, inherits=True, actor=actor)
     with pytest.raises(Refusal, match="Northside Plumbing has no key yet"):

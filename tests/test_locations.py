@@ -23,7 +23,7 @@ def table(plumbing, actor) -> str:
 def test_locations_inherit_go_on_and_are_tested_together(table, dana_client, eastgate, westgate):
     both = [eastgate.public_id, westgate.public_id]
     page = dana_client.post(table, {"action": "enable", "locations": both}).content.decode()
-    assert page.count("Set the card up first") == 2
+    assert page.count("Create a key first") == 2
     for action in ("inherit", "enable", "test"):
         page = dana_client.post(table, {"action": action, "locations": both}).content.decode()
         assert page.count("Done") == 2, action
