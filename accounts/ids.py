@@ -22,7 +22,7 @@ def uuid7(at: datetime | None = None) -> UUID:
 
 def first_id(at: datetime) -> UUID:
     """Return the smallest UUIDv7 of a millisecond: ids of rows written at or after it are not smaller."""
-    return UUID(int=(int(at.timestamp() * 1000) << 80) | (0x7 << 76))
+    return UUID(int=(max(0, int(at.timestamp() * 1000)) << 80) | (0x7 << 76))  # there was nothing before 1970
 
 
 def encode(prefix: str, value: UUID) -> str:

@@ -63,6 +63,20 @@ class LoggedOut:
         return HttpResponse(status=401) if is_sent_to_log_in and "HX-Request" in request.headers else response
 
 
+class Private:
+    """Pages of somebody who is logged in are kept by nobody: after the logout, Back shows none of them."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_page = response.get("Content-Type", "").startswith("text/html") and "Cache-Control" not in response
+        if is_page and request.user.is_authenticated:
+            response["Cache-Control"] = "no-store"
+        return response
+
+
 class Unavailable:
     """A database that restarts, is full or makes us wait too long is 503: the caller should come back."""
 

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.Private",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -214,6 +215,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.schema.describe_problems", "config.schema_examples.add_examples"],
 }
 
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a fresh key is no business of a cookie
 MESSAGE_TAGS = {20: "off", 25: "ok", 30: "warn", 40: "bad"}  # our classes for Django's levels
 
 # --- words, times, files ---

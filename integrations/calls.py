@@ -12,6 +12,9 @@ from rest_framework.request import Request
 from accounts.ids import uuid7
 from integrations.callers import Caller
 
+REFUSED_EVERY_SECONDS, REFUSED_KEPT = 60.0, 10_000
+_refused_at: dict[str, float] = {}  # of this process: when a refusal of this caller was last written down
+
 _LOG = """
 INSERT INTO integrations_apicall (id, organization_id, source_id, kind, key_id, method, path, status, code, lead_id,
     address, request_id, ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -29,11 +32,22 @@ def subject_of(request: Request) -> UUID | None:
     return about_it[1]
 
 
+def _is_first_refusal(caller: Caller) -> bool:
+    """True once in a minute: who calls in a circle would write a line with each call that is refused."""
+    now = time.monotonic()
+    if now - _refused_at.get(caller.principal, -REFUSED_EVERY_SECONDS) < REFUSED_EVERY_SECONDS:
+        return False
+    if len(_refused_at) >= REFUSED_KEPT:
+        _refused_at.clear()
+    _refused_at[caller.principal] = now
+    return True
+
+
 def log_call(request: Request, status: int, code: str = "") -> None:
     """Write one line of the log. Inside the effect's transaction it costs no commit of its own."""
     plain: HttpRequest = request._request
     caller: Caller | None = getattr(plain, "caller", None)
-    if caller is None:
+    if caller is None or (status == 429 and not _is_first_refusal(caller)):
         return
     source_id, lead_id = getattr(plain, "call_about", (caller.home_source_id, None))
     started = getattr(plain, "started", None)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from yarl import URL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -57,6 +58,25 @@ def socket_factory(addr_info: tuple[Any, ...]) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
+def _address_of(host: str) -> Address:
+    """Read an address in any spelling that sockets take: "127.1", "0x7f000001". Raise ValueError for a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        if not host or not all(part[:1].isdigit() for part in host.split(".")):
+            raise
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))  # inet_aton(3)
+        except OSError as error:
+            raise ValueError(host) from error
+
+
+def same_server(one: str, other: str) -> bool:
+    """True when two URLs lead to the same server: what was given to one may be sent to the other."""
+    first, second = ((url.scheme, (url.host or "").lower(), url.port) for url in (URL(one), URL(other)))
+    return first == second
+
+
 def url_error(url: str) -> str:
     """Return what is wrong with a webhook URL as a person reads it, or "" when it may be saved.
 
@@ -64,7 +84,9 @@ def url_error(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        parts.port  # noqa: B018  it raises for what is no port
+        # As the client reads it: "127.1", full-width digits and a dot at the end are other spellings of what they mean.
+        host = (URL(url).host or "").rstrip(".").lower() if parts.hostname else ""
     except ValueError:
         return "This is not a URL."
     if parts.scheme not in ("https", "http") or not host:
@@ -76,7 +98,7 @@ def url_error(url: str) -> str:
     if not url.isprintable() or " " in url:
         return "The URL has characters that URLs cannot have."
     try:
-        address = ipaddress.ip_address(host)
+        address = _address_of(host)
     except ValueError:
         is_local = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
         return "" if not is_local or settings.LEADWIRE_ALLOW_NETWORKS else "This name is only known inside a network."

@@ -70,5 +70,6 @@ CODES = {
     "webHook.notFound": "There is no such webhook.",
     "webHook.orphaned": "Its maker left. An owner may take it over.",
     "webHook.signatureFixed": "How a webhook signs is chosen when it is made.",
+    "token.tooMany": "The organization has as many tokens as it may.",
     "webHook.tooMany": "The organization has as many webhooks as it may.",
 }

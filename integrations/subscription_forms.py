@@ -12,7 +12,7 @@ from accounts.models import Membership
 from integrations.access import limited_sources
 from integrations.client_certificates import certificate_error
 from integrations.custom_headers import header_errors
-from integrations.dialling import url_error
+from integrations.dialling import same_server, url_error
 from integrations.event_types import DEFAULT_TYPES, SUBSCRIBABLE
 from integrations.models import Source, Subscription
 from integrations.secrets import MASK
@@ -141,7 +141,21 @@ class SubscriptionForm(forms.Form):
         if username and any(name.lower() == "authorization" for name in values.get("headers") or {}):
             self.add_error("headers", "Authorization is set by the user name and password.")
         self._clean_certificate(values)
+        self._clean_server(values)
         return values
+
+    def _clean_server(self, values: dict[str, Any]) -> None:
+        """What stands here as dots was given to one server, and goes to no other."""
+        was, url = self.subscription, values.get("url")
+        if was is None or not url or same_server(was.url, url):
+            return
+        words = "This is another server. Type it again, or leave it out."
+        if MASK in self.data.get("headers", ""):
+            self.add_error("headers", words)
+        if values.get("basic_username") and not values.get("basic_password"):
+            self.add_error("basic_password", words)
+        if values.get("client_certificate") and not values.get("client_key"):
+            self.add_error("client_key", words)
 
     def _clean_certificate(self, values: dict[str, Any]) -> None:
         certificate, key = values.get("client_certificate"), values.get("client_key")

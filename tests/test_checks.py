@@ -78,7 +78,7 @@ def test_only_this_machines_own_address_is_no_production(settings, url, expected
 @pytest.mark.parametrize("module", ["config.web", "config.celery"])
 def test_no_process_starts_unsafe(module):
     start = {"config.web": "", "config.celery": "; config.celery.begin()"}[module]
-    env = {**os.environ, "BASE_URL": "http://leads.example.com"}
+    env = {**os.environ, "BASE_URL": "http://leads.example.com", "DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"}
     ended = subprocess.run(
         [sys.executable, "-c", f"import {module}{start}"], cwd=ROOT, env=env, capture_output=True, text=True
     )

@@ -61,6 +61,7 @@ def test_one_bad_byte_costs_its_own_row(plumbing):
     job = begin(plumbing, "email,first_name\nava@x.example,Zoë\nbo@x.example,B".encode() + b"\xff\ncy@x.example,Cy\n")
     run_jobs()
     job.refresh_from_db()
+    assert job.result
     assert (job.result["created"], job.result["failed"]) == (2, 1)
     assert ImportProblem.objects.get().row == 2
 
@@ -95,6 +96,7 @@ def test_a_poisoned_row_costs_itself(plumbing, northside):
     job = begin(plumbing, json.dumps([*bad, {"email": "good@x.example", "budget": "1E-999999999"}]), "json")
     run_jobs()
     job.refresh_from_db()
+    assert job.result
     assert (job.status, job.result["created"], job.result["failed"]) == ("done", 1, 6)
     assert Lead.objects.get().custom_fields == {"budget": 0}
 

@@ -128,9 +128,9 @@ def make(request: Request, data: dict[str, Any]) -> Response:
 
 
 def require_configure(request: Request) -> None:
-    """Raise Refusal 403 for who may not change what concerns the whole organization."""
+    """Raise Refusal 403 for who may not change what concerns the whole organization: nobody limited to some sources."""
     maker = caller_of(request).maker
-    if maker is not None and not maker.may(Right.CONFIGURE):
+    if maker is not None and (maker.is_limited or not maker.may(Right.CONFIGURE)):
         raise Refusal(403, "request.forbidden", f"This needs the right: {Right.CONFIGURE.label.lower()}.")
 
 

@@ -17,10 +17,11 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import Right
 from conversations.api.leads import source_for
 from conversations.services.imports import FILE_MAX, read_mapping, start_import
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_query
-from integrations.api.jobs import JobShown, job_json, jobs_of
+from integrations.api.jobs import JobShown, job_json, jobs_of, require_right
 from integrations.idempotency import answer_once
 from integrations.problems import NotFound, Refusal
 from leads.models import ImportProblem, LeadImport
@@ -122,6 +123,7 @@ class ImportErrorsApi(Api):
     def get(self, request: Request, job_id: str) -> StreamingHttpResponse:
         """Why rows were left out, as CSV."""
         read_query(request, serializers.Serializer)
+        require_right(request, Right.ANSWER)
         job = jobs_of(caller_of(request)).filter(pk=id_of("job", job_id, "job"), category=LeadImport.CATEGORY).first()
         if job is None:
             raise NotFound("job")

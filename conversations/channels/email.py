@@ -94,7 +94,7 @@ def _mail_ids_before(message: Message) -> list[str]:
 
 
 def _sender(name: str, address: str) -> str:
-    plain = " ".join("".join(c for c in name if c.isprintable()).replace('"', "'").split())
+    plain = " ".join("".join(c for c in name if c.isprintable()).replace('"', "'").replace("\\", "/").split())
     return f'"{plain}" <{address}>'
 
 

@@ -94,7 +94,10 @@ class CardApi(Api):
 
     @extend_schema(operation_id="update_card", request=CardInput, responses=CARD, tags=["Sources"])
     def patch(self, request: Request, source_id: str, slug: str) -> Response:
-        """What is given is done in this order: url, inherits, options, enabled. All of it, or nothing."""
+        """What is given is done in this order: url, inherits, options, enabled. All of it, or nothing.
+
+        A URL on another server (scheme, host or port) gets new keys, which stand in `secrets`.
+        """
         data = read_body(request, CardInput, partial=True)
         card = load_card(request, source_id, slug)
         if not isinstance(card, RestWebhook) and (wrong := [name for name in WEBHOOK_ONLY if name in data]):
@@ -193,7 +196,7 @@ def change(request: Request, card: Card, data: dict[str, Any]) -> Made | None:
         if "url" in data:
             require_owner(request, card)
             if card.owner.has_credential:
-                cards.configure(card=card.owner, actor=actor, url=data["url"])
+                made = cards.configure(card=card.owner, actor=actor, url=data["url"])
             else:
                 made = cards.set_up(card=card.owner, actor=actor, url=data["url"])
             card.refresh_from_db()

@@ -11,13 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.ids import moment
+from accounts.models import Right
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Text
 from integrations.callers import Caller
 from integrations.idempotency import answer_once
 from integrations.models import Job, Replay, Subscription
 from integrations.pages import page
-from integrations.problems import NotFound
+from integrations.problems import NotFound, Refusal
 from integrations.services.replays import cancel_replay
 
 
@@ -79,11 +80,20 @@ class JobCancelApi(Api):
 
         def cancel() -> Response:
             job = _load(request, job_id)
+            needed = Right.CONFIGURE if job.category == Replay.CATEGORY else Right.ANSWER
+            require_right(request, needed)
             if job.is_unfinished:
                 _cancel(request, job, data.get("reason") or f"by {caller_of(request).name}")
             return Response(status=204)
 
         return answer_once(request, cancel)
+
+
+def require_right(request: Request, right: Right) -> None:
+    """Raise Refusal 403 where whoever made the token lacks a right, as the pages do."""
+    maker = caller_of(request).maker
+    if maker is not None and not maker.may(right):
+        raise Refusal(403, "request.forbidden", f"This needs the right: {right.label.lower()}.")
 
 
 def _cancel(request: Request, job: Job, because: str) -> None:

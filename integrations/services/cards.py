@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from integrations.cards import CARDS, CardKind, Made
+from integrations.dialling import same_server
 from integrations.models import Card
 from integrations.models.cards import CardQuerySet
 from integrations.problems import Refusal
@@ -172,16 +173,24 @@ def heirs(card: C) -> Any:
 
 
 @transaction.atomic
-def configure(*, card: Card, actor: Actor, **settings: Any) -> None:
-    """Change options, the event filter or the URL. A change of what is connected to makes *Verified* lapse."""
+def configure(*, card: Card, actor: Actor, **settings: Any) -> Made | None:
+    """Change options, the event filter or the URL. A change of what is connected to makes *Verified* lapse.
+
+    Another server gets keys of its own, which are returned: the old ones would tell it how to speak for us elsewhere.
+    """
     card = locked(card)
     before = {name: getattr(card, name) for name in settings}
     if before == settings:
-        return
+        return None
+    made = None
     _change(card, settings)
     if "url" in settings and before["url"] != settings["url"]:
         _lapse(card)
-    _audit(card, actor, "configure", before=_plain(before), after=_plain(settings))
+        if before["url"] and card.has_credential and not same_server(before["url"], settings["url"]):
+            made = kind_of(card).make_credential(card, actor, None)
+    new = {"keys": "new ones: another server"} if made else {}
+    _audit(card, actor, "configure", before=_plain(before), after={**_plain(settings), **new})
+    return made
 
 
 @transaction.atomic

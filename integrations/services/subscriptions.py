@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.models import Membership, Right
 from integrations.access import limited_sources
+from integrations.dialling import same_server
 from integrations.models import Delivery, Lane, Source, Subscription, SubscriptionSecret
 from integrations.outbox.ending import cancel_deliveries, release
 from integrations.outbox.testing import queue_test
@@ -24,6 +25,7 @@ from integrations.signing import public_key
 
 SUBSCRIPTIONS_MAX = 100  # of one organization: each is asked at every event
 PLAIN = ("name", "url", "event_types", "source_ids", "is_ordered", "includes_source_name")
+CREDENTIALS = ("headers", "basic_auth", "client_certificate")  # what we prove ourselves with to a server
 # A change of these makes *Verified* lapse: the last test says nothing about them.
 CONNECTING = {"url", "headers", "basic_auth", "client_certificate"}
 
@@ -61,9 +63,14 @@ def subscribe(
 
 @transaction.atomic
 def change(*, subscription: Subscription, actor: Actor, **settings: Any) -> Subscription:
-    """Change settings. `headers`, `basic_auth` and `client_certificate` are replaced whole; None clears them."""
+    """Change settings. `headers`, `basic_auth` and `client_certificate` are replaced whole; None clears them.
+
+    They belong to a server: another scheme, host or port clears what is not sent along.
+    """
     subscription = _locked(subscription)
     before = _state(subscription)
+    if "url" in settings and not same_server(subscription.url, settings["url"]):
+        settings = {**dict.fromkeys(CREDENTIALS), **settings}
     _take(subscription, settings)
     if CONNECTING & settings.keys():
         subscription.verified_at = subscription.last_check = None

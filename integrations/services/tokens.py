@@ -16,6 +16,8 @@ from integrations.models import ApiToken
 from integrations.problems import Refusal
 from integrations.secrets import make_key
 
+TOKENS_MAX = 100  # of an organization
+
 
 @transaction.atomic
 def make_token(
@@ -30,7 +32,10 @@ def make_token(
     """Make a token of the maker's organization, limited to the maker's sources. Return it and the key itself.
 
     An app's token answers for an application, a staff token for its maker, with the maker's rights of each moment.
+    Raise Refusal `token.tooMany`: each may call a hundred times a minute.
     """
+    if ApiToken.objects.filter(organization=maker.organization, revoked_at=None).count() >= TOKENS_MAX:
+        raise Refusal(409, "token.tooMany", f"An organization has at most {TOKENS_MAX} tokens. Revoke one first.")
     token, key = _make(kind, actor, name, scopes, expires_at, organization=maker.organization, maker=maker)
     after = {"scopes": scopes, "kind": kind.value, "expires_at": expires_at.isoformat() if expires_at else None}
     actor.record("token.make", organization=maker.organization, target=f"{name} ({token})", after=after)

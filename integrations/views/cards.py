@@ -114,8 +114,10 @@ def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse
         if not form.is_valid():
             return _answer(request, card, url_form=form, keeps_made=True)
         if form.cleaned_data["url"] != card.url:
-            cards.configure(card=card, actor=Actor.of(request), url=form.cleaned_data["url"])
+            made = cards.configure(card=card, actor=Actor.of(request), url=form.cleaned_data["url"])
             card = _load(request, source_id, slug)
+            cards.check(card=card, actor=Actor.of(request))
+            return _answer(request, card, made=made, keeps_made=made is None)
     return _do(request, card, lambda actor: cards.check(card=card, actor=actor), keeps_made=True)
 
 

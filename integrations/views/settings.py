@@ -121,8 +121,11 @@ def tokens_page(request: HttpRequest) -> HttpResponse:
     mine = mine_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
     form, made = TokenForm(request.POST or None, maker=mine), ""
     if request.method == "POST" and form.is_valid():
-        _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.settings())
-        form = TokenForm(maker=mine)
+        try:
+            _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.settings())
+            form = TokenForm(maker=mine)
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
     return _tokens(request, mine, form, made)
 
 
