@@ -72,7 +72,8 @@ class Private:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html") and "Cache-Control" not in response
-        if is_page and request.user.is_authenticated:
+        user = getattr(request, "user", None)  # the API has none
+        if is_page and user is not None and user.is_authenticated:
             response["Cache-Control"] = "no-store"
         return response
 

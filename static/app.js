@@ -53,9 +53,10 @@
   });
   const forget = (form) => form?.querySelectorAll?.("textarea[data-draft]").forEach((area) => localStorage.removeItem(draftOf(area)));
   document.addEventListener("submit", (event) => { if (!event.target.hasAttribute("hx-post")) forget(event.target); });
-  if (document.querySelector("form[data-forgets-drafts]")) {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.hasAttribute("data-forgets-drafts")) return;
     Object.keys(localStorage).filter((key) => key.startsWith("draft:")).forEach((key) => localStorage.removeItem(key));
-  }
+  });
 
   const isDirty = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
   const fields = (root) => [...root.querySelectorAll("input:not([type=hidden]), textarea")].filter((field) => field.name);

@@ -200,16 +200,16 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
         "people": [(encode("usr", one.pk), str(one)) for one in states.assignable(found)],
         "assignee": encode("usr", found.assignee_id) if found.assignee_id else "",
-        "form": _with_draft(form or ReplyForm(), found),
+        "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{found.public_id}"),
         "last": next((one.public_id for one in newest if not one.is_note and not one.is_automatic), ""),
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"  # type: ignore[attr-defined]
     return render(request, template, values)
 
 
-def _with_draft(form: ReplyForm, conversation: Conversation) -> ReplyForm:
-    """Let the browser keep what is typed, under the conversation's name, until it is sent."""
-    form.fields["content"].widget.attrs["data-draft"] = conversation.public_id
+def _with_draft(form: ReplyForm, name: str) -> ReplyForm:
+    """Let the browser keep what is typed, by person and conversation, until it is sent or they log out."""
+    form.fields["content"].widget.attrs["data-draft"] = name
     return form
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.ids import encode, moment
 from accounts.models import Organization
 from integrations.api.base import Api, caller_of
-from integrations.callers import Caller
+from integrations.callers import REPLY_SCOPES, Caller
 from integrations.models import Source
 
 SOURCES_SHOWN = 1_000
@@ -58,7 +58,7 @@ def whoami_json(caller: Caller) -> dict[str, Any]:
         "name": caller.name,
         "organization": {"id": encode("org", organization.pk), "name": organization.name},
         "sources": _sources(caller),
-        "scopes": sorted(caller.scopes),
+        "scopes": sorted(REPLY_SCOPES if caller.is_source_key else caller.scopes),
         "key": {
             "prefix": caller.key_prefix,
             "last_four": caller.key_last_four,

@@ -34,6 +34,7 @@ def page(chromium, stack, tmp_path) -> Iterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.complaints = complaints  # a test that breaks the connection takes its own out
     log_in(page)
     yield page
     context.close()

@@ -95,7 +95,7 @@ def test_the_whole_walk(page, stack, sink, receiver):
     open_tab(page, "Walk North")
     key = set_up_reply_api(page)
     page.locator(f"{REPLY_API}-check").click()
-    expect(page.locator(REPLY_API)).to_contain_text("the card is still off")
+    expect(page.locator(REPLY_API)).to_contain_text("Turn this on to let replies through")
     enable(page, REPLY_API)
     page.locator(f"{REPLY_API}-check").click()
     expect(page.locator(REPLY_API)).to_contain_text("The key works.")
@@ -143,7 +143,7 @@ def test_the_whole_walk(page, stack, sink, receiver):
     assert call(stack, "GET", f"/leads/{lead_id}", parent)[0] == 404
     open_tab(page, "Walk North")
     page.locator(f"{REPLY_API}-inherits").click()
-    expect(page.locator(REPLY_API)).to_contain_text("Credential inherited from Walk Roofing")
+    expect(page.locator(REPLY_API)).to_contain_text("Inherited from Walk Roofing")
     assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", parent, {"content": "From above."})[0] == 201
     assert call(stack, "GET", "/whoami", new)[0] == 401
 
