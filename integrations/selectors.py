@@ -70,7 +70,9 @@ class CardView:
     @property
     def setup_words(self) -> str:
         """Whether the connection is known to work; "" where the headline says it, or there is none."""
-        return self._tested[1] if self.is_set_up and self._tested[1] != self.headline[1] else ""
+        mark, words = self._tested
+        has_traffic = self.health.state != "none"  # that says more than that nobody has tried it
+        return words if self.is_set_up and words != self.headline[1] and (mark == "ok" or not has_traffic) else ""
 
     @property
     def _has_worked_with_its_keys(self) -> bool:
