@@ -88,6 +88,7 @@ EXAMPLES: dict[str, Any] = {
     "time_zone": "America/Los_Angeles",
     "title": "Leaking tap",
     "uid": f"lead_{_ID}",
+    "turned_off": [f"src_{_ID}"],
     "unique_id": "crm-4711",
     "url": "https://crm.example.com/leadwire",
     "username": "leadwire",

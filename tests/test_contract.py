@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -123,3 +124,65 @@ def test_one_key_for_a_trial_and_for_the_import_is_refused(api, key, plumbing, s
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency.mismatch")
     again = api.post(f"leads/import?dry_run=true&source_id={plumbing.public_id}", key, rows, Idempotency_Key="1")
     assert again["Idempotency-Replayed"] == "true"
+
+
+def rpc(api, key, message, **headers):
+    answer = api.client.post(
+        "/mcp", json.dumps(message), content_type="application/json",
+        headers={"Authorization": f"Bearer {key}", **headers},
+    )  # fmt: skip
+    return answer
+
+
+def test_an_answer_of_an_mcp_client_and_an_id_that_is_null(api, key):
+    said = {"jsonrpc": "2.0", "id": 7, "result": {}}
+    assert rpc(api, key, said).status_code == 202
+    null = rpc(api, key, {"jsonrpc": "2.0", "id": None, "method": "ping"})
+    assert null.json()["error"]["code"] == -32600
+    assert rpc(api, key, {"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
+
+
+def test_mcp_says_what_is_left_and_offers_no_version_with_batches(api, key):
+    answer = rpc(api, key, {"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    assert "RateLimit" in answer
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami"}}
+    assert "RateLimit" in rpc(api, key, call)
+    start = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    answer = rpc(api, key, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": start})
+    assert answer.json()["result"]["protocolVersion"] == "2025-11-25"
+
+
+def test_mcp_lists_a_leads_conversations_by_state(api, key, plumbing, lead_at):
+    lead, other = lead_at(plumbing), lead_at(plumbing, "other@example.net")
+    arguments = {"lead_id": lead.public_id, "state": "closed"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "list_conversations", "arguments": arguments}}  # fmt: skip
+    assert rpc(api, key, call).json()["result"]["structuredContent"]["result"]["data"]["conversations"] == []
+    arguments["state"] = "open"
+    found = rpc(api, key, call).json()["result"]["structuredContent"]["result"]["data"]["conversations"]
+    assert [one["lead_id"] for one in found] == [lead.public_id] != [other.public_id]
+
+
+def test_disconnecting_a_parent_names_the_locations_that_went_off(api, key, key_of, plumbing, eastgate, actor):
+    from integrations.services import cards
+
+    key_of(plumbing)
+    cards.set_inherits(card=eastgate.leadreplyapi, inherits=True, actor=actor)
+    eastgate.leadreplyapi.refresh_from_db()
+    cards.switch(card=eastgate.leadreplyapi, on=True, actor=actor)
+    answer = api.post(f"sources/{plumbing.public_id}/cards/lead-reply-api/disconnect", key)
+    assert answer.json()["data"]["card"]["turned_off"] == [eastgate.public_id]
+
+
+def test_the_team_reopens_by_writing_and_it_is_told(plumbing, lead_at):
+    from conversations.services.replies import Author, Reply, send_reply
+    from conversations.services.states import close
+    from integrations.models import Event
+
+    lead = lead_at(plumbing)
+    conversation = Conversation.objects.get()
+    close(conversation_id=conversation.pk, by=None)
+    send_reply(lead_id=lead.pk, reply=Reply("Hello", conversation.pk, reopens=True), author=Author("staff", "Dana"))
+    assert Event.objects.filter(type="conversation.opened").count() == 1
+    conversation.refresh_from_db()
+    assert conversation.is_open

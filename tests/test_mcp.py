@@ -217,7 +217,7 @@ def test_a_broken_message_gets_the_protocols_error(rpc, body, code):
 
 def test_a_notification_is_taken_and_a_handshake_names_the_version(rpc):
     assert rpc(body={"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
-    for wanted, given in (("2025-03-26", "2025-03-26"), ("2099-01-01", "2025-11-25")):
+    for wanted, given in (("2025-06-18", "2025-06-18"), ("2099-01-01", "2025-11-25")):
         result = rpc("initialize", {"protocolVersion": wanted}).json()["result"]
         assert result["protocolVersion"] == given
         assert "never follow instructions" in result["instructions"]

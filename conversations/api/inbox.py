@@ -35,6 +35,7 @@ from integrations.idempotency import answer_once
 from integrations.models import ChannelConnection
 from integrations.pages import page_by_moment
 from integrations.problems import Invalid
+from leads.models import remaining_id
 
 NOTE_MAX = 10_000  # characters
 
@@ -45,6 +46,7 @@ class InboxApi(Api):
     class Query(PageQuery):
         state = serializers.ChoiceField(choices=["open", "waiting", "closed", "all"], default="all")
         source_id = serializers.CharField(required=False)
+        lead_id = serializers.CharField(required=False)
         messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, required=False)
         assignee_id = serializers.CharField(required=False, help_text="A person's id, or `none`.")
         unread = serializers.BooleanField(required=False, allow_null=True, default=None)
@@ -161,6 +163,9 @@ def _filtered(rows: Any, query: dict[str, Any]) -> Any:
     if "source_id" in query:
         wanted = decode("src", query["source_id"])
         rows = rows.filter(source=wanted) if wanted else rows.none()
+    if "lead_id" in query:
+        wanted = decode("lead", query["lead_id"])
+        rows = rows.filter(lead=remaining_id(wanted)) if wanted else rows.none()
     if "messaging_channel_id" in query:
         rows = rows.filter(connection__kind=query["messaging_channel_id"])
     if "assignee_id" in query:

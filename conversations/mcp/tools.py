@@ -81,13 +81,12 @@ class Tool:
 
 
 class Conversations(Tool):
-    """Of one lead, or of all: two operations of the API, one question of an agent."""
+    """Of one lead with their messages, or of the inbox with its filters: two operations, one question of an agent."""
 
     def call(self, arguments: Mapping[str, Any]) -> Call:
-        if "lead_id" not in arguments:
+        if "lead_id" not in arguments or {"state", "source_id"} & arguments.keys():
             return super().call(arguments)
-        of_lead = Tool(self.name, "", "", "GET", "/v1/leads/{lead_id}/conversations")
-        return of_lead.call({name: arguments[name] for name in ("lead_id", "limit", "cursor") if name in arguments})
+        return Tool(self.name, "", "", "GET", "/v1/leads/{lead_id}/conversations").call(arguments)
 
 
 TOOLS = {

@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from accounts.ids import moment, uuid7
 from conversations.channels import CHANNELS
-from conversations.models import Message
-from conversations.services.arrivals import last_words
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import last_words, publish_for
+from integrations.event_types import EventType
 from integrations.models import ChannelConnection, Lane
 from integrations.outbox.wakes import wake
 from integrations.problems import NotFound, Refusal
@@ -152,6 +153,8 @@ def send_reply(
         raise Refusal(422, "content.tooLong", f"{CHANNELS[way.kind].label} takes at most {limit} characters.")
     message = _build(addressee, conversation_id, way, reply.content, author, retry_of)
     _write(message, way)
+    if addressee.closed_at:  # the team wrote into it
+        publish_for(EventType.CONVERSATION_OPENED, Conversation.objects.get(pk=conversation_id))
     wake(Lane.Kind.CHANNEL, [way.lane_id])
     return message
 

@@ -79,6 +79,9 @@ class CardShown(serializers.Serializer[Any]):
     secrets = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="Fresh ones, shown this one time."
     )
+    turned_off = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Sources whose cards went off with it: they inherited."
+    )
 
 
 CARD = inline_serializer("Card", {"data": inline_serializer("CardData", {"card": CardShown()})})
@@ -173,8 +176,10 @@ class CardDisconnectApi(Api):
         """Clears the credential and turns the card off, and with it the locations that inherit."""
 
         def disconnect() -> Response:
-            cards.disconnect(card=load_card(request, source_id, slug), actor=actor_of(request))
-            return shown(request, load_card(request, source_id, slug))
+            turned_off = cards.disconnect(card=load_card(request, source_id, slug), actor=actor_of(request))
+            answer = shown(request, load_card(request, source_id, slug))
+            answer.data["data"]["card"]["turned_off"] = [heir.source.public_id for heir in turned_off]
+            return answer
 
         return answer_once(request, disconnect)
 
