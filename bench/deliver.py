@@ -2,8 +2,9 @@
 
     python -m bench.deliver [--seconds 15]
 
-The worker delivers to a receiver that takes 50 ms, with attempts logged and the address guard on. Then events are
-committed at a steady 500/s, and the time from commit to first attempt is measured.
+The worker delivers to a receiver that takes 50 ms, with attempts logged and the address guard on. Events are published
+by `publish()`, ordered and fed as those of every card. Then they come at a steady 200/s, and the time from an event to
+its first attempt is measured.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import aiohttp
 import psycopg
 
 from bench.place import inside, servers
+from bench.publisher import Publishers
 from config.supervisor import ports
 from config.supervisor.stack import ROOT, WORKER, Stack
 
 RECEIVER_MS = 50
 SLOTS = 200
 ENDPOINTS, LEADS_EACH = 50, 40
-TARGET_COUNT = ENDPOINTS * LEADS_EACH
-PACE = 500  # events/s of the latency run
+PACE = 200  # events/s of the latency run: publishing them takes a good part of two cores
 PART_WANTED, P99_WANTED_MS = 0.40, 300
 
 SET_UP = """
@@ -47,45 +48,6 @@ for number in range(int(count)):
     cards.set_up(card=source.restwebhook, actor=SYSTEM, url=url)
     cards.switch(card=source.restwebhook, on=True, actor=SYSTEM)
 print(json.dumps(Event.objects.first().payload))
-"""
-TARGETS = """
-CREATE TABLE bench_target AS
-SELECT row_number() OVER (ORDER BY md5(c.id::text)) - 1 AS number, c.organization_id, c.source_id, c.lead_id, c.id AS conversation_id, w.lane_id, e.payload
-FROM conversations_conversation c
-JOIN integrations_restwebhook w ON w.source_id = c.source_id
-JOIN integrations_event e ON e.conversation_id = c.id AND e.type = 'lead.created';
-CREATE INDEX ON bench_target (number);
-ANALYZE bench_target
-"""
-# What publish() writes, for many events in one statement: an event and an open delivery each.
-PUBLISH = """
-WITH chosen AS MATERIALIZED (
-    SELECT t.*, uuid_v7(n) AS event_id, uuid_v7(n) AS delivery_id FROM generate_series(1, %(count)s) n
-    JOIN bench_target t ON t.number = (n + %(offset)s) %% %(targets)s
-), events AS (
-    INSERT INTO integrations_event (id, organization_id, source_id, lead_id, conversation_id, type, sequence, happened_at,
-        payload) SELECT event_id, organization_id, source_id, lead_id, conversation_id, 'message.received', 2, now(), payload
-    FROM chosen
-)
-INSERT INTO integrations_delivery (id, lane_id, order_key, organization_id, source_id, event_id, event_type, is_test,
-    is_announcement) SELECT delivery_id, lane_id, NULL, organization_id, source_id, event_id, 'message.received', false,
-    false FROM chosen
-"""
-UUID_V7 = """
-CREATE OR REPLACE FUNCTION uuid_v7(n bigint) RETURNS uuid LANGUAGE sql VOLATILE AS $$
-    SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7000'
-        || substr(md5(random()::text || n), 1, 16))::uuid $$
-"""
-WAKE = """
-UPDATE integrations_clock SET next_due_at = now(), idle_rounds = 0 WHERE next_due_at > now() AND lane_id IN (
-    SELECT lane_id FROM integrations_clock WHERE kind = 'webhook' AND next_due_at > now() ORDER BY lane_id FOR UPDATE)
-"""
-# As the product does: only the lanes of what was just committed.
-WAKE_THESE = """
-UPDATE integrations_clock SET next_due_at = now(), idle_rounds = 0 WHERE next_due_at > now() AND lane_id IN (
-    SELECT lane_id FROM integrations_clock WHERE next_due_at > now() AND lane_id IN (
-        SELECT t.lane_id FROM generate_series(1, %(count)s) n JOIN bench_target t ON t.number = (n + %(offset)s) %% %(targets)s)
-    ORDER BY lane_id FOR UPDATE)
 """
 
 
@@ -137,9 +99,7 @@ async def bare_loop(url: str, body: bytes, seconds: float) -> float:
 
 
 def connect(stack: Stack) -> psycopg.Connection:
-    connection = psycopg.connect(stack.env["DATABASE_URL"], autocommit=True)
-    connection.execute(UUID_V7)
-    return connection
+    return psycopg.connect(stack.env["DATABASE_URL"], autocommit=True)
 
 
 def start_worker(stack: Stack) -> None:
@@ -151,9 +111,8 @@ def throughput(stack: Stack, count: int) -> float:
     """Deliveries per second while there is always something due."""
     with connect(stack) as connection:
         connection.execute("DELETE FROM integrations_delivery")
-        connection.execute(TARGETS)
-        connection.execute(PUBLISH, {"count": count, "offset": 0, "targets": TARGET_COUNT})
-        connection.execute(WAKE)
+        with Publishers(stack) as publishers:
+            publishers.publish(count)
         connection.execute("ANALYZE")
         start_worker(stack)
         wait_for(connection, "SELECT count(*) > 50 FROM integrations_attempt", 60)
@@ -165,38 +124,18 @@ def throughput(stack: Stack, count: int) -> float:
 
 
 def latency(stack: Stack, seconds: float) -> tuple[float, float]:
-    """p50 and p99 of the milliseconds from a commit to its first attempt, at a steady pace, woken as the product does."""
-    hinter = _hinter(stack)
-    with connect(stack) as connection:
+    """p50 and p99 of the milliseconds from an event to its first attempt, at a steady pace."""
+    with connect(stack) as connection, Publishers(stack) as publishers:
         connection.execute("TRUNCATE integrations_attempt")
         batch, begin = PACE // 50, time.perf_counter()
         for number in range(int(seconds * 50)):
             time.sleep(max(0.0, begin + number / 50 - time.perf_counter()))
-            values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
-            connection.execute(PUBLISH, values)
-            connection.execute(WAKE_THESE, values)
-            hinter.stdin.write("webhook\n")  # type: ignore[union-attr]
-            hinter.stdin.flush()  # type: ignore[union-attr]
+            publishers.publish(batch)
         wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 60)
         query = """SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM integrations_attempt a
             JOIN integrations_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1"""
         waits = [float(row[0]) for row in connection.execute(query).fetchall()]
-    hinter.kill()
     return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
-
-
-def _hinter(stack: Stack) -> subprocess.Popen[str]:
-    """A process that sends hints as a web process does."""
-    code = """
-import sys
-from config import celery
-from integrations.outbox import hints
-celery.send_hints_briefly()
-for line in sys.stdin:
-    hints.send(line.strip())
-"""
-    command = [sys.executable, "-c", code]
-    return subprocess.Popen(command, cwd=ROOT, env=stack.env, stdin=subprocess.PIPE, text=True)
 
 
 def attempts(connection: psycopg.Connection) -> int:

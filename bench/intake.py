@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 
@@ -95,6 +96,7 @@ def main() -> None:
         asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=2))
         statements = capture(stack, running.running[0].log_path, raws)  # type: ignore[union-attr]
         product = asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=options.seconds))
+        keyed = asyncio.run(closed_loop(stack.port, with_a_key(make), connections=CONNECTIONS, seconds=options.seconds))
         paced = at_pace(stack, make, options.seconds)
         broker = running.running[1].child.process.pid  # type: ignore[union-attr]
         os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
@@ -105,14 +107,25 @@ def main() -> None:
         bare = _bare(stack, statements, make, options.seconds)
         deadlocks = _deadlocks(stack)
     _report(statements, product, paced, floor, bare, deadlocks)
+    print(f"  with an Idempotency-Key each {keyed.rate:8.0f}/s, {keyed.rate / product.rate:.0%} of without")
     print(f"  with the broker stalled      p50 {stalled.percentile(0.5):.1f} ms, p99 {stalled.percentile(0.99):.1f} ms")
-    assert set(product.statuses | paced.statuses | stalled.statuses) == {201}
+    assert set(product.statuses | keyed.statuses | paced.statuses | stalled.statuses) == {201}
     assert deadlocks == 0
     if not options.smoke:
         assert product.rate >= RATE_WANTED, f"under {RATE_WANTED}/s"
         assert product.rate >= PGBENCH_PART * floor, f"under {PGBENCH_PART:.0%} of pgbench"
         assert paced.percentile(0.99) < P99_WANTED_MS, f"p99 over {P99_WANTED_MS} ms"
         assert stalled.percentile(0.99) <= 2 * paced.percentile(0.99), "a stalled broker slows intake"
+
+
+def with_a_key(make):  # type: ignore[no-untyped-def]
+    """The same calls as careful callers make them: each with an Idempotency-Key of its own."""
+
+    def keyed(number: int) -> bytes:
+        line, rest = make(number).split(b"\r\n", 1)
+        return line + f"\r\nIdempotency-Key: {uuid4().hex}\r\n".encode() + rest
+
+    return keyed
 
 
 def at_pace(stack: Stack, make, seconds: int) -> Outcome:  # type: ignore[no-untyped-def]

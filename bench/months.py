@@ -20,8 +20,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from accounts.ids import first_id
-from bench.deliver import ENDPOINTS, PUBLISH, RECEIVER_MS, SET_UP, TARGET_COUNT, TARGETS, WAKE_THESE, connect, wait_for
+from bench.deliver import ENDPOINTS, RECEIVER_MS, SET_UP, connect, wait_for
 from bench.place import inside, servers
+from bench.publisher import Publishers
 from config.supervisor import ports
 from config.supervisor.stack import ROOT, WORKER, Stack
 
@@ -106,7 +107,6 @@ def prepare(stack: Stack, connection: psycopg.Connection, rows: int) -> None:
     print(f"40 days without a periodic task: {came} of 20 leads taken", flush=True)
     assert came >= 20
     connection.execute("DELETE FROM integrations_delivery")
-    connection.execute(TARGETS)
     inside(stack, MAKE_OLD_MONTHS)
     connection.execute("SET statement_timeout = 0")
     month = (datetime.now(UTC) - timedelta(days=270)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -140,14 +140,12 @@ def drop_beside_the_flow(stack: Stack, connection: psycopg.Connection) -> int:
     dropper, count = threading.Thread(target=drop), 0
     dropper.start()
     begin, number, still = time.perf_counter(), 0, 5 * BATCHES
-    while dropper.is_alive() or still:
-        still -= not dropper.is_alive()
-        time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
-        batch = RATE // BATCHES
-        values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
-        connection.execute(PUBLISH, values)
-        connection.execute(WAKE_THESE, values)
-        number, count = number + 1, count + batch
+    with Publishers(stack) as publishers:
+        while dropper.is_alive() or still:
+            still -= not dropper.is_alive()
+            time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
+            publishers.publish(RATE // BATCHES)
+            number, count = number + 1, count + RATE // BATCHES
     wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 120)
     row = connection.execute("SELECT count(DISTINCT event_id) FROM integrations_attempt WHERE number = 1").fetchone()
     assert row

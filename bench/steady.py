@@ -20,19 +20,9 @@ from pathlib import Path
 
 import psycopg
 
-from bench.deliver import (
-    ENDPOINTS,
-    PUBLISH,
-    RECEIVER_MS,
-    SET_UP,
-    TARGET_COUNT,
-    TARGETS,
-    WAKE_THESE,
-    _hinter,
-    connect,
-    wait_for,
-)
+from bench.deliver import ENDPOINTS, RECEIVER_MS, SET_UP, connect, wait_for
 from bench.place import inside, servers
+from bench.publisher import Publishers
 from config.supervisor import ports
 from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
 
@@ -122,7 +112,6 @@ def main() -> None:
         try:
             with connect(stack) as connection:
                 connection.execute("DELETE FROM integrations_delivery")
-                connection.execute(TARGETS)
                 connection.execute("TRUNCATE integrations_attempt")
                 timed = [PYTHON, "-m", "bench.timed_claims", str(claims)]
                 worker = [*WORKER, "-n", "outbox@%h", "-Q", "deliver", "-P", "threads", "-c", "2"]
@@ -147,25 +136,21 @@ def flow(
     snapshots: int,
 ) -> None:
     """Commit events at a steady pace, woken as the product does, and watch."""
-    hinter, watcher = _hinter(stack), Watcher(stack, seen, began)
+    watcher = Watcher(stack, seen, began)
     watcher.start()
     if snapshots:
         Holder(stack, seen, began, snapshots).start()
     batch, begin, looked = rate // BATCHES, time.perf_counter(), False
-    for number in range(int(seconds * BATCHES)):
-        time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
-        values = {"count": batch, "offset": number * batch, "targets": TARGET_COUNT}
-        connection.execute(PUBLISH, values)
-        connection.execute(WAKE_THESE, values)
-        hinter.stdin.write("webhook\n")  # type: ignore[union-attr]
-        hinter.stdin.flush()  # type: ignore[union-attr]
-        is_over = len(seen.holds) == snapshots > 0 and time.monotonic() - began > seen.holds[-1][1] + CLEAN_SECONDS
-        if is_over and not looked:
-            row = connection.execute(_DEAD, [NARROW]).fetchone()
-            seen.dead_after.append(int(row[0]) if row else 0)
-            looked = True
+    with Publishers(stack) as publishers:
+        for number in range(int(seconds * BATCHES)):
+            time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
+            publishers.publish(batch)
+            is_over = len(seen.holds) == snapshots > 0 and time.monotonic() - began > seen.holds[-1][1] + CLEAN_SECONDS
+            if is_over and not looked:
+                row = connection.execute(_DEAD, [NARROW]).fetchone()
+                seen.dead_after.append(int(row[0]) if row else 0)
+                looked = True
     watcher.stopping.set()
-    hinter.kill()
 
 
 def part(values: list[float], which: float) -> float:
