@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import get_connection
+from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.message import sanitize_address
 
 # Seconds, each from the RFC's section of this number.
 GREETING_SECONDS = 300  # 4.5.3.2.1
@@ -92,6 +93,23 @@ class PatientBackend(EmailBackend):
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
         return PatientOverTLS if self.use_ssl else Patient
+
+    def _send(self, email_message: EmailMessage) -> bool:
+        """Send one mail. Django would encode a local part beyond ASCII, and so write to another address (RFC 6531).
+
+        Raise SMTPNotSupportedError when the server does not take such an address.
+        """
+        recipients = email_message.recipients()
+        if all(address.rpartition("@")[0].isascii() for address in recipients):
+            return bool(super()._send(email_message))  # type: ignore[misc]
+        client: Any = self.connection
+        client.ehlo_or_helo_if_needed()
+        if not client.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError("The mail server takes no address with letters beyond ASCII.")
+        message: Any = email_message.message()
+        sender = sanitize_address(email_message.from_email, "utf-8")
+        client.sendmail(sender, recipients, message.as_bytes(linesep="\r\n"), mail_options=["SMTPUTF8"])
+        return True
 
     def is_alive(self) -> bool:
         """Ask before it costs an attempt: servers hang up on idle clients."""

@@ -72,6 +72,7 @@ class MailServer:
     """A real SMTP server. `refusals` are answered one by one to recipients, then every mail is taken."""
 
     mails: list[Any] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)  # of the mails that were taken
     refusals: list[str] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -85,6 +86,7 @@ class MailServer:
         with self.arrived:
             mail = message_from_bytes(envelope.content, policy=policy.default)
             self.mails.append(mail)
+            self.recipients += envelope.rcpt_tos
             self.arrived.notify_all()
         return "250 OK"
 
@@ -97,7 +99,7 @@ class MailServer:
 @pytest.fixture
 def mail_server(settings) -> Iterator[MailServer]:
     seen = MailServer()
-    controller = Controller(seen, hostname="127.0.0.1", port=choose())
+    controller = Controller(seen, hostname="127.0.0.1", port=choose(), enable_SMTPUTF8=True)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port

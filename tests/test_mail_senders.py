@@ -11,6 +11,7 @@ from conversations.models import InboundMail, Message
 from integrations.models import Event
 from leads.contact import is_email
 from leads.models import Lead
+from tests.test_deliveries import wait_for
 from tests.test_mail import mail
 
 
@@ -188,3 +189,25 @@ def test_old_mails_are_forgotten_and_their_messages_stay(receive, eastgate, addr
     assert forget_mails() == 1
     assert set(InboundMail.objects.all()) == {waiting, fresh}
     assert Message.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_goes_to_the_very_address_that_wrote(worker, mail_server, api, key_of, eastgate, receive, address_of):
+    receive(address_of(eastgate), raw("From: Zoë <zoë@müller.example>", "Subject: Tap", "Message-ID: <z@x>"))
+    api.reply(key_of(eastgate), Lead.objects.get())
+    mail_server.wait(1)
+    assert mail_server.recipients == ["zoë@müller.example"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_takes_no_such_address_fails_the_message_with_the_reason(
+    worker, mail_server, api, key_of, eastgate, receive, address_of, monkeypatch
+):
+    import smtplib
+
+    monkeypatch.setattr(smtplib.SMTP, "has_extn", lambda self, name: False)
+    receive(address_of(eastgate), raw("From: Zoë <zoë@example.net>", "Message-ID: <z@x>"))
+    api.reply(key_of(eastgate), Lead.objects.get())
+    failed = wait_for(lambda: Message.objects.filter(direction="outbound", status="failed").first())
+    assert "beyond ASCII" in failed.error_detail
+    assert mail_server.mails == []

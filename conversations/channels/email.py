@@ -127,6 +127,8 @@ def as_not_sent(error: Exception) -> NotSent:
         return NotSent("channel.failed", str(error), is_permanent=False, is_unknown=True)
     code, text = reply_of(error)
     said = f"{code} {text}".strip() if code else (text or type(error).__name__)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return NotSent("channel.refused", str(error), is_permanent=True)
     if isinstance(error, UnicodeError | ValueError):
         return NotSent("channel.failed", f"This mail cannot be written: {error}", is_permanent=True)
     if 500 <= code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError):
