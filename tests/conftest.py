@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,14 @@ def pytest_configure() -> None:
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # hundreds of people log in here
     settings.LEADWIRE_CALLS_PER_MINUTE = settings.LEADWIRE_CALLS_PER_HOUR = 10**6  # what tries the limit sets its own
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line what was left out, and why: a green run may have tried less than it could."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    said = "; ".join(f"{count} tests: {reason}" for reason, count in reasons.most_common())
+    terminalreporter.write_line(f"Left out: {said or 'nothing'}.")
 
 
 @pytest.fixture
