@@ -186,3 +186,30 @@ def test_the_team_reopens_by_writing_and_it_is_told(plumbing, lead_at):
     assert Event.objects.filter(type="conversation.opened").count() == 1
     conversation.refresh_from_db()
     assert conversation.is_open
+
+
+def test_a_new_lead_is_told_in_the_right_types(api, key, plumbing):
+    for field, value in (("first_name", 7), ("phone", 12345), ("opt_in_transactional_sms", "yes"), ("opt_in", "yes")):
+        answer = api.create_lead(key, source_id=plumbing.public_id, **{field: value})
+        assert answer.status_code == 400, field
+        assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
+    assert api.create_lead(key, source_id=plumbing.public_id, opt_in="true").status_code == 201
+    assert Lead.objects.get().opt_in is True
+
+
+def test_null_empties_what_is_shown_as_null(api, key, plumbing, lead_at):
+    lead = lead_at(plumbing, phone="+14155550101")
+    answer = api.call("PATCH", f"leads/{lead.public_id}", key, {"phone": None, "address": None})
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["data"]["lead"]["phone"] is None
+
+
+def test_a_source_is_filtered_by_its_own_name_too(api, key, plumbing, eastgate, lead_at):
+    lead_at(plumbing)
+    lead_at(eastgate, "other@example.net")
+    plumbing.external_id = "north-1"
+    plumbing.save()
+    for path, name in (("leads", "leads"), ("conversations", "conversations")):
+        found = api.get(f"{path}?source_id=north-1", key).json()["data"][name]
+        assert [one["source_id"] for one in found] == [plumbing.public_id], path
+        assert api.get(f"{path}?source_id=nobody", key).json()["data"][name] == []

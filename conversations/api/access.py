@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from rest_framework.request import Request
 
+from accounts.ids import decode
 from conversations.models import Conversation, Message
 from integrations.access import ReachQuerySet
 from integrations.api.base import caller_of, id_of
@@ -46,6 +48,14 @@ def load_conversation(request: Request, text: str) -> Conversation:
     rows = rows.select_related("connection", "assignee", "source")
     conversation: Conversation = _load(request, rows, "conversation")
     return conversation
+
+
+def source_named(text: str, caller: Caller) -> UUID | None:
+    """Return the id of the source that a filter names, by id or external id. What the caller may see is not asked."""
+    if wanted := decode("src", text):
+        return wanted
+    source = Source.objects.visible_to(caller).named(text, organizations=[caller.organization_id]).first()
+    return source.pk if source else None
 
 
 def refuse_archived(source: Source) -> None:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.ids import decode
 from accounts.models import User
-from conversations.api.access import load_conversation, refuse_archived
+from conversations.api.access import load_conversation, refuse_archived, source_named
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
 from conversations.api.schema import ConversationShown, MessageShown, enveloped
 from conversations.models import Conversation, Message
@@ -60,7 +60,7 @@ class InboxApi(Api):
     def get(self, request: Request) -> Response:
         """The newest first, each with its last message. `waiting`: the lead spoke last."""
         query, caller = read_query(request, self.Query), caller_of(request)
-        rows = _filtered(_conversations(caller), query)
+        rows = _filtered(_conversations(caller), query, caller)
         found, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
         last = Message.objects.in_bulk([one.last_message_id for one in found if one.last_message_id])
         shown = [_shown(one, [last[one.last_message_id]] if one.last_message_id in last else []) for one in found]
@@ -157,11 +157,11 @@ def _conversations(caller: Caller) -> QuerySet[Conversation]:
     return rows.select_related("connection", "assignee")
 
 
-def _filtered(rows: Any, query: dict[str, Any]) -> Any:
+def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
     if query["state"] != "all":
         rows = getattr(rows, query["state"])()
     if "source_id" in query:
-        wanted = decode("src", query["source_id"])
+        wanted = source_named(query["source_id"], caller)
         rows = rows.filter(source=wanted) if wanted else rows.none()
     if "lead_id" in query:
         wanted = decode("lead", query["lead_id"])

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import decode, encode
-from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead
+from accounts.ids import encode
+from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead, source_named
 from conversations.api.schema import LeadShown, enveloped
 from conversations.services.details import change_lead
 from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
@@ -53,22 +53,31 @@ def limit_data(data: dict[str, Any]) -> None:
         raise serializers.ValidationError(f"All in all at most {DATA_MAX} characters.", code="max_length")
 
 
+class TruthOrWord(Truth):
+    """`true` or `false`, also as a word: forms have nothing else."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value(
+            {"true": True, "false": False}.get(data, data) if isinstance(data, str) else data
+        )
+
+
 class LeadChanges(serializers.Serializer[Any]):
     first_name = Text(max_length=200, allow_blank=True, required=False)
     last_name = Text(max_length=200, allow_blank=True, required=False)
-    email = Text(max_length=254, allow_blank=True, required=False)
-    phone = Text(max_length=60, allow_blank=True, required=False)
-    address = Text(max_length=1000, allow_blank=True, required=False)
-    unique_id = Text(max_length=200, allow_blank=True, required=False)
+    email = Text(max_length=254, allow_blank=True, allow_null=True, required=False)
+    phone = Text(max_length=60, allow_blank=True, allow_null=True, required=False)
+    address = Text(max_length=1000, allow_blank=True, allow_null=True, required=False)
+    unique_id = Text(max_length=200, allow_blank=True, allow_null=True, required=False)
     status = Text(max_length=100, required=False)
     tags = SplitList(child=serializers.CharField(max_length=100), max_length=100, required=False)
     custom_fields = serializers.DictField(required=False, validators=[limit_data])
-    source = Text(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
-    source_url = Text(max_length=2000, allow_blank=True, required=False)
+    source = Text(max_length=200, allow_blank=True, allow_null=True, required=False)  # type: ignore[assignment]
+    source_url = Text(max_length=2000, allow_blank=True, allow_null=True, required=False)
     opt_in = Truth(required=False)
     opt_in_transactional_sms = Truth(required=False)
 
-    def validate_email(self, email: str) -> str:
+    def validate_email(self, email: str | None) -> str | None:
         if email and not is_email(email):
             raise serializers.ValidationError("This is not an email address.")
         return email
@@ -91,25 +100,25 @@ class LeadsApi(Api):
         q = serializers.CharField(required=False, max_length=200)
 
     class NewLeadInput(serializers.Serializer[Any]):
-        first_name = serializers.CharField(max_length=200)
-        last_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
-        request_title = serializers.CharField(max_length=300)
+        first_name = Text(max_length=200)
+        last_name = Text(max_length=200, required=False, allow_blank=True)
+        request_title = Text(max_length=300)
         identifier_type = serializers.ChoiceField(choices=["email", "unique_id"])
-        source_id = serializers.CharField(required=False)
-        business_id = serializers.CharField(required=False)
-        email = serializers.CharField(max_length=254, required=False, allow_blank=True)
-        phone = serializers.CharField(max_length=60, required=False, allow_blank=True)
-        address = serializers.CharField(max_length=1000, required=False, allow_blank=True)
-        unique_id = serializers.CharField(max_length=200, required=False, allow_blank=True)
-        status = serializers.CharField(max_length=100, required=False)
-        tags = SplitList(child=serializers.CharField(max_length=100), required=False, max_length=100)
-        source = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
-        source_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-        system_message = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+        source_id = Text(required=False)
+        business_id = Text(required=False)
+        email = Text(max_length=254, required=False, allow_blank=True)
+        phone = Text(max_length=60, required=False, allow_blank=True)
+        address = Text(max_length=1000, required=False, allow_blank=True)
+        unique_id = Text(max_length=200, required=False, allow_blank=True)
+        status = Text(max_length=100, required=False)
+        tags = SplitList(child=Text(max_length=100), required=False, max_length=100)
+        source = Text(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
+        source_url = Text(max_length=2000, required=False, allow_blank=True)
+        system_message = Text(max_length=10_000, required=False, allow_blank=True)
         message_data = serializers.DictField(required=False, validators=[limit_data])
         request_data = serializers.DictField(required=False, validators=[limit_data])
-        opt_in = serializers.BooleanField(required=False)
-        opt_in_transactional_sms = serializers.BooleanField(required=False)
+        opt_in = TruthOrWord(required=False)
+        opt_in_transactional_sms = Truth(required=False)
         notifications = SplitList(child=serializers.ChoiceField(choices=NOTIFICATIONS), required=False)
 
         def validate_email(self, email: str) -> str:
@@ -138,6 +147,8 @@ class LeadsApi(Api):
     def get(self, request: Request) -> Response:
         caller = caller_of(request)
         query = read_query(request, self.Query)
+        if "source_id" in query:
+            query["source"] = source_named(query["source_id"], caller)
         found, next_cursor = page(filtered(leads_listed_for(caller), query), query)
         opted_out = opt_outs_of(found)
         return listed("leads", [shown_lead(caller, lead, opted_out.get(lead.pk, [])) for lead in found], next_cursor)
@@ -178,16 +189,18 @@ class LeadApi(Api):
         data = read_body(request, LeadChanges, partial=True)
         lead = load_lead(request, lead_id)
         refuse_archived(lead.source)
-        changes = {"origin" if name == "source" else name: value for name, value in data.items()}
+        # null empties a field: that is how an empty one is shown
+        changes = {
+            "origin" if name == "source" else name: "" if value is None else value for name, value in data.items()
+        }
         changed = change_lead(lead=lead, actor=actor_of(request), changes=changes)
         return Response({"data": {"lead": shown_lead(caller_of(request), changed, list(OptOut.objects.of(changed)))}})
 
 
 def filtered(leads: Any, query: dict[str, Any]) -> Any:
     """Apply the filters of a list."""
-    if "source_id" in query:
-        wanted = decode("src", query["source_id"])
-        leads = leads.filter(source=wanted) if wanted else leads.none()
+    if "source" in query:
+        leads = leads.filter(source=query["source"]) if query["source"] else leads.none()
     if query["is_new"] is not None:
         leads = leads.filter(returned_at__isnull=query["is_new"])
     if "status" in query:
