@@ -210,6 +210,7 @@ print(" ".join(make_key("lwa_") for _ in range(20_000)))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--only", nargs="*", default=None, help="of the ways; none: the quiet one alone")
     options = parser.parse_args()
     fast, slow = ports.choose(), ports.choose()
     with servers() as (_, stack), ExitStack() as receivers:
@@ -225,7 +226,10 @@ def main() -> None:
         print("alone          " + ", ".join(f"{name} {took:.0f} ms" for name, took in alone.items()), flush=True)
         worst = 0.0
         ways = {name: getattr(greedy, name) for name in ("slow_webhooks", "imports", "replay", "mails", "guesses")}
-        for name, each in {**{name: [way] for name, way in ways.items()}, "all of it": list(ways.values())}.items():
+        tried = {**{name: [way] for name, way in ways.items()}, "all of it": list(ways.values())}
+        for name, each in tried.items():
+            if options.only is not None and name not in options.only:
+                continue
             with ExitStack() as doing:
                 for way in each:
                     doing.enter_context(way())

@@ -28,9 +28,11 @@ UPDATE integrations_job SET next_attempt_at = now() + %s, attempts = attempts + 
     started_at = coalesce(started_at, now())
 WHERE id IN (
     SELECT id FROM integrations_job j WHERE next_attempt_at <= now() AND category = ANY(%s) {more}
-    ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, category, subject_id, attempts
+    -- In turns: a flood of one organization's mails keeps nobody else's waiting.
+    ORDER BY organization_id = %s, next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING organization_id, id, category, subject_id, attempts
 """
+_served_last = UUID(int=0)  # the organization whose job this process ran last
 # Those of one organization stand in line behind each other. Who waits for another try lets the next one pass.
 _ONE_EACH = """AND NOT EXISTS (
     SELECT FROM integrations_job earlier WHERE earlier.category = j.category AND earlier.id < j.id
@@ -47,15 +49,17 @@ Handlers = Mapping[str, Callable[[UUID], timedelta | None]]
 def run_due(handlers: Handlers, *, one_each: bool = False) -> bool:
     """Run the job that has been due longest, of those that there are handlers for. False when there is none.
 
-    `one_each`: at most one of each organization at a time.
+    Another organization's than the one before comes first. `one_each`: at most one of each organization at a time.
     """
+    global _served_last
     with connection.cursor() as cursor:
-        values: list[Any] = [LEASE, list(handlers)]
+        values: list[Any] = [LEASE, list(handlers), _served_last]
         cursor.execute(_CLAIM.format(more=_ONE_EACH if one_each else ""), values)
         row = cursor.fetchone()
     if row is None:
         return False
-    _run(handlers, *row)
+    _served_last, *job = row
+    _run(handlers, *job)
     return True
 
 

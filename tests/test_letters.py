@@ -131,3 +131,15 @@ def test_a_long_job_keeps_its_lease(northside, monkeypatch):
     jobs.run_due({"import": long})
     other.join()
     assert runs == ["begun"]
+
+
+def test_organizations_have_their_jobs_done_in_turns(northside, harbor):
+    from accounts.ids import uuid7
+
+    for organization in (northside, northside, northside, harbor, harbor):
+        Job.objects.create(organization_id=organization.pk, category="read-mail", subject_id=uuid7())
+    ran: list[object] = []
+    handlers = {"read-mail": lambda subject: ran.append(Job.objects.get(subject_id=subject).organization_id)}
+    while jobs.run_due(handlers):
+        pass
+    assert ran[:4] in ([northside.pk, harbor.pk] * 2, [harbor.pk, northside.pk] * 2)

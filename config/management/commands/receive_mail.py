@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config.celery import send_hints_briefly
 from config.checks import refuse_unsafe
 from conversations.mail.listener import make_controller
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unsafe()
+        send_hints_briefly()  # each mail is read at once, and not when a worker next looks by itself
         controller = make_controller(options["host"], options["port"], lmtp=options["lmtp"])
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
