@@ -65,7 +65,7 @@ def main() -> None:
         try:
             time.sleep(1)
             bare = asyncio.run(bare_loop(url, body, options.seconds))
-            product = throughput(stack, int(bare * options.seconds))
+            product = throughput(stack, int(bare * options.seconds * PART_WANTED))
             p50, p99 = latency(stack, options.seconds)
             lost, deadlocks = leftovers(stack)
         finally:
