@@ -78,7 +78,9 @@ def main() -> None:
             path = Path(f"slow-mail-{options.seed}-{count}.eml")
             path.write_bytes(mail)
             sys.exit(f"{path}: {took:.2f} s for {len(mail)} bytes")
-    print(f"{count} mails, {len(real)} of them changed real ones; the slowest took {slowest:.2f} s of processor time")
+    print(
+        f"{count} mails, made up or changed from {len(real)} real ones; the slowest took {slowest:.2f} s of processor time"
+    )
 
 
 if __name__ == "__main__":
