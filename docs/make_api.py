@@ -17,6 +17,9 @@ the [quickstart](quickstart/README.md).
   or an API token of an application (`lwa_`), of a member (`lws_`),
   or an operator's for several organizations (`lwd_`), which names one in `X-On-Behalf-Of`. A missing or unknown key
   is answered by 401 without a body.
+- **`X-On-Behalf-Of`** takes the id of an organization, or the id or external id of a source. With a business there, a
+  body may name one of its locations, and the lead goes to that location. A source outside what the header names is
+  answered by 400.
 - **Answers** are JSON. One thing is `{"data": {"<name>": {...}}}`, a list `{"data": {"<names>": [...]}, "meta":
   {"next_cursor": ...}}`: go on with `?cursor=`, up to `limit` 100 at a time. Times are RFC 3339 in UTC.
 - **Errors** are `application/problem+json` with a stable `code` and the `request_id`; `errors` names each bad field

@@ -50,7 +50,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     sources: dict[UUID, OpenSource] = field(default_factory=dict)  # a source's key only
     home_source_id: UUID | None = None
-    named_source_id: UUID | None = None  # by X-On-Behalf-Of
+    names_a_place: bool = False  # the call has the header X-On-Behalf-Of
+    named_source_id: UUID | None = None  # the source that the header names; None for an organization
     address: str | None = None
     maker: Membership | None = None  # of a token: whose rights it carries
 
@@ -174,6 +175,7 @@ def _token_caller(key: str, address: str | None, on_behalf_of: str) -> Caller | 
         key_expires_at=token.expires_at,
         organization_id=place.organization_id,
         reach=place.reach,
+        names_a_place=bool(on_behalf_of),
         named_source_id=place.source_id,
         scopes=token.scopes_in_force,
         address=address,

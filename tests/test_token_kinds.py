@@ -14,6 +14,7 @@ from integrations.models import ApiToken, Delivery, Subscription
 from integrations.services import members
 from integrations.services.subscriptions import subscribe
 from integrations.services.tokens import make_directory_token, make_token, rotate_token
+from leads.models import Lead
 from tests.conftest import PASSWORD, log_in, person
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +160,27 @@ def test_header_and_body_that_disagree_are_400(api, directory, eastgate, westgat
     answer = api.create_lead(directory, business_id=westgate.public_id, headers={"X-On-Behalf-Of": eastgate.public_id})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == "#/business_id"
+
+
+@pytest.mark.parametrize("field", ["business_id", "source_id"])
+def test_an_organization_in_the_header_and_a_source_elsewhere_disagree(
+    api, directory, northside, plumbing, dental, field
+):
+    headers = {"X-On-Behalf-Of": encode("org", northside.pk)}
+    elsewhere = api.create_lead(directory, **{field: dental.public_id}, headers=headers)
+    unknown = api.create_lead(directory, **{field: "src_01k00000000000000000000001"}, headers=headers)
+    for answer in (elsewhere, unknown):  # both read alike: nobody learns which sources exist
+        assert answer.status_code == 400
+        problem = answer.json()["errors"][0]
+        assert (problem["pointer"], problem["code"]) == (f"#/{field}", "conflict")
+    assert not Lead.objects.exists()
+
+
+def test_a_business_in_the_header_leaves_the_choice_of_its_location_to_the_body(api, directory, plumbing, eastgate):
+    headers = {"X-On-Behalf-Of": plumbing.public_id}
+    answer = api.create_lead(directory, business_id=eastgate.public_id, headers=headers)
+    assert answer.status_code == 201
+    assert Lead.objects.get().source == eastgate
 
 
 def test_an_external_id_that_two_organizations_use_is_ambiguous(api, directory, plumbing, dental):

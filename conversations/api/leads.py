@@ -238,21 +238,25 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
 def source_for(caller: Caller, data: dict[str, Any]) -> Source:
     """Return the source that a call names in its body or header; a token that reaches only one may leave it out.
 
-    Where the header names a business, the body may name one of its locations.
+    Where the header X-On-Behalf-Of names an organization or a business, the body may name a source inside it, and the
+    body's source is the one that counts. A source outside it is a contradiction: Invalid, whether it exists or not.
     """
-    names = [data[name] for name in ("source_id", "business_id") if name in data]
+    names = {field: data[field] for field in ("source_id", "business_id") if field in data}
     reachable = Source.objects.visible_to(caller)
     if caller.named_source_id and not names:
         return reachable.get(pk=caller.named_source_id)
-    found = [reachable.named(name, organizations=[caller.organization_id]).first() for name in dict.fromkeys(names)]
-    if any(source is None for source in found):
-        if caller.named_source_id:
-            raise Invalid.at("#/business_id", "It is not the source that X-On-Behalf-Of names.", "conflict")
-        raise NotFound("source")
-    if len({source.pk for source in found if source}) > 1:
+    named: set[Source] = set()
+    for field, name in names.items():
+        source = reachable.named(name, organizations=[caller.organization_id]).first()
+        if source is None and caller.names_a_place:
+            raise Invalid.at(f"#/{field}", "X-On-Behalf-Of names a place without this source.", "conflict")
+        if source is None:
+            raise NotFound("source")
+        named.add(source)
+    if len(named) > 1:
         raise Invalid.at("#/business_id", "The call names different sources.", "conflict")
-    if found and found[0]:
-        return found[0]
+    if named:
+        return named.pop()
     several = list(reachable.live()[:2])
     if len(several) != 1:
         raise Invalid.at("#/source_id", "Say which source this lead belongs to.", "required")
