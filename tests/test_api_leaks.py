@@ -9,11 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.ids import encode
 from accounts.models import Membership
-from integrations.models import ApiToken
+from conversations.models import Conversation, Message
+from conversations.services.erasing import erase_lead
+from integrations.models import ApiToken, Delivery
 from integrations.services.tokens import make_directory_token, make_token
 from tests.conftest import person
-from tests.test_leaks import SECRET, _webhook_of, foreign  # noqa: F401  the other organization, with one of everything
+from tests.test_leaks import SECRET, _replay_of, _webhook_of, foreign  # noqa: F401  the other organization, with one of everything
 from tests.test_openapi import OPERATIONS
 
 pytestmark = pytest.mark.django_db
@@ -85,8 +88,6 @@ def test_what_is_another_organizations_is_as_if_it_were_not_there(
     operation,
     kind,
 ):
-    from accounts.ids import encode
-
     headers = {"X-On-Behalf-Of": encode("org", northside.pk)} if kind == "directory" else {}
     values = {**foreign, "field_id": "cf_00000000000000000000000000"}
     answers = []
@@ -100,32 +101,78 @@ def test_what_is_another_organizations_is_as_if_it_were_not_there(
     assert SECRET not in theirs.content.decode()
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
-def test_what_is_of_another_source_is_as_if_it_were_not_there(
-    api, keys, plumbing, westgate, dana, actor, lead_at, webhook_at, method, path, operation
-):
-    """Within one organization, for a token whose maker is limited to another source."""
-    from conversations.models import Conversation, Message
-    from integrations.models import Delivery
-    from tests.test_leaks import _public, _replay_of
-
+@pytest.fixture
+def next_door(northside, westgate, eastgate, actor, keys, key_of, lead_at, webhook_at):
+    """One of everything at Westgate, and a key of each kind that reaches Eastgate alone, in the same organization."""
     webhook_at(westgate, "http://127.0.0.1:9/hook")
     lead = lead_at(westgate, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
-    values = {
+    mia = Membership.objects.get(user__email="mia@example.com")
+    wes = Membership.objects.get(user=person("wes", northside, "manager", westgate))
+    max_ = Membership.objects.get(user=person("max", northside, "manager"))  # an owner may see each webhook
+    here = {"X-On-Behalf-Of": eastgate.public_id}
+
+    def token_of(maker: Membership, kind: ApiToken.Kind) -> str:
+        return make_token(maker=maker, actor=actor, name=SECRET, scopes=list(ApiToken.Scope.values), kind=kind)[1]
+
+    callers: dict[str, tuple[str, dict[str, str]]] = {
+        "app": (token_of(max_, ApiToken.Kind.APP), here),
+        "staff": (token_of(max_, ApiToken.Kind.STAFF), here),
+        "limited": (keys["limited"], {}),
+        "limited staff": (token_of(mia, ApiToken.Kind.STAFF), {}),
+        "source_key": (key_of(eastgate), {}),
+        "directory": (keys["directory"], here),
+    }
+    ids = {
+        **ids_of(lead),
         "source_id": westgate.public_id,
-        "lead_id": lead.public_id,
-        "conversation_id": Conversation.objects.get(lead=lead).public_id,
-        "message_id": Message.objects.get(lead=lead).public_id,
-        "delivery_id": _public("dlv", Delivery.objects.get().pk),
-        "job_id": _public("job", _replay_of(westgate).pk),
-        "webhook_id": _webhook_of(Membership.objects.get(user=dana), actor).public_id,
+        "job_id": encode("job", _replay_of(westgate).pk),
+        "webhook_id": _webhook_of(wes, actor).public_id,  # a webhook is its maker's, and sees what they see
         "field_id": "cf_00000000000000000000000000",
         "slug": "rest-webhook",
     }
+    return callers, ids
+
+
+def ids_of(lead) -> dict[str, str]:
+    return {
+        "lead_id": lead.public_id,
+        "conversation_id": Conversation.objects.get(lead=lead).public_id,
+        "message_id": Message.objects.get(lead=lead).public_id,
+        "delivery_id": encode("dlv", Delivery.objects.get().pk),
+    }
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "limited staff"])
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+def test_what_is_of_another_source_is_as_if_it_were_not_there(api, next_door, method, path, operation, kind):
+    """Within one organization: for a limited member, for a source's own key, and for a header that names a source."""
+    callers, values = next_door
+    key, headers = callers[kind]
     for ids in (values, missing(values)):
-        answer = api.call(method.upper(), filled(path, ids), keys["limited"], body_of(operation, ids))
+        answer = api.call(method.upper(), filled(path, ids), key, body_of(operation, ids), **headers)
         assert answer.status_code in (403, 404), (answer.status_code, answer.content)
         assert SECRET not in answer.content.decode()
+
+
+OF_A_LEAD = [one for one in WITH_IDS if re.search("{(lead|conversation|message)_id}", one[1])]
+
+
+@pytest.mark.parametrize("kind", ["app", "staff", "source_key", "directory"])
+@pytest.mark.parametrize(("method", "path", "operation"), OF_A_LEAD, ids=[one[2]["operationId"] for one in OF_A_LEAD])
+def test_an_erased_lead_is_as_if_it_were_not_there(
+    api, keys, northside, plumbing, lead_at, webhook_at, actor, method, path, operation, kind
+):
+    """Also for keys that reached it before."""
+    webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    lead = lead_at(plumbing, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
+    values = ids_of(lead)
+    erase_lead(lead=lead, actor=actor)
+    headers = {"X-On-Behalf-Of": encode("org", northside.pk)} if kind == "directory" else {}
+    body = body_of(operation, values)
+    answer = api.call(method.upper(), filled(path, values), keys[kind], body, **headers)
+    nothing = api.call(method.upper(), filled(path, missing(values)), keys[kind], body, **headers)
+    assert answer.status_code in (403, 404), (answer.status_code, answer.content)
+    assert {**answer.json(), "request_id": ""} == {**nothing.json(), "request_id": ""}
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[one[2]["operationId"] for one in OPERATIONS])
