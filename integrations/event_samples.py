@@ -89,6 +89,14 @@ _DATA: dict[EventType, dict[str, Any]] = {
         }
     },
 }
+_FAILING = {
+    "source_id": "src_01k00000000000000000000001",
+    "endpoint": "https://crm.example.com",
+    "reason": "The server answered 500",
+    "failing_since": "2026-02-27T09:30:00Z",
+    "failing_days": 3,
+    "stops_at": "2026-03-04T09:30:00Z",
+}
 _STOPPED = {
     "source_id": "src_01k00000000000000000000001",
     "endpoint": "https://crm.example.com",
@@ -96,18 +104,20 @@ _STOPPED = {
     "failing_since": "2026-02-25T09:30:00Z",
     "stopped_at": _AT,
 }
+_ABOUT_WEBHOOKS: dict[EventType, dict[str, Any]] = {
+    EventType.WEBHOOK_FAILING: _FAILING,
+    EventType.WEBHOOK_DISABLED: _STOPPED,
+}
 
 
 def sample_of(event_type: EventType) -> dict[str, Any]:
     """Return the body of a webhook of this type."""
-    if event_type is EventType.WEBHOOK_DISABLED:
-        data: dict[str, Any] = _STOPPED
-    else:
-        data = {"lead": _LEAD, **_DATA.get(event_type, {}), "conversation": _CONVERSATION}
+    of_a_lead = {"lead": _LEAD, **_DATA.get(event_type, {}), "conversation": _CONVERSATION}
+    data = _ABOUT_WEBHOOKS.get(event_type, of_a_lead)
     return {
         "type": event_type.value,
         "timestamp": _AT,
         "id": "evt_01k00000000000000000000001",
-        "sequence": 0 if event_type is EventType.WEBHOOK_DISABLED else 1,
+        "sequence": 0 if event_type in _ABOUT_WEBHOOKS else 1,
         "data": data,
     }

@@ -16,12 +16,14 @@ class EventType(models.TextChoices):
     CONVERSATION_OPENED = "conversation.opened", "A conversation opens"
     CONVERSATION_CLOSED = "conversation.closed", "A conversation closes"
     WEBHOOK_TEST = "webhook.test", "Test webhook"
+    WEBHOOK_FAILING = "webhook.failing", "A webhook only fails"
     WEBHOOK_DISABLED = "webhook.disabled", "A webhook was stopped"
 
 
-NOT_CHOOSABLE = (EventType.WEBHOOK_TEST, EventType.WEBHOOK_DISABLED)
+ABOUT_WEBHOOKS = (EventType.WEBHOOK_FAILING, EventType.WEBHOOK_DISABLED)  # one webhook may hear of another
+NOT_CHOOSABLE = (EventType.WEBHOOK_TEST, *ABOUT_WEBHOOKS)
 CHOOSABLE = [event_type for event_type in EventType if event_type not in NOT_CHOOSABLE]
-SUBSCRIBABLE = [*CHOOSABLE, EventType.WEBHOOK_DISABLED]  # one webhook may hear that another was stopped
+SUBSCRIBABLE = [*CHOOSABLE, *ABOUT_WEBHOOKS]
 
 
 def DEFAULT_TYPES() -> list[str]:  # noqa: N802  the default of a column, a constant in all but name

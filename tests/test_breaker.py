@@ -146,7 +146,9 @@ def failing(worker, receiver, webhook_at, eastgate, lead_at):
     return fail
 
 
-def test_people_are_warned_after_1_and_3_days_once_each_and_told_of_the_stop(failing, mailoutbox, dana, northside):
+def test_people_are_warned_after_1_and_3_days_once_each_and_told_of_the_stop(
+    failing, mailoutbox, dana, northside, eastgate
+):
     person("max", northside, "manager")
     person("ann", northside, "agent")
     for days, mails in ((0.5, 0), (1, 2), (2, 2), (3, 4), (4, 4)):
@@ -158,6 +160,10 @@ def test_people_are_warned_after_1_and_3_days_once_each_and_told_of_the_stop(fai
     assert failing(5).stopped_at
     run_jobs()
     assert "was stopped" in mailoutbox[-1].subject
+    warnings = Event.objects.filter(type="webhook.failing").order_by("pk")
+    assert [event.payload["failing_days"] for event in warnings] == [1, 3]
+    assert warnings[0].payload["source_id"] == eastgate.public_id
+    assert warnings[0].payload["failing_since"] < warnings[0].payload["stops_at"]
     event = Event.objects.get(type="webhook.disabled")
     assert event.payload["reason"] == "Nothing but failures for 5 days"
 

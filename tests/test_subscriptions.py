@@ -12,12 +12,13 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Checker
 from svix.webhooks import Webhook as SvixChecker
 
-from accounts.ids import decode, encode
+from accounts.ids import decode, encode, moment
 from accounts.models import AuditEntry, Membership
 from integrations.event_types import SUBSCRIBABLE
-from integrations.models import Attempt, Delivery, Lane, Subscription
+from integrations.models import Attempt, Delivery, Event, Lane, Subscription
 from integrations.services import members, subscriptions
 from integrations.services.tokens import make_token
+from integrations.services.trouble import tell_of_trouble
 from tests.conftest import person
 from tests.due import make_due, run_jobs
 from tests.test_deliveries import wait_for
@@ -248,6 +249,23 @@ def test_disabled_holds_and_enabled_goes_on(api, key, worker, receiver, subscrib
     wait_for(lambda: not Delivery.objects.exists())
     [ended] = api.get(f"webhooks/{made['id']}/deliveries", key).json()["data"]["deliveries"]
     assert (ended["id"], ended["status"]) == (waiting["id"], "delivered")
+
+
+def test_a_webhook_hears_that_another_has_failed_for_a_day(api, key, worker, receiver, subscribe, plumbing, lead_at):
+    bad = subscribe("http://127.0.0.1:9/dead", name="Dead")
+    subscribe(receiver.url, name="Watcher", event_types=["webhook.failing"])
+    lane = Subscription.objects.get(name="Dead").lane
+    since = timezone.now() - timedelta(days=1, minutes=1)
+    Lane.objects.filter(pk=lane.pk).update(failing_since=since)
+    lead_at(plumbing)
+    wait_for(lambda: Lane.objects.get(pk=lane.pk).warned_days)
+    for _ in range(2):  # a job may run twice
+        tell_of_trouble(lane.pk)
+    [body] = [json.loads(request["body"]) for request in receiver.wait(1)]
+    assert (body["type"], body["data"]["webhook_id"]) == ("webhook.failing", bad["id"])
+    assert (body["data"]["failing_days"], body["data"]["failing_since"]) == (1, moment(since))
+    assert body["data"]["stops_at"] == moment(since + timedelta(days=5))
+    assert Event.objects.filter(type="webhook.failing").count() == 1
 
 
 def test_a_stop_is_told_to_the_other_webhooks_and_what_was_missed_can_be_sent(

@@ -74,7 +74,14 @@ class RestWebhookKind(CardKind[RestWebhook]):
         # The card's row is locked, so no publisher is between its look and its commit: all that waits is here.
         cancel_deliveries(Delivery.objects.filter(lane=card.lane_id), "The card was disconnected")
         Lane.objects.filter(pk=card.lane_id).update(
-            missed_since=None, failing_since=None, last_error="", failures=0, opens=0, open_until=None
+            missed_since=None,
+            failing_since=None,
+            last_error="",
+            failures=0,
+            opens=0,
+            open_until=None,
+            warned_days=0,
+            published_days=0,
         )
 
     def check(self, card: RestWebhook, actor: Actor) -> None:

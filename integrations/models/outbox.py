@@ -39,6 +39,7 @@ class Lane(models.Model):
     open_until = models.DateTimeField(null=True, blank=True)
     missed_since = models.DateTimeField(null=True, blank=True)  # it was stopped; from then on events were not sent
     warned_days = models.PositiveSmallIntegerField(db_default=0)  # of nothing but failures, that people were told of
+    published_days = models.PositiveSmallIntegerField(db_default=0)  # the same, of the event webhook.failing
 
 
 class Clock(models.Model):

@@ -50,6 +50,7 @@ def release(listener: Listener) -> None:
         opens=0,
         open_until=None,
         warned_days=0,
+        published_days=0,
         missed_since=None,
     )
     wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])

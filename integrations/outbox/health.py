@@ -26,7 +26,7 @@ TROUBLE = "endpoint-trouble"  # the category of the job that tells people
 _LOCK = "SELECT 1 FROM integrations_lane WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _OK = """
 UPDATE integrations_lane SET last_ok_at = now(), failing_since = NULL, last_error = '', failures = 0, opens = 0,
-    open_until = NULL, warned_days = 0
+    open_until = NULL, warned_days = 0, published_days = 0
 WHERE id = ANY(%s) AND (failing_since IS NOT NULL OR last_ok_at IS NULL OR last_ok_at < now() - interval '5 s')
 """
 # What is in flight when it opens fails too, and opens it no further.

@@ -20,12 +20,14 @@ from integrations.outbox.schedule import scaled
 
 
 def tell_of_trouble(lane_id: UUID) -> timedelta | None:
-    """Write to those who may configure the source; of a stop there is also an event for the other endpoints."""
+    """Write to those who may configure the source, and publish an event for the other endpoints."""
     listener = find_listener(lane_id)
     if listener is None or (listener.lane.failing_since is None and listener.lane.stopped_at is None):
         return None
     if listener.lane.stopped_at:
         _keep_the_stop(listener)
+    else:
+        _publish_the_warning(listener)
     _post(listener)
     return None
 
@@ -41,6 +43,24 @@ def missing_since(listener: Listener) -> datetime | None:
 
 
 @transaction.atomic
+def _publish_the_warning(listener: Listener) -> None:
+    """Publish, once for each warning, that an endpoint has failed for days and when it will be stopped."""
+    lane = Lane.objects.select_for_update().get(pk=listener.lane_id)
+    if lane.stopped_at or lane.failing_since is None or lane.warned_days <= lane.published_days:
+        return
+    lane.published_days = lane.warned_days
+    lane.save(update_fields=["published_days"])
+    _publish(
+        EventType.WEBHOOK_FAILING,
+        listener,
+        reason=lane.last_error,
+        failing_since=moment(lane.failing_since),
+        failing_days=lane.warned_days,
+        stops_at=moment(lane.failing_since + STOPS_AFTER),
+    )
+
+
+@transaction.atomic
 def _keep_the_stop(listener: Listener) -> None:
     """Remember from when on events were missed, and publish the stop, once."""
     lane = Lane.objects.select_for_update().get(pk=listener.lane_id)
@@ -48,18 +68,22 @@ def _keep_the_stop(listener: Listener) -> None:
         return
     lane.missed_since = missing_since(listener)
     lane.save(update_fields=["missed_since"])
+    _publish(
+        EventType.WEBHOOK_DISABLED,
+        listener,
+        reason=lane.stopped_because,
+        failing_since=moment(lane.failing_since),
+        stopped_at=moment(lane.stopped_at),
+    )
+
+
+def _publish(event_type: EventType, listener: Listener, **details: object) -> None:
     publish(
         Happening(
-            type=EventType.WEBHOOK_DISABLED,
+            type=event_type,
             organization_id=listener.owning_organization_id,
             source_id=listener.home_source_id,
-            payload={
-                **_identity(listener),
-                "endpoint": listener.endpoint_host,
-                "reason": lane.stopped_because,
-                "failing_since": moment(lane.failing_since),
-                "stopped_at": moment(lane.stopped_at),
-            },
+            payload={**_identity(listener), "endpoint": listener.endpoint_host, **details},
         )
     )
 
