@@ -7,8 +7,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
+from accounts.ids import uuid7
 from accounts.models import Membership
 from conversations.models import Conversation
 from conversations.services.erasing import erase_lead
@@ -79,8 +82,6 @@ def test_an_invitation_that_was_taken_back_is_not_sent(dana_client, actor, mail_
 
 
 def make_imports(organization_id, count: int) -> None:
-    from accounts.ids import uuid7
-
     for _ in range(count):
         Job.objects.create(organization_id=organization_id, category="import", subject_id=uuid7())
 
@@ -134,8 +135,6 @@ def test_a_long_job_keeps_its_lease(northside, monkeypatch):
 
 
 def test_organizations_have_their_jobs_done_in_turns(northside, harbor):
-    from accounts.ids import uuid7
-
     for organization in (northside, northside, northside, harbor, harbor):
         Job.objects.create(organization_id=organization.pk, category="read-mail", subject_id=uuid7())
     ran: list[object] = []
@@ -143,3 +142,18 @@ def test_organizations_have_their_jobs_done_in_turns(northside, harbor):
     while jobs.run_due(handlers):
         pass
     assert ran[:4] in ([northside.pk, harbor.pk] * 2, [harbor.pk, northside.pk] * 2)
+
+
+def test_a_claim_takes_no_longer_when_many_jobs_wait(northside):
+    """A flood of mails: the job is read from the index in the order of turns, not chosen from all that are due."""
+    Job.objects.bulk_create(
+        Job(organization_id=northside.pk, category="read-mail", subject_id=uuid7()) for _ in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE integrations_job")
+        with CaptureQueriesContext(connection) as seen:
+            assert jobs.run_due({"read-mail": lambda _: None})
+        claim = next(query["sql"] for query in seen if query["sql"].lstrip().startswith("UPDATE"))
+        cursor.execute(f"EXPLAIN {claim}")
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "job_in_turns" in plan

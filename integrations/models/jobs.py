@@ -52,6 +52,12 @@ class Job(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(next_attempt_at__isnull=False), name="job_due"),
+            # For the claim: organizations have turns (jobs.py).
+            models.Index(
+                fields=["category", "organization_id", "next_attempt_at"],
+                condition=models.Q(next_attempt_at__isnull=False),
+                name="job_in_turns",
+            ),
             models.Index(fields=["subject_id"], name="job_of_subject"),
             models.Index(
                 fields=["organization_id", "-id"],
