@@ -11,7 +11,7 @@ from integrations.access import reach_of
 from integrations.cards import CARDS, CardKind
 from integrations.cards.base import ActivityRow, Health, KeyShown
 from integrations.models import Card, RestWebhook, Source
-from integrations.outbox.health import STOPS_AFTER
+from integrations.outbox.health import stops_at
 from integrations.services.cards import OPTIONS, heirs, rows_of
 
 
@@ -137,7 +137,7 @@ class CardView:
     def stops_at(self) -> datetime | None:
         """When an endpoint is stopped that only fails, once people were warned of it."""
         lane = getattr(self.card, "lane", None)
-        return lane.failing_since + STOPS_AFTER if lane and lane.warned_days and lane.failing_since else None
+        return stops_at(lane.failing_since) if lane and lane.warned_days and lane.failing_since else None
 
     @property
     def stopped_heirs(self) -> list[Any]:

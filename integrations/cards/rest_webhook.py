@@ -13,7 +13,7 @@ from accounts.actors import Actor
 from accounts.ids import uuid7
 from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
 from integrations.models import Attempt, Delivery, Lane, RestWebhook, WebhookSecret
-from integrations.outbox.ending import cancel_deliveries, release
+from integrations.outbox.ending import cancel_deliveries, forget_failures, release
 from integrations.outbox.testing import queue_test
 from integrations.secrets import Secret, make_header_secret, make_signing_secret
 
@@ -73,16 +73,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
     def cancel(self, card: RestWebhook) -> None:
         # The card's row is locked, so no publisher is between its look and its commit: all that waits is here.
         cancel_deliveries(Delivery.objects.filter(lane=card.lane_id), "The card was disconnected")
-        Lane.objects.filter(pk=card.lane_id).update(
-            missed_since=None,
-            failing_since=None,
-            last_error="",
-            failures=0,
-            opens=0,
-            open_until=None,
-            warned_days=0,
-            published_days=0,
-        )
+        forget_failures(card)
 
     def check(self, card: RestWebhook, actor: Actor) -> None:
         if not card.is_set_up:

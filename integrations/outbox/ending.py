@@ -38,12 +38,9 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
     return len(waiting)
 
 
-def release(listener: Listener) -> None:
-    """Let a lane go on from a clean slate: not held, not stopped, its breaker closed. Call it inside a transaction."""
+def forget_failures(listener: Listener) -> None:
+    """Let an endpoint's health begin anew: no failures, its breaker closed, nobody warned, nothing missed."""
     Lane.objects.filter(pk=listener.lane_id).update(
-        held_at=None,
-        stopped_at=None,
-        stopped_because="",
         failing_since=None,
         last_error="",
         failures=0,
@@ -53,4 +50,10 @@ def release(listener: Listener) -> None:
         published_days=0,
         missed_since=None,
     )
+
+
+def release(listener: Listener) -> None:
+    """Let a held or stopped lane go on, its failures forgotten. Call it inside a transaction."""
+    forget_failures(listener)
+    Lane.objects.filter(pk=listener.lane_id).update(held_at=None, stopped_at=None, stopped_because="")
     wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])

@@ -7,7 +7,7 @@ again for twice as long, one that succeeds closes it. It only ever delays, and i
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from accounts.ids import uuid7
@@ -54,6 +54,11 @@ _TELL = """
 INSERT INTO integrations_job (id, organization_id, category, subject_id, status, attempts, error)
 SELECT *, 'scheduled', 0, '' FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[])
 """
+
+
+def stops_at(failing_since: datetime) -> datetime:
+    """When an endpoint is stopped that has done nothing but fail."""
+    return failing_since + scaled(STOPS_AFTER)
 
 
 async def tell_lanes(cursor: Any, results: list[Result], due: list[Look]) -> None:

@@ -14,7 +14,7 @@ from integrations import letters
 from integrations.event_types import EventType
 from integrations.listeners import find_listener
 from integrations.models import Lane, Letter, Listener
-from integrations.outbox.health import STOPS_AFTER
+from integrations.outbox.health import STOPS_AFTER, stops_at
 from integrations.outbox.publishing import Happening, publish
 from integrations.outbox.schedule import scaled
 
@@ -56,7 +56,7 @@ def _publish_the_warning(listener: Listener) -> None:
         reason=lane.last_error,
         failing_since=moment(lane.failing_since),
         failing_days=lane.warned_days,
-        stops_at=moment(lane.failing_since + STOPS_AFTER),
+        stops_at=moment(stops_at(lane.failing_since)),
     )
 
 
