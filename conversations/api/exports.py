@@ -54,11 +54,12 @@ class LeadExportApi(Api):
         lead = load_lead(request, lead_id)
         caller_of(request).require_scope("conversations:read")
         merged = list(Lead.objects.filter(merged_into=lead).select_related("source").order_by("pk"))
-        opt_outs = {row.pk: row for person in (lead, *merged) for row in OptOut.objects.of(person)}
+        opt_outs = {person: list(OptOut.objects.of(person)) for person in (lead, *merged)}
+        each_once = {row.pk: row for rows in opt_outs.values() for row in rows}
         data = {
-            "lead": shown_lead(caller_of(request), lead, list(OptOut.objects.of(lead))),
-            "merged": [shown_lead(caller_of(request), person, list(OptOut.objects.of(person))) for person in merged],
+            "lead": shown_lead(caller_of(request), lead, opt_outs[lead]),
+            "merged": [shown_lead(caller_of(request), person, opt_outs[person]) for person in merged],
             "conversations": export_conversations(lead),
-            "opt_outs": [opt_out_json(row) for row in opt_outs.values()],
+            "opt_outs": [opt_out_json(row) for row in each_once.values()],
         }
         return Response({"data": data})

@@ -33,15 +33,14 @@ class Email(Channel):
         mail = build(message)
         transport = _take()
         try:
-            if not transport.send_messages([mail]):
-                raise NotSent("channel.failed", "The mail server took no recipient.", is_permanent=True)
-        except NotSent:
-            raise
+            sent = transport.send_messages([mail])
         except Exception as error:
             _hang_up(transport)
             raise as_not_sent(error) from error
         if isinstance(transport, PatientBackend):
             _idle.append(transport)
+        if not sent:
+            raise NotSent("channel.failed", "The mail server took no recipient.", is_permanent=True)
 
 
 def build(message: Message) -> EmailMultiAlternatives:

@@ -64,20 +64,18 @@ def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Ou
         return outcomes.REPEATED, before
     if mail.is_bounce:
         return outcomes.AUTOMATIC, _take_bounce(kept, mail)
-    if mail.is_automatic or _is_ours(sender.address) or _is_in_a_loop(kept, mail, sender):
-        return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender)
-    return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(kept, mail, sender)
+    thread = _thread(kept, mail, sender)
+    if mail.is_automatic or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
+        return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
+    return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(kept, mail, sender, thread)
 
 
-def _is_in_a_loop(kept: InboundMail, mail: Mail, sender: Sender) -> bool:
+def _is_in_a_loop(thread: Conversation, mail: Mail) -> bool:
     """True for a program that has no marks of one: it says the same again and again to programs that answer it.
 
     Then the mail is shown and is no event, so that nobody's program answers it again. People who write to a program
     twenty times in an hour are people still.
     """
-    thread = _thread(kept, mail, sender)
-    if thread is None:
-        return False
     lately = Message.objects.filter(conversation=thread, created_at__gt=timezone.now() - LOOP_WINDOW)
     answers = lately.filter(
         direction=Message.Direction.OUTBOUND, author__in=[Message.Author.API, Message.Author.AUTOMATION]
@@ -90,7 +88,7 @@ def _is_ours(sender: str) -> bool:
     return sender.endswith(f"@{settings.MAIL_DOMAIN.lower()}")
 
 
-def _take_words(kept: InboundMail, mail: Mail, sender: Sender) -> Message:
+def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> Message:
     source = kept.connection.source
     words = Words(
         content=mail.written or mail.subject or "(empty mail)",
@@ -100,7 +98,6 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender) -> Message:
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
     )
-    thread = _thread(kept, mail, sender)
     if thread:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
         if normalize_email(lead.email) != sender.address:
@@ -148,11 +145,8 @@ def _obey_stop_words(lead: Lead, conversation: Conversation, written: str) -> No
         lift_opt_out(lead=lead, channel="email", only=OptOut.Reason.STOP)
 
 
-def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender) -> Message | None:
+def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation) -> Message:
     """Show an automatic answer in its conversation. It reopens nothing, marks nothing unread, and is no event."""
-    thread = _thread(kept, mail, sender)
-    if thread is None:
-        return None
     return Message.objects.create(
         organization_id=thread.organization_id,
         source_id=thread.source_id,
