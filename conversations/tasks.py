@@ -15,7 +15,8 @@ from integrations.outbox.health import TROUBLE
 from integrations.services.invitations import write_invitation, write_password_link
 from integrations.services.replays import run_replay
 from integrations.services.trouble import tell_of_trouble, write_of_trouble
-from leads.importing import forget_files, run_import
+from leads.import_files import forget_files
+from leads.importing import run_import
 from leads.models import LeadImport
 
 WRITERS: dict[str, letters.Writer] = {

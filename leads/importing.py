@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.files.storage import Storage, default_storage
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
-from django.utils import timezone
 
 from integrations.models import Job
 from integrations.parsers import text_problem
 from integrations.problems import Refusal
 from leads.contact import is_email, normalize_email
 from leads.custom_fields import coerce_with, definitions
+from leads.import_files import forget_file
 from leads.import_rows import ROWS_MAX, Row, Unreadable, read_rows
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
 from leads.services import Details, build, fill_in, lock_identities, remaining
@@ -32,8 +31,6 @@ PORTION = 200  # rows in one transaction
 PORTIONS_AT_ONCE = 50  # before other jobs have their turn
 REST = 0.5  # of the time that a portion took: callers of the API have the machine too
 PROBLEMS_MAX = 100_000
-FOLDER = "imports"  # in the file store
-TRIAL_KEPT = timedelta(hours=1)  # the file of a trial, until the import itself is asked for
 TEXTS = {"first_name": 200, "last_name": 200, "email": 254, "phone": 60, "address": 1_000, "unique_id": 200,
          "status": 100, "source": 200, "source_url": 2_000}  # fmt: skip
 TRUTHS = ("opt_in", "opt_in_transactional_sms")
@@ -70,7 +67,7 @@ def run_import(import_id: UUID) -> timedelta | None:
     lead_import = LeadImport.objects.select_related("source").get(pk=import_id)
     job = Job.objects.get(subject_id=import_id)
     if job.status == Job.Status.CANCELLED:
-        _forget_file(lead_import)
+        forget_file(lead_import)
         return None
     try:
         if job.total is None:
@@ -103,48 +100,13 @@ def _count(lead_import: LeadImport) -> None:
 
 def _end(lead_import: LeadImport) -> None:
     if not lead_import.is_dry_run:  # a trial's file is kept for a while, so that the import itself can follow
-        _forget_file(lead_import)
+        forget_file(lead_import)
     Job.objects.filter(subject_id=lead_import.pk).update(result=result_of(lead_import))
 
 
 def result_of(lead_import: LeadImport) -> dict[str, Any]:
     names = ("created", "updated", "unchanged", "repeated", "failed")
     return {"dry_run": lead_import.is_dry_run, **{name: getattr(lead_import, name) for name in names}}
-
-
-def _forget_file(lead_import: LeadImport) -> None:
-    """The file has served, and holds people's data."""
-    if lead_import.file:
-        lead_import.file.delete(save=True)
-
-
-def forget_files() -> None:
-    """Remove the files of imports that have ended, and files that no import knows: its start was taken back."""
-    ended = Job.objects.filter(category=LeadImport.CATEGORY).exclude(status__in=Job.UNFINISHED)
-    lately = ended.filter(finished_at__gt=timezone.now() - TRIAL_KEPT).values("subject_id")
-    rows = LeadImport.objects.filter(pk__in=ended.values("subject_id")).exclude(file="")
-    for lead_import in rows.exclude(is_dry_run=True, pk__in=lately):
-        _forget_file(lead_import)
-    _forget_orphans()
-
-
-def _forget_orphans() -> None:
-    storage, field = default_storage, LeadImport._meta.get_field("file")
-    for folder, file in _files(storage, FOLDER):
-        name = f"{folder}/{file}"
-        is_old = timezone.now() - storage.get_modified_time(name) > TRIAL_KEPT
-        if is_old and not LeadImport.objects.filter(**{field.name: name}).exists():
-            storage.delete(name)
-
-
-def _files(storage: Storage, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the folder and the name of each file below a folder."""
-    if not storage.exists(folder):
-        return
-    folders, files = storage.listdir(folder)
-    yield from ((folder, file) for file in files)
-    for inner in folders:
-        yield from _files(storage, f"{folder}/{inner}")
 
 
 @dataclass

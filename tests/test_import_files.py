@@ -15,8 +15,8 @@ from conversations.services import imports
 from conversations.services.imports import start_import
 from integrations.models import Job
 from leads.custom_fields import coerce_with
+from leads.import_files import forget_files
 from leads.import_rows import ROW_MAX, Unreadable, read_rows
-from leads.importing import forget_files
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
 from tests.due import run_jobs
 
@@ -149,7 +149,7 @@ def test_a_file_that_no_import_knows_is_removed(plumbing, tmp_path, monkeypatch)
     orphan.write_text("email\n")
     forget_files()
     assert orphan.exists(), "it may be of an import that is just being started"
-    monkeypatch.setattr("leads.importing.TRIAL_KEPT", -1 * imports_age())
+    monkeypatch.setattr("leads.import_files.TRIAL_KEPT", -1 * imports_age())
     forget_files()
     assert not orphan.exists()
     assert LeadImport.objects.get().file.storage.exists(LeadImport.objects.get().file.name)

@@ -14,8 +14,8 @@ from conversations.services.merging import merge_leads
 from integrations.models import Event, Job
 from integrations.services.tokens import make_token
 from leads import importing
+from leads.import_files import forget_files
 from leads.import_rows import Unreadable, read_rows
-from leads.importing import forget_files
 from leads.models import CustomField, Lead, LeadImport
 from tests.conftest import log_in, person
 from tests.due import run_jobs

@@ -23,7 +23,6 @@ COLUMNS_MAX = 200
 WAITING_MAX = 5  # imports of one organization behind the one that runs
 
 
-@transaction.atomic
 def start_import(
     *, source: Source, actor: Actor, file: File[bytes], file_format: str, identifier: str, mapping: dict[str, str],
     is_dry_run: bool,
@@ -52,6 +51,7 @@ def start_import(
         raise
 
 
+@transaction.atomic
 def _begin(lead_import: LeadImport, actor: Actor, size: int) -> Job:
     source = lead_import.source
     lead_import.save(force_insert=True)
