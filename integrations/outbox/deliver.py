@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,10 +57,9 @@ def headers_for(parcel: Parcel, endpoint: Endpoint, timestamp: int) -> dict[str,
 async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     """Make one attempt. Never raises: whatever happens becomes a result."""
     delivery, endpoint = parcel.delivery, parcel.endpoint
-    started_at, started = datetime.now(UTC), time.perf_counter()
-    result = Result(delivery, Outcome.FAILED, started_at)
+    result = Result(delivery, Outcome.FAILED, datetime.now(UTC))
     if endpoint is None or not endpoint.is_connected:
-        result.outcome, result.error, result.next_because = Outcome.CANCELLED, "", "The webhook was disconnected"
+        result.outcome, result.next_because = Outcome.CANCELLED, "The webhook was disconnected"
         return result
     if not endpoint.may_hear_of(delivery):
         result.outcome, result.next_because = Outcome.CANCELLED, "The webhook's maker may no longer see this source"
@@ -76,16 +76,24 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
     if parcel.is_fresh:
         result.request_body = parcel.body.decode()
     try:
-        headers, tls = headers_for(parcel, endpoint, int(started_at.timestamp())), endpoint.tls
+        headers, tls = headers_for(parcel, endpoint, int(result.started_at.timestamp())), endpoint.tls
     except Unreadable as error:
         return failed(result, str(error))
     result.url = endpoint.url
     hidden = {*SECRET_HEADERS, *endpoint.own_headers}
     result.request_headers = {name: MASK if name in hidden else value for name, value in headers.items()}
+    return await _send(session, result, parcel.body, headers, tls)
+
+
+async def _send(
+    session: aiohttp.ClientSession, result: Result, body: bytes, headers: dict[str, str], tls: ssl.SSLContext | bool
+) -> Result:
+    """Make the call, and judge the answer or its absence."""
+    started = time.perf_counter()
     try:
         async with session.post(
-            endpoint.url,
-            data=parcel.body,
+            result.url,
+            data=body,
             headers=headers,
             allow_redirects=False,
             ssl=tls,
