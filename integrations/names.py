@@ -40,7 +40,7 @@ class GuardedResolver(AbstractResolver):
         """Raise AddressForbidden, NotLookedUp, or OSError for a name that leads nowhere."""
         until, error = self.failed.get(host, (0.0, OSError()))
         if time.monotonic() < until:
-            raise error
+            raise error.with_traceback(None)  # else it grows with each raise
         try:
             answers = await self.ask(host, family)
         except OSError as failed:
