@@ -6,6 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+
+from integrations.models.cards import Card
+from integrations.models.listening import Listener
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["accounts", "integrations", "leads", "conversations"]  # each may import those before it
@@ -43,3 +47,20 @@ def test_nothing_imports_tests_bench_or_examples():
 def test_no_lock_names_an_index():
     for lock in (ROOT / "requirements").glob("*.txt"):
         assert "://" not in lock.read_text()
+
+
+def test_a_model_says_all_that_its_interface_asks():
+    """Models leave no room for ABC's metaclass, so what is left out would raise NotImplementedError for a user."""
+    models = [model for model in apps.get_models() if issubclass(model, Card | Listener)]
+    asked = [(model, base, name) for model in models for base in (Card, Listener) for name in _abstract(base)]
+    left_out = [(model, name) for model, base, name in asked if getattr(model, name, None) is vars(base)[name]]
+    assert len(models) >= 3
+    assert len(asked) >= 20
+    assert left_out == []
+
+
+def _abstract(interface: type) -> list[str]:
+    """The names of what raises NotImplementedError in a class."""
+    functions = {name: getattr(member, "fget", member) for name, member in vars(interface).items()}
+    codes = {name: getattr(function, "__code__", None) for name, function in functions.items()}
+    return [name for name, code in codes.items() if "NotImplementedError" in getattr(code, "co_names", ())]
