@@ -80,14 +80,20 @@ class Witness:
         """Ids that were answered with success."""
         return {seen.webhook_id for seen in self.requests if 200 <= seen.status < 300}
 
-    def duplicates(self) -> int:
-        """Requests of ids that had been answered with success before."""
-        count, done = 0, set()
+    def copies(self) -> list[tuple[Seen, list[Seen]]]:
+        """Requests of ids that had been answered with success before, each with those."""
+        done: dict[str, list[Seen]] = {}
+        copies = []
         for seen in self.requests:
-            count += seen.webhook_id in done
+            if seen.webhook_id in done:
+                copies.append((seen, list(done[seen.webhook_id])))
             if 200 <= seen.status < 300:
-                done.add(seen.webhook_id)
-        return count
+                done.setdefault(seen.webhook_id, []).append(seen)
+        return copies
+
+    def duplicates(self) -> int:
+        """How many came again that had been answered with success."""
+        return len(self.copies())
 
     def exposed(self, killed_at: float) -> int:
         """Requests that were open at a kill, or answered in the 100 ms before: only these may come twice."""
