@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from conversations.webhook_bodies import render_bodies
@@ -227,4 +228,56 @@ def test_results_wait_for_a_database_that_is_away(two_results, monkeypatch, erro
     errors.append(error("gone again"))
     assert write(two_results, times=2) == ([], 1)
     assert not Delivery.objects.exists()
+    assert Attempt.objects.count() == 2
+
+
+@outbox
+def test_a_result_that_has_to_wait_is_kept_when_another_one_is_refused(two_results):
+    """Written one by one: the row of the good one is locked at that moment, so it is written the next time."""
+    bad, good = two_results
+    bad.url = "x" * 2_001
+    with transaction.atomic():
+        Delivery.objects.select_for_update().get(pk=good.delivery.id)
+        assert write([bad, good]) == ([good], 1)
+    assert write([good]) == ([], 1)
+    assert Attempt.objects.get().delivery_id == good.delivery.id
+
+
+@outbox
+def test_a_worker_that_is_stopped_in_a_transaction_keeps_nobody_from_writing_results(two_results, settings):
+    """It held the lane's lock: the others' results waited until their leases had ended, and all was sent again."""
+    settings.LEADWIRE_TIME_SCALE = 0.1
+
+    async def run():
+        stopped, recorder = await connect(), Recorder(after=lambda: None)
+        recorder.results += two_results
+        await stopped.execute("BEGIN")
+        await stopped.execute("SELECT 1 FROM integrations_lane FOR UPDATE")
+        await recorder._write_some()
+        with pytest.raises(psycopg.Error):
+            await stopped.execute("SELECT 1")
+        assert stopped.closed
+        await hang_up(recorder.connection)
+        return recorder.results
+
+    assert asyncio.run(run()) == []
+    assert Attempt.objects.count() == 2
+
+
+@outbox
+def test_results_wait_when_their_own_transaction_was_ended_for_idling(two_results, monkeypatch, settings):
+    settings.LEADWIRE_TIME_SCALE = 0.02
+    stops = [0.5]
+
+    async def stopped_once(connection, batch):
+        async with connection.transaction():
+            await connection.execute("SELECT 1")
+            if stops:
+                await asyncio.sleep(stops.pop())
+            return await record(connection, batch)
+
+    monkeypatch.setattr(recording, "record", stopped_once)
+    monkeypatch.setattr(recording, "RETRY_SECONDS", 0)
+    assert write(two_results) == (two_results, 0)
+    assert write(two_results) == ([], 1)
     assert Attempt.objects.count() == 2

@@ -88,21 +88,25 @@ class Recorder:
         busy: set[UUID] = set()
         try:
             busy = await self._write(batch)
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-            logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
-            await hang_up(self.connection)
-            await asyncio.sleep(RETRY_SECONDS)
-            return
-        except Exception:
+        except Exception as error:
+            if self._is_away(error):
+                logger.warning("deliver: %d results wait for the database: %s", len(self.results), error)
+                await hang_up(self.connection)
+                await asyncio.sleep(RETRY_SECONDS)
+                return
             logger.exception("deliver: a batch was refused, its results go one by one")
-            for result in batch:
-                await self._write_alone(result)
+            busy = {result.delivery.id for result in batch if not await self._write_alone(result)}
         self.results[: len(batch)] = [result for result in batch if result.delivery.id in busy]
         self._tell([result for result in batch if result.delivery.id not in busy])
         if self.closing or time.monotonic() - self.tallied_at > TALLY_SECONDS:
             await self._write_tally()
         if busy:
             await asyncio.sleep(FLUSH_SECONDS)
+
+    def _is_away(self, error: Exception) -> bool:
+        """True when the database did not take the batch, rather than refused what is in it."""
+        is_closed = self.connection is None or self.connection.closed
+        return is_closed or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError)
 
     def _tell(self, written: list[Result]) -> None:
         self.after()
@@ -124,11 +128,16 @@ class Recorder:
         except (psycopg.Error, OSError) as error:
             logger.info("deliver: counts wait for the database: %s", error)
 
-    async def _write_alone(self, result: Result) -> None:
+    async def _write_alone(self, result: Result) -> bool:
+        """Return False when it has to wait: its row is locked, or the database went away meanwhile."""
         try:
-            await self._write([result])
-        except Exception:  # its delivery is made again when the lease ends, and ends with its last attempt
+            return not await self._write([result])
+        except Exception as error:
+            if self._is_away(error):
+                return False
+            # Its delivery is made again when the lease ends, and ends with its last attempt.
             logger.exception("delivery %s: its result cannot be written", result.delivery.id)
+            return True
 
     async def _write(self, batch: list[Result]) -> set[UUID]:
         if self.connection is None or self.connection.closed:
