@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
 from config.schema_examples import EXAMPLES
+from integrations.api.refusals import codes_of
 from integrations.event_samples import sample_of
 from integrations.event_types import SUBSCRIBABLE
 from integrations.problem_codes import CODES
@@ -38,20 +40,6 @@ PROBLEM = {
         },
     },
 }
-EVERYWHERE = {
-    "400": "A field, parameter or header is not valid (`request.invalid`).",
-    "403": "The card is off, or the token's scope is missing.",
-    "404": "There is no such thing, or it is somebody else's.",
-    "410": "It was there and is no longer kept.",
-    "429": "Too many calls (`rateLimit.exceeded`); see Retry-After.",
-    "503": "The database is not available right now; see Retry-After.",
-}
-ON_WRITE = {
-    "409": "The state does not allow it.",
-    "413": "The body is too large.",
-    "415": "The body is not JSON.",
-    "422": "It could never be delivered, or the Idempotency-Key was used with another body or query.",
-}
 
 
 class Schema(AutoSchema):
@@ -74,6 +62,8 @@ class Schema(AutoSchema):
             operation["description"] = f"{words}\n\nScope: `{scope}`.".strip()
         if getattr(self.view, "deprecation", None):
             operation["deprecated"] = True
+        parameters = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+        operation["responses"] |= refused(codes_of(type(self.view), self.method, parameters))
         return operation
 
 
@@ -108,36 +98,35 @@ WEBHOOK_EVENT = {
 
 
 def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the problems that every operation may answer with, and 401, which has no body."""
+    """Add what a refusal looks like, and the requests that we make ourselves."""
     result["components"]["schemas"] |= {"Problem": PROBLEM, "WebhookEvent": WEBHOOK_EVENT}
     result["webhooks"] = describe_webhooks()
-    for path in result["paths"].values():
-        for method, operation in path.items():
-            if not isinstance(operation, dict) or "responses" not in operation:
-                continue
-            answers = operation["responses"]
-            answers.setdefault("401", {"description": "The key is missing, malformed, unknown or ended."})
-            for status, words in (EVERYWHERE | (ON_WRITE if method in ("post", "patch", "delete") else {})).items():
-                answers.setdefault(status, {"description": words, "content": _problem_of(int(status))})
     return result
 
 
-# A code that operations often answer with, for each status.
-COMMON = {400: "request.invalid", 403: "token.scopeMissing", 404: "lead.notFound", 409: "idempotency.inFlight",
-          410: "event.gone", 413: "request.tooLarge", 415: "request.unsupportedMediaType", 422: "idempotency.mismatch",
-          429: "rateLimit.exceeded", 503: "service.unavailable"}  # fmt: skip
+def refused(codes: Iterable[str]) -> dict[str, Any]:
+    """The refusals of an operation, by status: which codes it may carry, and what they mean."""
+    answers: dict[str, Any] = {"401": {"description": "The key is missing, malformed, unknown or ended. No body."}}
+    by_status: dict[int, list[str]] = {}
+    for code in sorted(codes):
+        by_status.setdefault(CODES[code][0], []).append(code)
+    for status, names in sorted(by_status.items()):
+        words = " ".join(f"`{name}`: {CODES[name][1]}" for name in names)
+        answers[str(status)] = {"description": words, "content": _problem_of(status, names)}
+    return answers
 
 
-def _problem_of(status: int) -> dict[str, Any]:
+def _problem_of(status: int, codes: list[str]) -> dict[str, Any]:
     """The content of a refusal, with an example."""
-    code = COMMON[status]
     example = {
         "type": "about:blank",
         "title": TITLES[status],
         "status": status,
-        "detail": CODES[code],
-        "code": code,
+        "detail": CODES[codes[0]][1],
+        "code": codes[0],
         "request_id": EXAMPLES["request_id"],
-        **({"errors": EXAMPLES["errors"]} if status == 400 else {}),
+        **({"errors": EXAMPLES["errors"]} if codes[0] == "request.invalid" else {}),
     }
-    return {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    these = {"type": "object", "properties": {"code": {"enum": codes}}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, these]}
+    return {"application/problem+json": {"schema": schema, "example": example}}

@@ -57,8 +57,8 @@ def page() -> str:
     parts = [INTRODUCTION]
     for tag, operations in by_tag.items():
         parts += [f"## {tag}\n", *operations]
-    parts.append("## Codes\n\n| code | meaning |\n|---|---|")
-    parts += [f"| `{code}` | {words} |" for code, words in sorted(CODES.items())]
+    parts.append("## Codes\n\n| code | status | meaning |\n|---|---|---|")
+    parts += [f"| `{code}` | {status} | {words} |" for code, (status, words) in sorted(CODES.items())]
     return "\n".join(parts) + "\n"
 
 

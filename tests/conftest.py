@@ -19,6 +19,8 @@ from conversations.mail.taking import read_mail
 from conversations.models import InboundMail
 from conversations.services.sending import send_claimed
 from conversations.webhook_bodies import render_bodies
+from integrations.api.base import Api as ApiView
+from integrations.api.refusals import codes_of
 from integrations.models import ApiToken, Source, SourceAccess
 from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
 from integrations.services import cards
@@ -276,3 +278,18 @@ def receive(db):
         return kept
 
     return take
+
+
+@pytest.fixture(autouse=True)
+def _refusals_are_documented(monkeypatch) -> None:
+    """Whatever a test is about: what an operation refuses has a code that the document names for it."""
+    handle = ApiView.handle_exception
+
+    def check(view: ApiView, error: Exception) -> Any:
+        answer = handle(view, error)
+        if answer.status_code not in (401, 405, 500):
+            code = json.loads(answer.content)["code"]
+            assert code in codes_of(type(view), view.request.method, view.kwargs), f"{type(view).__name__}: {code}"
+        return answer
+
+    monkeypatch.setattr(ApiView, "handle_exception", check)

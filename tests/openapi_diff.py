@@ -32,7 +32,8 @@ def _operation(old: dict[str, Any], new: dict[str, Any], before: dict[str, Any],
         if one.get("required") and not was.get(key, {}).get("required"):
             found.append(f"parameter {key[1]} is required now")
     for status in old["responses"].keys() - new["responses"].keys():
-        found.append(f"it no longer answers {status}")
+        if status.startswith("2"):  # a refusal that it never answered with is no loss
+            found.append(f"it no longer answers {status}")
     asked = [_schema(one.get("requestBody"), document) for one, document in ((old, before), (new, after))]
     found += _shape(asked[0], asked[1], before, after, "body", is_input=True)
     for status in old["responses"].keys() & new["responses"].keys():

@@ -22,6 +22,7 @@ from leads.models import Lead, OptOut
 class ConnectionsApi(Api):
     scopes = {"GET": "channels:read"}
     for_source_keys = frozenset({"GET"})
+    refusals = {"GET": ("lead.notFound",)}
 
     class Query(serializers.Serializer[Any]):
         lead_id = serializers.CharField(required=False)

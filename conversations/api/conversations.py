@@ -91,6 +91,17 @@ class MessageApi(Api):
 class MessageRetryApi(Api):
     scopes = {"POST": "conversations:write"}
     for_source_keys = frozenset({"POST"})
+    refusals = {
+        "POST": (
+            "channel.notConnected",
+            "channel.unavailable",
+            "content.tooLong",
+            "conversation.closed",
+            "lead.notReady",
+            "lead.optedOut",
+            "message.notFailed",
+        )
+    }
 
     @extend_schema(
         operation_id="retry_message",
@@ -108,6 +119,19 @@ class MessageRetryApi(Api):
 class ReplyApi(Api):
     scopes = {"POST": "conversations:write"}
     for_source_keys = frozenset({"POST"})
+    refusals = {
+        "POST": (
+            "channel.notConnected",
+            "channel.unavailable",
+            "connection.notFound",
+            "content.tooLong",
+            "conversation.closed",
+            "conversation.moved",
+            "conversation.notFound",
+            "lead.notReady",
+            "lead.optedOut",
+        )
+    }
 
     class ReplyInput(serializers.Serializer[Any]):
         content = serializers.CharField(max_length=10_000, trim_whitespace=False)

@@ -46,6 +46,7 @@ class FieldChanges(serializers.Serializer[Any]):
 
 class CustomFieldsApi(Api):
     scopes = {"GET": "leads:read", "POST": "leads:write"}
+    refusals = {"POST": ("customField.exists", "customField.tooMany")}
 
     @extend_schema(
         operation_id="list_custom_fields",

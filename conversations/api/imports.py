@@ -45,6 +45,7 @@ class Stream(BaseParser):
 
 class ImportApi(Api):
     scopes = {"POST": "leads:write"}
+    refusals = {"POST": ("import.tooMany", "service.busy", "source.archived")}
     parser_classes = [Stream]
 
     class Query(serializers.Serializer[Any]):

@@ -69,6 +69,7 @@ class InboxApi(Api):
 
 class ConversationApi(Api):
     scopes = {"GET": "conversations:read", "PATCH": "conversations:write"}
+    refusals = {"PATCH": ("assignee.notAllowed", "source.archived")}
 
     class Changes(serializers.Serializer[Any]):
         status = serializers.ChoiceField(choices=["open", "closed"], required=False)
@@ -108,6 +109,7 @@ class ConversationApi(Api):
 
 class NotesApi(Api):
     scopes = {"POST": "conversations:write"}
+    refusals = {"POST": ("source.archived",)}
 
     class NoteInput(serializers.Serializer[Any]):
         content = Text(max_length=NOTE_MAX, trim_whitespace=False)

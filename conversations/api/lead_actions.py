@@ -33,6 +33,7 @@ BLOCKABLE = [kind for kind in ChannelConnection.Kind if kind is not ChannelConne
 
 class LeadMergeApi(Api):
     scopes = {"POST": "leads:write"}
+    refusals = {"POST": ("lead.otherSource", "lead.sameLead")}
 
     class MergeInput(serializers.Serializer[Any]):
         into = Text(help_text="The id of the lead that stays.")
@@ -83,6 +84,7 @@ class LeadEraseApi(Api):
 
 class OptOutsApi(Api):
     scopes = {"GET": "leads:read", "POST": "leads:write"}
+    refusals = {"POST": ("lead.noAddress",)}
 
     class OptOutInput(serializers.Serializer[Any]):
         channel = serializers.ChoiceField(choices=[(kind.value, kind.label) for kind in BLOCKABLE])
@@ -134,6 +136,7 @@ class OptOutApi(Api):
 
 class LeadMessagesApi(Api):
     scopes = {"POST": "conversations:write"}
+    refusals = {"POST": ("conversation.closed", "conversation.notFound", "source.archived")}
 
     class MessageInput(serializers.Serializer[Any]):
         content = Text(max_length=MESSAGES_MAX, trim_whitespace=False)

@@ -86,6 +86,7 @@ class LeadChanges(serializers.Serializer[Any]):
 class LeadsApi(Api):
     scopes = {"GET": "leads:read", "POST": "leads:write"}
     for_source_keys = frozenset({"GET"})
+    refusals = {"POST": ("lead.identifierConflict", "lead.tooLarge", "notification.unavailable", "source.archived")}
 
     class Query(PageQuery):
         source_id = serializers.CharField(required=False)
@@ -171,6 +172,7 @@ class LeadsApi(Api):
 class LeadApi(Api):
     scopes = {"GET": "leads:read", "PATCH": "leads:write"}
     for_source_keys = frozenset({"GET"})
+    refusals = {"PATCH": ("lead.identifierConflict", "lead.tooLarge", "source.archived")}
 
     @extend_schema(operation_id="get_lead", responses=enveloped("lead", LeadShown, many=False), tags=["Replies"])
     def get(self, request: Request, lead_id: str) -> Response:

@@ -34,6 +34,8 @@ class Api(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}
     for_source_keys: ClassVar[frozenset[str]] = frozenset()  # methods: replying takes these, and no others
+    # By method: the codes of what it refuses, beyond those of refusals.py that many operations have.
+    refusals: ClassVar[dict[str, tuple[str, ...]]] = {}
     deprecation: ClassVar[Deprecation | None] = None
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
@@ -155,7 +157,7 @@ class PageQuery(serializers.Serializer[Any]):
     """The parameters of every list."""
 
     limit = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=PAGE_DEFAULT)
-    cursor = serializers.CharField(required=False, max_length=200)
+    cursor = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
 def listed(plural: str, rows: Sequence[dict[str, Any]], next_cursor: str | None) -> Response:

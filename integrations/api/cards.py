@@ -89,6 +89,7 @@ CARD = inline_serializer("Card", {"data": inline_serializer("CardData", {"card":
 
 class CardApi(Api):
     scopes = {"GET": "sources:read", "PATCH": "sources:write"}
+    refusals = {"PATCH": ("card.noParent", "card.notSetUp", "source.archived")}
 
     @extend_schema(operation_id="get_card", responses=CARD, tags=["Sources"])
     def get(self, request: Request, source_id: str, slug: str) -> Response:
@@ -112,6 +113,7 @@ class CardApi(Api):
 
 class CardValidateApi(Api):
     scopes = {"POST": "sources:write"}
+    refusals = {"POST": ("source.archived",)}
 
     @extend_schema(
         operation_id="validate_card",
@@ -135,6 +137,7 @@ class CardValidateApi(Api):
 
 class CardRegenerateApi(Api):
     scopes = {"POST": "sources:write"}
+    refusals = {"POST": ("card.notSetUp", "source.archived")}
 
     class RegenerateInput(serializers.Serializer[Any]):
         overlap = serializers.ChoiceField(
@@ -168,6 +171,7 @@ class CardRegenerateApi(Api):
 
 class CardDisconnectApi(Api):
     scopes = {"POST": "sources:write"}
+    refusals = {"POST": ("source.archived",)}
 
     @extend_schema(
         operation_id="disconnect_card", parameters=[IDEMPOTENCY], request=None, responses=CARD, tags=["Sources"]

@@ -39,6 +39,7 @@ FEED = inline_serializer(
 
 class EventsApi(Api):
     scopes = {"GET": "webhooks:read"}
+    refusals = {"GET": ("cursor.expired",)}
 
     class Query(serializers.Serializer[Any]):
         limit = serializers.IntegerField(min_value=1, max_value=1000, default=PAGE_MAX)

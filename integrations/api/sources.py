@@ -122,6 +122,7 @@ class SourcesApi(Api):
 
 class SourceApi(Api):
     scopes = {"GET": "sources:read", "PATCH": "sources:write"}
+    refusals = {"PATCH": ("source.archived",)}
 
     @extend_schema(operation_id="get_source", responses=SOURCE, tags=["Sources"])
     def get(self, request: Request, source_id: str) -> Response:
@@ -155,6 +156,7 @@ class SourceArchiveApi(Api):
 
 class SourceRestoreApi(Api):
     scopes = {"POST": "sources:write"}
+    refusals = {"POST": ("source.parentArchived",)}
 
     @extend_schema(
         operation_id="restore_source", parameters=[IDEMPOTENCY], request=None, responses=SOURCE, tags=["Sources"]

@@ -40,6 +40,7 @@ from integrations.services.replays import start_missed, start_replay
 
 class WebhooksApi(Api):
     scopes = {"GET": "webhooks:read", "POST": "webhooks:write"}
+    refusals = {"POST": ("webHook.invalidEvent", "webHook.tooMany")}
 
     @extend_schema(operation_id="list_webhooks", parameters=[PageQuery], responses=WEBHOOKS, tags=["Webhooks"])
     def get(self, request: Request) -> Response:
@@ -69,6 +70,7 @@ class WebhooksApi(Api):
 
 class WebhookApi(Api):
     scopes = {"GET": "webhooks:read", "PATCH": "webhooks:write", "DELETE": "webhooks:write"}
+    refusals = {"PATCH": ("webHook.invalidEvent", "webHook.orphaned", "webHook.signatureFixed")}
 
     @extend_schema(operation_id="get_webhook", responses=WEBHOOK, tags=["Webhooks"])
     def get(self, request: Request, webhook_id: str) -> Response:
@@ -104,6 +106,8 @@ class WebhookAction(Api):
 
 
 class WebhookEnableApi(WebhookAction):
+    refusals = {"POST": ("replay.notSetUp", "replay.running", "webHook.orphaned")}
+
     class EnableInput(serializers.Serializer[Any]):
         send_missed = Truth(default=False, help_text="After a stop: also send what was missed.")
 
@@ -197,6 +201,8 @@ class WebhookRotateApi(WebhookAction):
 
 
 class WebhookReplayApi(WebhookAction):
+    refusals = {"POST": ("replay.notSetUp", "replay.running", "webHook.invalidEvent")}
+
     class ReplayInput(serializers.Serializer[Any]):
         since = serializers.DateTimeField()
         until = serializers.DateTimeField(required=False)
