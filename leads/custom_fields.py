@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -12,6 +13,8 @@ from leads.models import CustomField
 
 VALUE_MAX = 10_000  # characters
 NUMBER_DIGITS = 15  # before the point
+# A day, or a time of which the day is kept: as programs write them, nothing else behind it.
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ][0-9:.]{5,18}([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?")
 
 
 def coerce(organization_id: UUID, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -66,7 +69,10 @@ def _number(text: str) -> int | float:
 
 
 def _date(text: str) -> str:
+    written = _DATE.fullmatch(text.strip())
     try:
-        return date.fromisoformat(text.strip()[:10]).isoformat()
+        if written is None:
+            raise ValueError
+        return date.fromisoformat(written[1]).isoformat()
     except ValueError as error:
         raise ValueError("This is not a date. Write it as 2026-03-01.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,8 @@ from accounts.models import Membership
 from conversations.models import Conversation, Message
 from integrations.services.sources import archive_source
 from integrations.services.tokens import make_token
-from leads.models import Lead
+from leads.custom_fields import coerce_with
+from leads.models import CustomField, Lead
 from tests.test_mail import mail
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +215,30 @@ def test_a_source_is_filtered_by_its_own_name_too(api, key, plumbing, eastgate, 
         found = api.get(f"{path}?source_id=north-1", key).json()["data"][name]
         assert [one["source_id"] for one in found] == [plumbing.public_id], path
         assert api.get(f"{path}?source_id=nobody", key).json()["data"][name] == []
+
+
+TIMES = ["2026-03-01", "2026-03-01T09:30:00Z", "2026-03-01 09:30", "2026-03-01t09:30:00.123456+05:30"]
+NO_TIMES = ["2026-03-01x09:30", "2026-W09-1", "20260301", "2026-03-01T", "2026-02-30", "2026-03-01T25:00Z", "٢٠٢٦-03-01",
+            "2026-03-01T09:30:00+99:99", "yesterday", "1772357400", " ", "2026-03-01T09:30:00Z; DROP"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "status"), [*((one, 200) for one in TIMES), *((one, 400) for one in NO_TIMES)])
+def test_a_time_is_a_time(api, key, text, status):
+    answer = api.get(f"leads?created_after={quote(text)}", key)
+    assert answer.status_code == status, answer.json()
+    if status == 400:
+        assert answer.json()["errors"][0]["parameter"] == "created_after"
+
+
+@pytest.mark.parametrize("text", ["2026-03-01", " 2026-03-01 ", "2026-03-01T09:30:00Z", "2026-03-01T09:30"])
+def test_a_date_is_kept_as_its_day(text):
+    field = CustomField(key="moved_in", kind=CustomField.Kind.DATE)
+    assert coerce_with({"moved_in": field}, {"moved_in": text}) == ({"moved_in": "2026-03-01"}, {})
+
+
+@pytest.mark.parametrize("text", ["2026-03-01 or later", "2026-W09-1", "2026-02-30", "20260301", "1.3.2026", ""])
+def test_what_is_no_date_is_refused(text):
+    field = CustomField(key="moved_in", kind=CustomField.Kind.DATE)
+    assert coerce_with({"moved_in": field}, {"moved_in": text})[1] == {
+        "moved_in": "This is not a date. Write it as 2026-03-01."
+    }

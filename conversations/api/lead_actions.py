@@ -19,7 +19,7 @@ from conversations.services.erasing import erase_lead
 from conversations.services.inbound import ReportedMessage, report_message
 from conversations.services.merging import merge_leads
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
-from integrations.api.fields import Text
+from integrations.api.fields import Moment, Text
 from integrations.idempotency import answer_once
 from integrations.models import ChannelConnection
 from integrations.problems import NotFound
@@ -142,7 +142,7 @@ class LeadMessagesApi(Api):
         content = Text(max_length=MESSAGES_MAX, trim_whitespace=False)
         external_id = Text(max_length=255, help_text="Your own id of the message: the same one is kept once.")
         conversation_id = Text(required=False)
-        said_at = serializers.DateTimeField(required=False, help_text="When the lead said it, if that was earlier.")
+        said_at = Moment(required=False, help_text="When the lead said it, if that was earlier.")
 
         def validate_said_at(self, said_at: datetime) -> datetime:
             if said_at > timezone.now() + CLOCKS_APART:

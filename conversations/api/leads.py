@@ -24,7 +24,7 @@ from integrations.api.base import (
     read_body,
     read_query,
 )
-from integrations.api.fields import Text, Truth
+from integrations.api.fields import Moment, Text, Truth
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.idempotency import answer_once
@@ -96,8 +96,8 @@ class LeadsApi(Api):
         email = serializers.CharField(required=False)
         phone = serializers.CharField(required=False)
         unique_id = serializers.CharField(required=False)
-        created_after = serializers.DateTimeField(required=False)
-        updated_after = serializers.DateTimeField(required=False)
+        created_after = Moment(required=False)
+        updated_after = Moment(required=False)
         q = serializers.CharField(required=False, max_length=200)
 
     class NewLeadInput(serializers.Serializer[Any]):

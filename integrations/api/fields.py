@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
+
+# RFC 3339, 5.6. A zone that is left out is UTC, a day alone begins at midnight. Python's own parser takes more:
+# weeks, compact forms, any letter between day and time.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?")
 
 
 class Text(serializers.CharField):
@@ -32,3 +38,13 @@ class Whole(serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             raise serializers.ValidationError("This is not a whole number.", code="type")
         return super().to_internal_value(data)
+
+
+class Moment(serializers.DateTimeField):
+    """A point in time (RFC 3339)."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value) or not value.isascii():
+            raise serializers.ValidationError("Write a time as 2026-03-01T09:30:00Z.", code="invalid")
+        moment: datetime = super().to_internal_value(value)
+        return moment

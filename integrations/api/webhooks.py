@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.models import Membership
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
-from integrations.api.fields import Truth
+from integrations.api.fields import Moment, Truth
 from integrations.api.jobs import JobShown, job_json
 from integrations.api.webhook_shapes import (
     DELIVERY,
@@ -204,8 +204,8 @@ class WebhookReplayApi(WebhookAction):
     refusals = {"POST": ("replay.notSetUp", "replay.running", "webHook.invalidEvent")}
 
     class ReplayInput(serializers.Serializer[Any]):
-        since = serializers.DateTimeField()
-        until = serializers.DateTimeField(required=False)
+        since = Moment()
+        until = Moment(required=False)
         event_types = serializers.ListField(child=serializers.CharField(), required=False)
         only_undelivered = Truth(default=True, help_text="False: also what arrived.")
         dry_run = Truth(default=False, help_text="Only count.")
