@@ -36,7 +36,7 @@ FROM generate_series(1, %(rows)s) n
 CLAIM_ONCE = """
 import asyncio, json, sys, time
 from integrations.models import Pace
-from integrations.outbox.claims import claim_deliveries, release
+from integrations.outbox.claims import Turn, claim_deliveries, release
 from integrations.outbox.database import connect
 
 async def run(count):
@@ -45,7 +45,7 @@ async def run(count):
         await connection.execute("UPDATE integrations_lane SET failing_since = now(), open_until = NULL WHERE kind = 'webhook'")
         await connection.execute("UPDATE integrations_clock SET next_due_at = now() WHERE kind = 'webhook'")
         started = time.perf_counter()
-        claimed = await claim_deliveries(connection, {Pace.FRESH: 50, Pace.RETRY: 12, Pace.REPLAY: 6})
+        claimed = await claim_deliveries(connection, {Pace.FRESH: Turn(50), Pace.RETRY: Turn(12), Pace.REPLAY: Turn(6)})
         times.append(time.perf_counter() - started)
         await connection.execute("UPDATE integrations_delivery SET claim = NULL, next_attempt_at = now() - interval '1 hour' WHERE claim = ANY(%s)", [[one.claim for one in claimed]])
     return times

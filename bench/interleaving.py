@@ -29,7 +29,7 @@ from conversations.models import Conversation
 from conversations.services.forms import Submission, take_submission
 from integrations.event_types import EventType
 from integrations.models import Delivery, Lane, Pace, RestWebhook
-from integrations.outbox.claims import ClaimedDelivery, claim_deliveries, release
+from integrations.outbox.claims import ClaimedDelivery, Turn, claim_deliveries, release
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.publishing import Happening, publish
 from integrations.outbox.results import Outcome, Result, record
@@ -40,7 +40,7 @@ from leads.services import Details
 
 PAUSE_SECONDS = 0.0015  # before a statement, at most
 CROWD = 30  # open rows: then the world is tidied
-SLOTS = {Pace.FRESH: 2, Pace.RETRY: 2, Pace.REPLAY: 2}
+SLOTS = dict.fromkeys(Pace, Turn(2))
 
 # A row that waits and has nobody ahead of it; two of one key that are due; a lane whose look comes later than a second
 # after its row's time, or would begin its sweep after it.

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Attempt, Clock, Delivery, Dispatch, Event, Lane, Pace
-from integrations.outbox.claims import claim_deliveries, claim_tests, extend_leases, release
+from integrations.outbox.claims import SLOW_IN_FLIGHT, Turn, claim_deliveries, claim_tests, extend_leases, release
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import load_endpoints
@@ -24,8 +24,8 @@ URL = "http://127.0.0.1:9/hook"
 
 
 def slots(count):
-    """So many free slots of each pace."""
-    return dict.fromkeys(Pace, count)
+    """A turn of so many slots of each pace."""
+    return dict.fromkeys(Pace, Turn(count))
 
 
 def outbox(work):
@@ -177,6 +177,33 @@ def test_a_lane_has_only_so_many_in_flight(webhook_at, eastgate, lead_at, failin
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == second
 
 
+def test_a_lane_that_answers_slowly_has_few_in_flight(webhook_at, eastgate, lead_at):
+    webhook_at(eastgate, URL)
+    for number in range(SLOW_IN_FLIGHT + 3):
+        lead_at(eastgate, f"lead{number}@example.net")
+    lanes = [eastgate.restwebhook.lane_id]
+    assert len(outbox(lambda c: claim_deliveries(c, slots(20), slow=lanes))) == SLOW_IN_FLIGHT
+    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    assert len(outbox(lambda c: claim_deliveries(c, slots(20), slow=lanes))) == 0
+    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == 3  # it is quick again
+
+
+@pytest.mark.parametrize("pace", [Pace.RETRY, Pace.REPLAY])
+def test_who_has_their_share_of_retries_gets_none_and_first_attempts_still(webhook_at, eastgate, lead_at, pace):
+    webhook_at(eastgate, URL)
+    lead_at(eastgate)
+    lead_at(eastgate, "bob@example.net")
+    again = Delivery.objects.order_by("id")[0]
+    Delivery.objects.filter(pk=again.pk).update(pace=pace)
+    turns = slots(5) | {pace: Turn(5, frozenset([eastgate.organization_id]))}
+    [fresh] = outbox(lambda c: claim_deliveries(c, turns))
+    assert fresh.id != again.pk
+    Clock.objects.update(next_due_at=timezone.now())
+    [later] = outbox(lambda c: claim_deliveries(c, slots(5)))
+    assert later.id == again.pk
+
+
 def test_what_this_process_has_in_hand_is_not_claimed_again(taken):
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))  # the lease ended
     Clock.objects.update(swept_to=None, next_due_at=timezone.now())
@@ -298,7 +325,7 @@ def test_leases_of_what_is_being_sent_are_extended(eastgate, lead_at, api, key_o
     from integrations.outbox.claims import claim_dispatches
 
     api.reply(key_of(eastgate), lead_at(eastgate))
-    [one] = outbox(lambda c: claim_dispatches(c, 5))
+    [one] = outbox(lambda c: claim_dispatches(c, Turn(5)))
     Dispatch.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=1))
     outbox(lambda c: extend_leases(c, [one.claim]))
     due = Dispatch.objects.get().next_attempt_at

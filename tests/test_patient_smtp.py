@@ -18,7 +18,7 @@ from conversations.models import Message
 from conversations.services.sending import MAY_ARRIVE_TWICE, send_claimed
 from integrations import patient_smtp
 from integrations.models import Dispatch
-from integrations.outbox.claims import claim_dispatches
+from integrations.outbox.claims import Turn, claim_dispatches
 from tests.due import make_due
 from tests.test_outbox import outbox
 
@@ -126,7 +126,7 @@ def sent(server, api, key_of, eastgate, lead_at):
         server.step, server.oddity, server.seconds = step, oddity, seconds
         api.reply(key_of(eastgate), lead_at(eastgate), "We come at four.\n.A line that begins with a dot.")
         for _ in range(4):
-            for claimed in outbox(lambda c: claim_dispatches(c, 5)):
+            for claimed in outbox(lambda c: claim_dispatches(c, Turn(5))):
                 send_claimed(claimed)
             make_due()
         assert not Dispatch.objects.exists()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from conversations.webhook_bodies import render_bodies
 from integrations.models import Attempt, Delivery, Dispatch, Pace
 from integrations.outbox import recorder as recording
 from integrations.outbox import streams
-from integrations.outbox.claims import claim_deliveries
+from integrations.outbox.claims import Turn, claim_deliveries
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.deliver import Parcel
 from integrations.outbox.endpoints import Endpoint
@@ -181,7 +182,7 @@ def two_results(webhook_at, eastgate, lead_at) -> list[Result]:
     async def claim():
         connection = await connect()
         try:
-            return await claim_deliveries(connection, dict.fromkeys(Pace, 5))
+            return await claim_deliveries(connection, dict.fromkeys(Pace, Turn(5)))
         finally:
             await hang_up(connection)
 
@@ -281,3 +282,20 @@ def test_results_wait_when_their_own_transaction_was_ended_for_idling(two_result
     assert write(two_results) == (two_results, 0)
     assert write(two_results) == ([], 1)
     assert Attempt.objects.count() == 2
+
+
+def test_an_endpoint_is_slow_until_it_is_quick_again(monkeypatch):
+    monkeypatch.setattr(streams, "attempt", answered := AsyncMock())
+    parcel = Parcel(claimed(), None, b"{}")
+
+    async def run():
+        stream = Deliveries(4, render_bodies)
+        stream.session = AsyncMock()
+        seen = []
+        for took in (2_500, 100):
+            answered.return_value = Result(parcel.delivery, Outcome.DELIVERED, timezone.now(), duration_ms=took)
+            await stream._deliver(parcel, time.monotonic())
+            seen.append(parcel.delivery.lane_id in stream.slow)
+        return seen
+
+    assert asyncio.run(run()) == [True, False]

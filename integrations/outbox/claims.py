@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, sql
@@ -33,21 +33,23 @@ WHOLE_LOOK_SECONDS = 5.0  # of each stream
 MUCH = 32  # rows of a whole look: there is a backlog, and the next one is whole again
 RECENT = SWEEP_MARGIN  # what a short look sees of lanes, and how long before its last whole sweep of rows
 EVER = timedelta(days=36_500)
-FAILING_IN_FLIGHT = 2  # of a lane that only fails, so that dead endpoints do not take the slots of the others
+# Of a lane that only fails, or that answers slowly, so that they do not take the slots of the others.
+FAILING_IN_FLIGHT, SLOW_IN_FLIGHT = 2, 8
 
 _LOCK_LANES = """
 SELECT c.ctid FROM integrations_clock c JOIN integrations_lane l ON l.id = c.lane_id
 WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
     AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
     AND NOT c.lane_id = ANY(%(resting)s)
-    AND (l.organization_id IS NULL OR NOT l.organization_id = ANY(%(full)s))
+    AND (l.organization_id IS NULL OR NOT l.organization_id = ANY(%(full_fresh)s))
 -- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
 ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
 """
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, c.ctid AS place, c.idle_rounds,
-    CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NULL THEN l.max_in_flight ELSE %(failing)s END - (
+    SELECT l.id, l.organization_id, c.ctid AS place, c.idle_rounds,
+    CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NOT NULL THEN %(failing)s
+        WHEN l.id = ANY(%(slow)s) THEN least(l.max_in_flight, %(slow_in_flight)s) ELSE l.max_in_flight END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free,
     CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
@@ -57,7 +59,7 @@ WITH lane AS MATERIALIZED (
     WHERE c.ctid = ANY(%(places)s::tid[]) AND l.held_at IS NULL AND l.stopped_at IS NULL
         AND (l.open_until IS NULL OR l.open_until <= now())
 ), share AS (
-    SELECT id, place, idle_rounds, free, since,
+    SELECT id, organization_id, place, idle_rounds, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
 -- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
@@ -72,6 +74,7 @@ WITH lane AS MATERIALIZED (
 ), retry AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
         SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1
+            AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_retry)s))
             AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(
@@ -80,6 +83,7 @@ WITH lane AS MATERIALIZED (
 ), replay AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
         SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2
+            AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_replay)s))
             AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(
@@ -158,24 +162,31 @@ class ClaimedDelivery(Claimed):
     is_aside: bool
 
 
-Slots = Mapping[Pace, int]  # free ones
+class Turn(NamedTuple):
+    """How many rows the next look may take, and of which organizations none: they have their share."""
+
+    slots: int
+    full: frozenset[UUID] = frozenset()
+
+
+Turns = Mapping[Pace, Turn]
 C = TypeVar("C", bound=Claimed)
 
 
 async def claim_deliveries(
     connection: AsyncConnection[Any],
-    slots: Slots,
+    turns: Turns,
     held: Collection[UUID] = (),
     *,
-    full: Collection[UUID] = (),
+    slow: Collection[UUID] = (),
     whole: bool = True,
 ) -> list[ClaimedDelivery]:
-    """Claim deliveries, up to the free slots of each pace.
+    """Claim deliveries, as many of each pace as its turn says.
 
-    None of those that this process still has in hand (`held`), none of organizations that have their share (`full`).
+    None of those that this process still has in hand (`held`), and few of lanes that answer slowly (`slow`).
     """
     table, unless = "integrations_delivery", "AND NOT is_test"
-    return await _claim(connection, slots, "webhook", table, unless, ClaimedDelivery, held, full=full, whole=whole)
+    return await _claim(connection, turns, "webhook", table, unless, ClaimedDelivery, held, slow=slow, whole=whole)
 
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:
@@ -188,15 +199,13 @@ async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[Clai
 
 async def claim_dispatches(
     connection: AsyncConnection[Any],
-    slots: int,
+    turn: Turn,
     held: Collection[UUID] = (),
     resting: Collection[UUID] = (),
-    *,
-    full: Collection[UUID] = (),
 ) -> list[Claimed]:
-    """Claim up to `slots` outbound messages, none that this process has in hand, none of resting lanes or full ones."""
-    free = {Pace.FRESH: slots}
-    return await _claim(connection, free, "channel", "integrations_dispatch", "", Claimed, held, resting, full=full)
+    """Claim as many outbound messages as a turn says, none that this process has in hand, none of resting lanes."""
+    turns = {Pace.FRESH: turn}
+    return await _claim(connection, turns, "channel", "integrations_dispatch", "", Claimed, held, resting)
 
 
 async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
@@ -222,7 +231,7 @@ async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed]
 
 async def _claim(
     connection: AsyncConnection[Any],
-    slots: Slots,
+    turns: Turns,
     kind: str,
     table: str,
     unless: str,
@@ -230,22 +239,24 @@ async def _claim(
     held: Collection[UUID] = (),
     resting: Collection[UUID] = (),
     *,
-    full: Collection[UUID] = (),
+    slow: Collection[UUID] = (),
     whole: bool = True,
 ) -> list[C]:
     query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=_columns(shape))
     values = {
         "kind": kind,
-        "slots": sum(slots.values()),
-        **{pace.name.lower(): slots.get(pace, 0) for pace in Pace},
+        "slots": sum(turn.slots for turn in turns.values()),
+        **{pace.name.lower(): turns[pace].slots if pace in turns else 0 for pace in Pace},
+        **{f"full_{pace.name.lower()}": list(turns[pace].full) if pace in turns else [] for pace in Pace},
         "lanes": LANES_AT_ONCE,
         "claim": uuid4(),
         "lease": LEASE,
         "idle": LONGEST_IDLE_SECONDS,
         "failing": FAILING_IN_FLIGHT,
+        "slow": list(slow),
+        "slow_in_flight": SLOW_IN_FLIGHT,
         "held": list(held),
         "resting": list(resting),
-        "full": list(full),
         "whole": whole,
         "window": EVER if whole else RECENT,
         "recent": RECENT,

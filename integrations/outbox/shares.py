@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
-from uuid import UUID
 
-from integrations.outbox.claims import Claimed
+from integrations.outbox.claims import Claimed, Turn
 
 COMMON_PART = 5 / 8  # of the slots: what those who have their share may fill
-
-
-class Turn(NamedTuple):
-    """How many rows the next look may take, and of whom none."""
-
-    slots: int
-    full: frozenset[UUID] = frozenset()
 
 
 def next_turn(active: Iterable[Claimed], slots: int, free: int) -> Turn:

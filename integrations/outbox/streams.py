@@ -25,6 +25,7 @@ from integrations.outbox.claims import (
     WHOLE_LOOK_SECONDS,
     Claimed,
     ClaimedDelivery,
+    Turn,
     claim_deliveries,
     claim_dispatches,
     claim_tests,
@@ -46,6 +47,7 @@ POLL_SECONDS = 1.0
 REFILL_SECONDS = 0.008
 TEST_SLOTS = 4
 RETRY_PART, REPLAY_PART = 4, 8  # one slot for so many of first attempts
+SLOW_CALL_SECONDS = 2.0  # of the last call of an endpoint: then it gets few slots
 SLOW_SECONDS = 20  # of one message: then its slot is given to others
 SLOW_TIMES = 4  # messages in hand for each slot, at most, the slow ones included
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
@@ -149,6 +151,7 @@ class Deliveries(Stream):
         self.recorder = Recorder(after=self.woken.set)
         self.session: aiohttp.ClientSession
         self.looked_whole_at = 0.0
+        self.slow: set[UUID] = set()  # lanes whose last call took long
 
     @contextlib.asynccontextmanager
     async def equipment(self) -> Any:
@@ -169,14 +172,11 @@ class Deliveries(Stream):
         claimed: list[ClaimedDelivery] = []
         if busy[None] < TEST_SLOTS:
             claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
-        free = {pace: slots - busy[pace] for pace, slots in self.slots_of.items() if slots > busy[pace]}
-        if free:
-            fresh = [one for one in self.active.values() if _slot_of(one) == Pace.FRESH]
-            turn = next_turn(fresh, self.slots, free.get(Pace.FRESH, 0))
-            free[Pace.FRESH] = turn.slots
+        turns = {pace: self._turn(pace) for pace, slots in self.slots_of.items() if slots > busy[pace]}
+        if turns:
             in_hand = [one.id for one in self.active.values()]
             whole = taken_at - self.looked_whole_at >= WHOLE_LOOK_SECONDS
-            found = await claim_deliveries(connection, free, in_hand, full=turn.full, whole=whole)
+            found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, whole=whole)
             if whole and len(found) < MUCH:
                 self.looked_whole_at = taken_at
             claimed += found
@@ -189,6 +189,10 @@ class Deliveries(Stream):
                 await release(connection, left, "integrations_delivery")
             raise
         return len(claimed)
+
+    def _turn(self, pace: Pace) -> Turn:
+        busy = [claimed for claimed in self.active.values() if _slot_of(claimed) == pace]
+        return next_turn(busy, self.slots_of[pace], self.slots_of[pace] - len(busy))
 
     async def _start_all(
         self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
@@ -206,7 +210,10 @@ class Deliveries(Stream):
         # The lease is the database's; what is left of it is counted by this machine's steady clock.
         if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
             return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
-        self.recorder.add(await attempt(self.session, parcel))
+        result = await attempt(self.session, parcel)
+        note = self.slow.add if result.duration_ms > SLOW_CALL_SECONDS * 1000 else self.slow.discard
+        note(parcel.delivery.lane_id)
+        self.recorder.add(result)
 
 
 def _slot_of(claimed: Claimed) -> Pace | None:
@@ -246,7 +253,7 @@ class Dispatches(Stream):
         resting = {one.lane_id for one in slow}
         in_hand = [one.id for one in self.active.values()]
         turn = next_turn((one for one in self.active.values() if one not in slow), self.slots, min(free, self.slots))
-        claimed = await claim_dispatches(connection, turn.slots, in_hand, resting, full=turn.full)
+        claimed = await claim_dispatches(connection, turn, in_hand, resting)
         for dispatch in claimed:
             self.started[dispatch.id] = time.monotonic()
             self.start(dispatch, self._send(dispatch))
