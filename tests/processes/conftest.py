@@ -95,7 +95,7 @@ class Place:
             cursor = connection.execute(query)
             while cursor.nextset():
                 pass
-            return cursor.fetchall()
+            return cursor.fetchall() if cursor.description else []
 
 
 def inside(running: Running, code: str, words: str) -> str:
