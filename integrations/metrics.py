@@ -22,9 +22,13 @@ WITH RECURSIVE busy AS (
     SELECT (SELECT lane_id FROM {table} WHERE lane_id > busy.lane_id AND next_attempt_at IS NOT NULL
             ORDER BY lane_id LIMIT 1)
     FROM busy WHERE busy.lane_id IS NOT NULL
+), served AS MATERIALIZED (
+    -- What an organization sends faster than its receivers take it is a backlog of its own, and no stall of ours.
+    SELECT DISTINCT organization_id FROM {table} WHERE claim IS NOT NULL AND next_attempt_at > now()
 )
 SELECT extract(epoch FROM now() - min(due.at)), extract(epoch FROM now() - min(due.at) FILTER (
-    WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.failing_since IS NULL))
+    WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.failing_since IS NULL
+        AND NOT EXISTS (SELECT FROM served WHERE served.organization_id = l.organization_id)))
 FROM busy JOIN integrations_lane l ON l.id = busy.lane_id, (VALUES (0), (1), (2)) p(pace), LATERAL (
     SELECT next_attempt_at AS at FROM {table} WHERE lane_id = l.id AND pace = p.pace AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT 1
@@ -36,7 +40,7 @@ SELECT count(*) FILTER (WHERE failing_since IS NOT NULL AND stopped_at IS NULL),
     count(*) FILTER (WHERE stopped_at IS NOT NULL), count(*) FILTER (WHERE open_until > now())
 FROM integrations_lane WHERE kind = 'webhook' AND held_at IS NULL
 """
-# A job that runs has the end of its lease here. An import may wait for another one of its organization.
+# A job that runs has the end of its lease here.
 _JOBS = """
 SELECT extract(epoch FROM now() - min(next_attempt_at) FILTER (WHERE next_attempt_at <= now())), count(*),
     bool_or(status = 'processing' AND next_attempt_at > now())
@@ -45,6 +49,7 @@ FROM (
     ORDER BY next_attempt_at LIMIT %s
 ) due
 """
+_JOBS_ENDED = "SELECT EXISTS (SELECT FROM integrations_job WHERE finished_at > now() - %s * interval '1 s' AND {which})"
 _JOBS_OF = {
     "jobs": "category NOT IN ('read-mail', 'import')",
     "mail": "category = 'read-mail'",
@@ -60,7 +65,9 @@ class Queue:
 
     depth: int
     oldest_due_seconds: float  # of all, whatever keeps them
-    oldest_free_seconds: float  # of those that nothing keeps: not held, not stopped, not failing
+    oldest_free_seconds: (
+        float  # of those that nothing keeps: not held, stopped or failing, and not in a line that moves
+    )
 
     @property
     def is_stalled(self) -> bool:
@@ -83,9 +90,11 @@ def read_queue(name: str) -> Queue:
 def _read_jobs(name: str) -> Queue:
     with connection.cursor() as cursor:
         cursor.execute(_JOBS.format(which=_JOBS_OF[name]), [COUNTED_MAX])
-        oldest, depth, has_running = cursor.fetchone() or (None, 0, False)
-    is_in_line = name == "imports" and has_running
-    return Queue(depth, float(oldest or 0), 0.0 if is_in_line else float(oldest or 0))
+        oldest, depth, moves = cursor.fetchone() or (None, 0, False)
+        if oldest and not moves:
+            cursor.execute(_JOBS_ENDED.format(which=_JOBS_OF[name]), [STALLED_AFTER_SECONDS])
+            moves = (cursor.fetchone() or (False,))[0]
+    return Queue(depth, float(oldest or 0), 0.0 if moves else float(oldest or 0))
 
 
 def left_behind() -> int:
@@ -103,7 +112,7 @@ class Collector:
         )
         free = GaugeMetricFamily(
             "leadwire_outbox_stalled_seconds",
-            "Age of the oldest due row that nothing keeps: not held, not stopped, not failing.",
+            "Age of the oldest due row that nothing keeps: not held, stopped or failing, and not in a line that moves.",
             labels=["queue"],
         )
         for name in QUEUES:

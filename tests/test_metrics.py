@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from conversations.mail.incoming import keep
-from integrations.models import Delivery, Job, Lane, Tally
+from integrations.models import Delivery, Job, Lane, Source, Tally
 from tests.test_deliveries import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,6 +76,33 @@ def test_ready_means_that_the_outbox_moves(client, late):
     assert client.get("/readyz").status_code == 200
     late.update(failing_since=None)
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=30))
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_backlog_of_one_organization_that_is_served_stalls_nobody(client, late, webhook_at, dental, lead_at):
+    """Its receiver takes less than it is sent: that must not take the whole installation out of service."""
+    lead_at(Source.objects.get(restwebhook__lane=late.get()), "second@example.net")
+    taken = Delivery.objects.latest("id")
+    lease = {"claim": uuid4(), "next_attempt_at": timezone.now() + timedelta(seconds=20)}
+    Delivery.objects.filter(pk=taken.pk).update(**lease)
+    assert client.get("/readyz").status_code == 200
+    webhook_at(dental, "http://127.0.0.1:9/hook")
+    lead_at(dental, "other@example.net")
+    other = Delivery.objects.filter(lane__rest_webhook__source=dental)
+    other.update(next_attempt_at=timezone.now() - timedelta(minutes=5))  # nobody serves that one
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("moving", [{"status": "processing", "next_attempt_at": timedelta(minutes=1)},
+                                    {"status": "done", "next_attempt_at": None, "finished_at": timedelta(seconds=-5)}])  # fmt: skip
+def test_a_flood_of_mails_that_are_read_one_after_the_other_stalls_nobody(client, northside, moving):
+    jobs = [Job(organization_id=northside.pk, category="read-mail", subject_id=uuid4()) for _ in range(3)]
+    Job.objects.bulk_create(jobs)
+    now = timezone.now()
+    Job.objects.update(next_attempt_at=now - timedelta(minutes=5))
+    assert client.get("/readyz").status_code == 503
+    times = {name: now + value if isinstance(value, timedelta) else value for name, value in moving.items()}
+    Job.objects.filter(pk=jobs[0].pk).update(**times)
     assert client.get("/readyz").status_code == 200
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -59,6 +60,7 @@ class Job(models.Model):
                 name="job_in_turns",
             ),
             models.Index(fields=["subject_id"], name="job_of_subject"),
+            BrinIndex(fields=["finished_at"], name="job_finished"),  # has anything ended of late (metrics.py)?
             models.Index(
                 fields=["organization_id", "-id"],
                 condition=models.Q(category__in=["export", "import", "replay"]),
