@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from django.db import close_old_connections
 
@@ -19,6 +21,7 @@ from leads.import_files import forget_files
 from leads.importing import run_import
 from leads.models import LeadImport
 
+TURN_SECONDS = 5.0
 WRITERS: dict[str, letters.Writer] = {
     Letter.Kind.INVITATION: write_invitation,
     Letter.Kind.PASSWORD: write_password_link,
@@ -40,9 +43,14 @@ HANDLERS: dict[str, jobs.Handlers] = {
 
 @shared_task(ignore_result=True)
 def run_due_jobs(queue: str) -> None:
+    """Do what is due, for some seconds at most: a worker that was asked to end ends between two such turns."""
     close_old_connections()
+    ends_at = time.monotonic() + TURN_SECONDS
     while jobs.run_due(HANDLERS[queue], one_each=queue == hints.IMPORTS):
         close_old_connections()
+        if time.monotonic() > ends_at:
+            hints.send(queue)  # there may be more
+            return
 
 
 @shared_task(ignore_result=True)

@@ -106,7 +106,7 @@ def test_a_replay_keeps_its_place_together_with_its_rows(webhook_at, eastgate, l
     def full(rows):
         raise OperationalError("the disk is full")
 
-    monkeypatch.setattr(replays.Delivery.objects, "bulk_create", full)
+    monkeypatch.setattr(Delivery.objects, "bulk_create", full)
     with pytest.raises(OperationalError):
         replays.run_replay(job.subject_id)
     assert Replay.objects.get().cursor is None

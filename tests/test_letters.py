@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.ids import uuid7
 from accounts.models import Membership
+from conversations import tasks
 from conversations.models import Conversation
 from conversations.services.erasing import erase_lead
 from conversations.services.notifications import notify_team, write_to_team
 from conversations.tasks import HANDLERS
 from integrations import jobs
 from integrations.models import Job, Letter
+from integrations.outbox import hints
 from integrations.services.members import remove
 from tests.conftest import person
 from tests.due import run_jobs
@@ -157,3 +159,15 @@ def test_a_claim_takes_no_longer_when_many_jobs_wait(northside):
         cursor.execute(f"EXPLAIN {claim}")
         plan = " ".join(line for (line,) in cursor.fetchall())
     assert "job_in_turns" in plan
+
+
+def test_a_worker_may_end_between_two_jobs(northside, monkeypatch):
+    """A flood kept one task running until it was over, and a worker that was asked to end was killed after 45 s."""
+    told: list[str] = []
+    monkeypatch.setattr(tasks, "TURN_SECONDS", 0)
+    monkeypatch.setattr(hints, "send", told.append)
+    monkeypatch.setitem(tasks.HANDLERS, "imports", {"import": lambda _: None})
+    make_imports(northside.pk, 3)
+    tasks.run_due_jobs("imports")
+    assert Job.objects.filter(status="done").count() == 1
+    assert told == ["imports"]

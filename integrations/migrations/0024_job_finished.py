@@ -5,14 +5,13 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0023_jobs_in_turns'),
+        ("integrations", "0023_jobs_in_turns"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='job',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['finished_at'], name='job_finished'),
+            model_name="job",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["finished_at"], name="job_finished"),
         ),
     ]
