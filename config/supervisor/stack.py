@@ -29,10 +29,12 @@ PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 CELERY: list[str | Path] = [BIN / "celery", "-A", "config"]
 WORKER: list[str | Path] = [*CELERY, "worker", "--loglevel=warning", "--without-mingle", "--without-gossip"]
-# Connections that send nothing cost next to nothing, so many are let in; a head has to be there in 15 s.
+# Connections that send nothing cost next to nothing, so many are let in; a head has to be there in 15 s. A process that
+# dies is started again, and when all shall end nobody waits for a request that does not.
 WEB: list[str | Path] = [
     BIN / "granian", "--interface", "rsgi", "--loop", "uvloop", "--no-ws", "--log-level", "warning",
     "--backlog", "4096", "--backpressure", "4096", "--http1-header-read-timeout", "15000",
+    "--respawn-failed-workers", "--workers-kill-timeout", "20",
 ]  # fmt: skip
 WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
 WEB_WORKERS, WEB_THREADS = 2, 8

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from config.supervisor.postgres import NOBODY, has_user_namespaces
+from config.supervisor.stack import WEB_WORKERS
 
 pytestmark = pytest.mark.processes
 
@@ -222,6 +223,28 @@ def test_a_disk_that_is_really_full_is_503_and_nothing_acknowledged_is_lost(plac
     (small_disk / "filler").unlink()
     assert all(place.create_lead(email)[0] == 201 for email in refused)
     assert place.sql("SELECT count(*) FROM leads_lead WHERE email LIKE 'full%@example.net'") == [(300,)]
+
+
+def children_of(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def test_a_web_process_that_dies_is_started_again(place, running):
+    """The whole web once ended with it, and everybody waited until it had been started again."""
+    web = running.stack.child("web")
+    before = children_of(web.process.pid)
+    assert len(before) == WEB_WORKERS
+    os.kill(min(before), signal.SIGKILL)
+
+    def is_replaced() -> bool:
+        now = children_of(web.process.pid)
+        return len(now) == WEB_WORKERS and min(before) not in now
+
+    wait_until(is_replaced, 30)
+    assert web.is_running
+    running.stack._wait_for_the_web()
+    for number in range(20):
+        assert place.create_lead(f"again{number}@example.net")[0] == 201
 
 
 def test_no_deadlock_was_seen_in_all_of_this(place):
