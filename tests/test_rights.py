@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.models import Membership
 from conversations.models import Conversation, Message
 from integrations.models import ApiToken, Lane, LeadReplyApi
 from integrations.services import cards
+from integrations.services.tokens import make_token
 from tests.conftest import log_in, person
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,30 @@ def test_the_cell(northside, plumbing, lead_at, role, action):
     assert answer.status_code == (done if role in allowed else 403)
     if action in SHOWS_A_SECRET and role in allowed:
         assert "lwr_" in answer.content.decode() or "lwa_" in answer.content.decode()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ["import", "erase", "merge"])
+def test_the_same_by_a_members_own_token(api, northside, plumbing, lead_at, actor, settings, tmp_path, role, action):
+    """Many leads at once, and what nobody can undo, are for managers. Two leads that are one are corrected by agents."""
+    settings.MEDIA_ROOT = tmp_path
+    lead, other = lead_at(plumbing), lead_at(plumbing, "ava.old@example.net")
+    maker = Membership.objects.get(user=person("pat", northside, role))
+    key = make_token(maker=maker, actor=actor, name="Own", scopes=["leads:write"], kind=ApiToken.Kind.STAFF)[1]
+    path, body, allowed = {
+        "import": (f"leads/import?source_id={plumbing.public_id}", [{"email": "x@example.net"}], {OWNER, MANAGER}),
+        "erase": (f"leads/{lead.public_id}/erase", None, {OWNER, MANAGER}),
+        "merge": (f"leads/{other.public_id}/merge", {"into": lead.public_id}, {OWNER, MANAGER, AGENT}),
+    }[action]
+    answer = api.post(path, key, body)
+    assert answer.status_code == ((202 if action == "import" else 200) if role in allowed else 403), answer.content
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_page_of_imports_is_for_managers(northside, plumbing, role):
+    client = log_in(person("pat", northside, role))
+    assert client.get("/leads/import/").status_code == (200 if role in (OWNER, MANAGER) else 403)
+    assert ("/leads/import/" in client.get("/leads/").content.decode()) == (role in (OWNER, MANAGER))
 
 
 @pytest.mark.parametrize("role", ROLES)

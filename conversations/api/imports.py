@@ -71,6 +71,7 @@ class ImportApi(Api):
         Imported leads don't start conversations or trigger webhooks.
         """
         query, caller = read_query(request, self.Query), caller_of(request)
+        require_right(request, Right.CONFIGURE)
         mapping = read_mapping(query.get("mapping", ""))
         file_format = FORMATS.get((request.content_type or "").partition(";")[0].strip())
         if file_format is None:
@@ -124,7 +125,7 @@ class ImportErrorsApi(Api):
     def get(self, request: Request, job_id: str) -> StreamingHttpResponse:
         """Why rows were left out, as CSV."""
         read_query(request, serializers.Serializer)
-        require_right(request, Right.ANSWER)
+        require_right(request, Right.CONFIGURE)
         job = jobs_of(caller_of(request)).filter(pk=id_of("job", job_id, "job"), category=LeadImport.CATEGORY).first()
         if job is None:
             raise NotFound("job")

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import Right
 from conversations.api.access import load_conversation, load_lead, refuse_archived, shown_lead
 from conversations.api.schema import LeadShown, MessageShown, OptedOut, enveloped
 from conversations.presentation import message_json
@@ -20,6 +21,7 @@ from conversations.services.inbound import ReportedMessage, report_message
 from conversations.services.merging import merge_leads
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
 from integrations.api.fields import Moment, Text
+from integrations.api.jobs import require_right
 from integrations.idempotency import answer_once
 from integrations.models import ChannelConnection
 from integrations.problems import NotFound
@@ -74,6 +76,7 @@ class LeadEraseApi(Api):
     )
     def post(self, request: Request, lead_id: str) -> Response:
         """Blanks the person's data everywhere, for good. Says how many rows of each kind were blanked."""
+        require_right(request, Right.CONFIGURE)
 
         def erase() -> Response:
             counts = erase_lead(lead=load_lead(request, lead_id), actor=actor_of(request))

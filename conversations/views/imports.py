@@ -46,7 +46,7 @@ class ImportForm(forms.Form):
     def __init__(self, *args: Any, user: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         sources: Any = self.fields["source"]
-        sources.queryset = Source.objects.live().visible_to(user, Right.ANSWER).order_by("name")
+        sources.queryset = Source.objects.live().visible_to(user, Right.CONFIGURE).order_by("name")
         for field in self.fields.values():
             is_choice = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
@@ -74,7 +74,7 @@ class ImportForm(forms.Form):
 def imports(request: HttpRequest) -> HttpResponse:
     """The last imports, and a form for another one (button "try": only say what would be done)."""
     if not may_import(request):
-        raise PermissionDenied(f"Your role does not include: {Right.ANSWER.label.lower()}.")
+        raise PermissionDenied(f"Your role does not include: {Right.CONFIGURE.label.lower()}.")
     form = ImportForm(request.POST or None, request.FILES or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -135,4 +135,4 @@ def import_errors(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 def _jobs(request: HttpRequest) -> Any:
     if not may_import(request):
         raise Http404
-    return Job.objects.visible_to(request.user, Right.ANSWER).filter(category=LeadImport.CATEGORY)
+    return Job.objects.visible_to(request.user, Right.CONFIGURE).filter(category=LeadImport.CATEGORY)

@@ -45,8 +45,8 @@ def leads(request: HttpRequest) -> HttpResponse:
 
 
 def may_import(request: HttpRequest) -> bool:
-    """True for who may answer somewhere."""
-    reach = reach_of(request.user, Right.ANSWER)
+    """True for who may configure some source: hundreds of leads at once are no agent's daily work."""
+    reach = reach_of(request.user, Right.CONFIGURE)
     return bool(reach.organization_ids or reach.source_ids)
 
 

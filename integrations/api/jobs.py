@@ -80,8 +80,7 @@ class JobCancelApi(Api):
 
         def cancel() -> Response:
             job = _load(request, job_id)
-            needed = Right.CONFIGURE if job.category == Replay.CATEGORY else Right.ANSWER
-            require_right(request, needed)
+            require_right(request, Right.CONFIGURE)
             if job.is_unfinished:
                 _cancel(request, job, data.get("reason") or f"by {caller_of(request).name}")
             return Response(status=204)
