@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
+from accounts.ids import uuid7
 from accounts.models import ROLES_WITH, Right
 from integrations.event_types import EventType
-from integrations.models import Delivery, Event, Lane, Listener, RestWebhook, Subscription, Unsequenced
+from integrations.models import Event, Lane, Listener, RestWebhook, Subscription, Unsequenced
 from integrations.outbox.ordering import keys_in_use
 from integrations.outbox.wakes import wake
 
@@ -96,9 +99,10 @@ _CARDS = """
 SELECT card.* FROM integrations_restwebhook card JOIN integrations_lane lane ON lane.id = card.lane_id
 WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL FOR KEY SHARE OF card
 """
-# A subscription hears of what its maker may see, and of what concerns the organization if that is all of it.
+# A subscription hears of what its maker may see, and of what concerns the organization if that is all of it. Only what
+# `seen_as` and `publish` ask is read: an organization may have hundreds.
 _SUBSCRIPTIONS = """
-SELECT sub.* FROM integrations_subscription sub
+SELECT sub.id, sub.lane_id, sub.event_types, sub.is_ordered FROM integrations_subscription sub
 JOIN integrations_lane lane ON lane.id = sub.lane_id AND lane.stopped_at IS NULL
 JOIN accounts_membership maker ON maker.id = sub.maker_id AND maker.removed_at IS NULL
     AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%(roles)s)
@@ -134,25 +138,34 @@ class Due:
     is_ordered: bool = True
 
 
-def add_deliveries(event: Event, due: Iterable[Due]) -> list[Delivery]:
+# One statement with arrays, however many endpoints hear of it: an organization may have hundreds.
+_INSERT = """
+INSERT INTO integrations_delivery (id, lane_id, order_key, event_type, is_announcement, next_attempt_at,
+    sequence, organization_id, source_id, event_id, is_test)
+SELECT due.*, %(sequence)s, %(organization)s, %(source)s, %(event)s, false FROM (
+    SELECT id, lane_id, order_key, event_type, is_announcement, CASE WHEN NOT waits THEN statement_timestamp() END
+    FROM unnest(%(ids)s::uuid[], %(lanes)s::uuid[], %(keys)s::uuid[], %(types)s::text[], %(announces)s::bool[],
+        %(waits)s::bool[]) AS u(id, lane_id, order_key, event_type, is_announcement, waits)) due
+"""
+
+
+def add_deliveries(event: Event, due: Iterable[Due]) -> None:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
-    due, deliveries = sorted(due), []
+    due = sorted(due)
     key = event.conversation_id
     in_use = keys_in_use((one.lane_id, key) for one in due if one.is_ordered and key)
-    for one in due:
-        delivery = Delivery(
-            lane_id=one.lane_id,
-            order_key=key if one.is_ordered else None,
-            sequence=event.sequence,
-            organization_id=event.organization_id,
-            source_id=event.source_id,
-            event_id=event.pk,
-            event_type=one.seen,
-            is_announcement=one.is_announcement,
-        )
-        if one.is_ordered and (one.lane_id, key) in in_use:
-            delivery.next_attempt_at = None
-        deliveries.append(delivery)
-    wake(Lane.Kind.WEBHOOK, [delivery.lane_id for delivery in deliveries])
-    Delivery.objects.bulk_create(deliveries)
-    return deliveries
+    wake(Lane.Kind.WEBHOOK, [one.lane_id for one in due])
+    values: dict[str, Any] = {
+        "ids": [uuid7() for _ in due],
+        "lanes": [one.lane_id for one in due],
+        "keys": [key if one.is_ordered else None for one in due],
+        "types": [one.seen.value for one in due],
+        "announces": [one.is_announcement for one in due],
+        "waits": [one.is_ordered and (one.lane_id, key) in in_use for one in due],
+        "sequence": event.sequence,
+        "organization": event.organization_id,
+        "source": event.source_id,
+        "event": event.pk,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
