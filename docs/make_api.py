@@ -24,7 +24,8 @@ the [quickstart](quickstart/README.md).
   {"next_cursor": ...}}`: go on with `?cursor=`, up to `limit` 100 at a time. Times are RFC 3339 in UTC.
 - **Errors** are `application/problem+json` with a stable `code` and the `request_id`; `errors` names each bad field
   with a JSON Pointer. What belongs to somebody else reads like what is not there. Unknown fields and parameters are
-  refused, so that a typo is not silence.
+  refused, so that a typo is not silence. Every operation may answer 400, 403, 404, 405, 406, 429 and 503, and with a
+  body 408, 413 and 415. The codes that stand with an operation are those that it has beyond these.
 - **Idempotency-Key**: on every POST. The same key and body within 24 hours is answered with the first answer and
   `Idempotency-Replayed: true`; nothing is done twice.
 - **Limits**: 100 calls a minute and 3,000 an hour for each card, member or application, unless the operator says
@@ -74,8 +75,19 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     if body := _body(operation, document):
         lines.append(f"Body: {body}.\n")
     good = [status for status in operation["responses"] if status.startswith("2")]
-    lines.append(f"Answers {', '.join(good)}.\n")
+    refusals = ", ".join(f"`{code}`" for code in _own_codes(operation))
+    lines.append(f"Answers {', '.join(good)}{f'; refuses with {refusals}' if refusals else ''}.\n")
     return "\n".join(lines)
+
+
+def _own_codes(operation: dict[str, Any]) -> list[str]:
+    """The codes that an operation refuses with, beyond those that many have."""
+    from integrations.api.refusals import ALWAYS, WITH_BODY, WITH_IDEMPOTENCY_KEY
+
+    contents = [answer.get("content", {}) for answer in operation["responses"].values()]
+    problems = [content["application/problem+json"] for content in contents if "application/problem+json" in content]
+    codes = {code for problem in problems for code in problem["schema"]["allOf"][1]["properties"]["code"]["enum"]}
+    return sorted(codes - ALWAYS - WITH_BODY - WITH_IDEMPOTENCY_KEY)
 
 
 def _body(operation: dict[str, Any], document: dict[str, Any]) -> str:
