@@ -95,9 +95,14 @@ class Witness:
         """How many came again that had been answered with success."""
         return len(self.copies())
 
-    def exposed(self, killed_at: float) -> int:
-        """Requests that were open at a kill, or answered in the 100 ms before: only these may come twice."""
+    def exposed(self, killed_at: float, *, seconds: float = 0.1, of: set[str] | None = None) -> int:
+        """Requests that were open at a kill, or answered shortly before: only these may come twice.
+
+        `of` narrows them to some ids: those whose answers were not written down.
+        """
         return sum(
-            seen.came_at <= killed_at and (seen.answered_at is None or seen.answered_at > killed_at - 0.1)
+            seen.came_at <= killed_at + 0.1  # what was on its way is read a moment later
+            and (seen.answered_at is None or seen.answered_at > killed_at - seconds)
             for seen in list(self.requests)
+            if of is None or seen.webhook_id in of
         )
