@@ -196,9 +196,11 @@ def try_point(stack: CrashStack, point: str, broker: str, count: int) -> Trial:
     if point != "in-a-rotation":
         _wait(marker.exists, f"the kill at {point}")
         _wait(lambda: not stack.child(victim).is_running or victim == "web", "its death")
-        trial.allowed = witness.exposed(marker.stat().st_mtime)
+        killed_at = marker.stat().st_mtime
         if victim == "worker":  # it is gone, so what is not written down stays so
-            trial.allowed = witness.exposed(marker.stat().st_mtime, seconds=1, of=open_events(stack))
+            trial.allowed = witness.exposed(killed_at, seconds=1, of=open_events(stack))
+        else:
+            trial.allowed = witness.exposed(killed_at)
         stack.replace(victim)
     trial.kills = int(marker.exists())
     _wait(lambda: open_rows(stack) == 0, "the last delivery")

@@ -100,9 +100,9 @@ class Witness:
 
         `of` narrows them to some ids: those whose answers were not written down.
         """
+        flight = 0.1 if of else 0.0  # what the dead process had sent is read a moment later
         return sum(
-            seen.came_at <= killed_at + 0.1  # what was on its way is read a moment later
-            and (seen.answered_at is None or seen.answered_at > killed_at - seconds)
+            seen.came_at <= killed_at + flight and (seen.answered_at is None or seen.answered_at > killed_at - seconds)
             for seen in list(self.requests)
             if of is None or seen.webhook_id in of
         )

@@ -65,9 +65,8 @@ class Queue:
 
     depth: int
     oldest_due_seconds: float  # of all, whatever keeps them
-    oldest_free_seconds: (
-        float  # of those that nothing keeps: not held, stopped or failing, and not in a line that moves
-    )
+    # Of those that nothing keeps: not held, stopped or failing, and not in a line that moves.
+    oldest_free_seconds: float
 
     @property
     def is_stalled(self) -> bool:
