@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.ids import encode
-from integrations.models import Attempt, Delivery, RestWebhook
+from accounts.models import AuditEntry
+from integrations.models import Attempt, Clock, Delivery, Lane, RestWebhook
 from integrations.services import cards
 from integrations.signing import sign
 from tests.conftest import log_in, person
@@ -110,3 +114,57 @@ def test_the_health_of_an_endpoint_without_traffic(dana_client, eastgate):
     page = words(dana_client.get(f"/sources/{eastgate.public_id}/messaging/integrations/rest-webhook/health/"))
     assert "no attempts yet" in page
     assert RestWebhook.objects.filter(source=eastgate).exists()
+
+
+# --- Retry now ---
+
+
+@pytest.fixture
+def open_delivery(webhook_at, eastgate, lead_at) -> Delivery:
+    """The first of two deliveries of one conversation; it failed, and its next attempt is in an hour."""
+    webhook_at(eastgate, "https://crm.example.com/hook")
+    lead = lead_at(eastgate)
+    lead_at(eastgate, lead.email, "And the boiler too.")
+    first = Delivery.objects.earliest("sequence")
+    Delivery.objects.filter(pk=first.pk).update(attempts=1, next_attempt_at=timezone.now() + timedelta(hours=1))
+    return first
+
+
+def retry(client, delivery: Delivery) -> str:
+    return words(client.post(f"/deliveries/{encode('dlv', delivery.pk)}/retry/", follow=True))
+
+
+def is_due(delivery: Delivery) -> bool:
+    return Delivery.objects.filter(pk=delivery.pk, next_attempt_at__lte=Now()).exists()
+
+
+def test_retry_now_makes_a_delivery_due_and_its_lane_awake(dana_client, open_delivery):
+    Clock.objects.update(next_due_at=timezone.now() + timedelta(minutes=1))
+    retry(dana_client, open_delivery)
+    assert is_due(open_delivery)
+    assert Clock.objects.get(lane=open_delivery.lane_id).next_due_at <= timezone.now()
+    assert AuditEntry.objects.get(action="delivery.retry").target == open_delivery.event_type
+
+
+def test_retry_now_is_the_probe_of_an_endpoint_that_is_given_a_rest(dana_client, open_delivery):
+    Lane.objects.filter(pk=open_delivery.lane_id).update(opens=3, open_until=timezone.now() + timedelta(minutes=5))
+    retry(dana_client, open_delivery)
+    assert Lane.objects.filter(pk=open_delivery.lane_id, open_until__lte=Now()).exists()
+    assert Clock.objects.get(lane=open_delivery.lane_id).next_due_at <= timezone.now()
+
+
+def test_retry_now_refuses_what_cannot_be_hurried_and_writes_nothing(dana_client, open_delivery):
+    behind = Delivery.objects.latest("sequence")
+    assert "An earlier event of this conversation has to be sent first" in retry(dana_client, behind)
+    Delivery.objects.filter(pk=open_delivery.pk).update(claim=uuid4())
+    assert "being sent right now" in retry(dana_client, open_delivery)
+    Delivery.objects.filter(pk=open_delivery.pk).update(claim=None)
+    Lane.objects.filter(pk=open_delivery.lane_id).update(held_at=timezone.now())
+    assert "This webhook is off" in retry(dana_client, open_delivery)
+    assert not is_due(open_delivery)
+    assert not AuditEntry.objects.filter(action="delivery.retry").exists()
+
+
+def test_retry_now_of_an_ended_delivery_says_what_to_do(dana_client, delivered):
+    page = words(dana_client.post(f"{path()}retry/", follow=True))
+    assert "This delivery has ended. Use Send again." in page

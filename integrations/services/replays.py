@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -31,7 +32,7 @@ from integrations.outbox import hints
 from integrations.outbox.ending import cancel_deliveries
 from integrations.outbox.ordering import keys_in_use
 from integrations.outbox.publishing import Happening, seen_as
-from integrations.outbox.wakes import wake
+from integrations.outbox.wakes import wake, wake_with
 from integrations.problems import Refusal
 from integrations.services import cards, subscriptions
 from integrations.services.trouble import missing_since
@@ -39,6 +40,41 @@ from integrations.services.trouble import missing_since
 PORTION = 500  # events in one transaction
 PORTIONS_AT_ONCE = 20  # before other jobs have their turn
 WAITING_MAX = 5_000  # open replays of one endpoint: the rest stays in the feed until these are through
+
+
+@transaction.atomic
+def retry_now(*, delivery_id: UUID, listener: Listener, actor: Actor) -> None:
+    """Make the next attempt of an open delivery now, even if its endpoint is being given a rest.
+
+    Raise Refusal `delivery.open` when it cannot be hurried: it is being sent, it waits behind another delivery, or its
+    endpoint is off.
+    """
+    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id, lane=listener.lane_id).first()
+    if refusal := _why_not_now(delivery):
+        raise Refusal(409, "delivery.open", refusal)
+    Delivery.objects.filter(pk=delivery_id).update(next_attempt_at=Now())
+    Lane.objects.filter(pk=listener.lane_id).exclude(open_until=None).update(open_until=Now())  # it is the probe
+    wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])
+    assert delivery  # noqa: S101
+    actor.record(
+        "delivery.retry",
+        organization=delivery.organization_id,
+        target=delivery.event_type,
+        source_id=delivery.source_id,
+    )
+
+
+def _why_not_now(delivery: Delivery | None) -> str:
+    """Say why a delivery has no next attempt that could be now; empty when it has one."""
+    if delivery is None:
+        return "This delivery has ended. Use Send again."
+    if delivery.lane.held_at or delivery.lane.stopped_at:
+        return "This webhook is off. Turn it on, and everything that waits is sent."
+    if delivery.claim:
+        return "This delivery is being sent right now."
+    if delivery.next_attempt_at is None:
+        return "An earlier event of this conversation has to be sent first. Retry that one."
+    return ""
 
 
 @transaction.atomic

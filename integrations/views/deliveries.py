@@ -10,8 +10,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -23,9 +21,8 @@ from integrations.forms import VerifyForm
 from integrations.health import endpoint_health
 from integrations.listeners import find_listener
 from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, Listener, RestWebhook, Source
-from integrations.outbox.wakes import wake_with
 from integrations.problems import Refusal
-from integrations.services.replays import send_again
+from integrations.services.replays import retry_now, send_again
 from integrations.verifying import SIGNED_BY, verify_signature
 
 SHOWN = 50
@@ -124,17 +121,12 @@ def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Liste
 @login_required
 @require_POST
 def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
-    """Let an open delivery's next attempt be now."""
-    found, listener = _to_configure(request, delivery_id)
-    waiting = found.waiting
-    if waiting is None:
-        raise Http404
-    with transaction.atomic():
-        Delivery.objects.filter(pk=waiting.pk, claim=None, next_attempt_at__isnull=False).update(next_attempt_at=Now())
-        wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])
-    Actor.of(request).record(
-        "delivery.retry", organization=waiting.organization_id, target=waiting.event_type, source_id=waiting.source_id
-    )
+    """Make an open delivery's next attempt now."""
+    _, listener = _to_configure(request, delivery_id)
+    try:
+        retry_now(delivery_id=delivery_id, listener=listener, actor=Actor.of(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
     return redirect("integrations:delivery", delivery_id)
 
 
