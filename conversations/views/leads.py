@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -13,13 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.actors import Actor
 from accounts.models import Right
 from conversations.models import Conversation
-from conversations.services.arrivals import publish_of
+from conversations.services.details import block, unblock
 from integrations.access import load, reach_of
-from integrations.event_types import EventType
 from integrations.pages import page
-from integrations.problems import Invalid
+from integrations.problems import Invalid, Refusal
 from leads.models import Lead, OptOut, remaining_id
-from leads.services import lift_opt_out, opt_out
 
 PAGE_SIZE = 30
 
@@ -65,13 +63,12 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-@transaction.atomic
 def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
-    found = load(Lead.objects.present(), request, remaining_id(lead_id), Right.ANSWER)
-    actor = Actor.of(request)
-    if "allow" in request.POST:
-        lift_opt_out(lead=found, channel="email", actor=actor)
-    elif opt_out(lead=found, channel="email", reason=OptOut.Reason.PERSON, actor=actor):
-        publish_of(EventType.LEAD_OPTED_OUT, found)
+    lead = load(Lead.objects.present(), request, remaining_id(lead_id), Right.ANSWER)
+    change = unblock if "allow" in request.POST else block
+    try:
+        change(lead=lead, channel="email", actor=Actor.of(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
     return redirect("conversations:lead", lead_id)
