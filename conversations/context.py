@@ -25,7 +25,10 @@ class NavigationItem:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """The main navigation of a member, with how many conversations wait for an answer."""
+    """The main navigation of a member, with how many conversations wait for an answer; and the member's `rights`.
+
+    Templates ask for a right ("own" in rights), never for a role: what a role includes is decided in accounts.
+    """
     membership = getattr(request, "membership", None)
     if not membership:
         return {}
@@ -45,7 +48,10 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     ]
     prefix = f"/{request.path.split('/')[1]}/"
     prefix = BELONGS.get(prefix, prefix)
-    return {"navigation": [NavigationItem(label, url, url.startswith(prefix), n) for label, url, n in places]}
+    return {
+        "navigation": [NavigationItem(label, url, url.startswith(prefix), n) for label, url, n in places],
+        "rights": [right.value for right in Right if membership.may(right)],
+    }
 
 
 def _settings_url(membership: Any) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.ids import encode
 from accounts.models import AuditEntry, User
@@ -105,6 +108,29 @@ def test_a_person_blocks_an_address_and_allows_it_again(dana_client, thread, api
     assert "Blocked by a person" in answer["detail"]
     dana_client.post(path, {"allow": "1"})
     assert not OptOut.objects.in_force().exists()
+
+
+def test_consent_is_changed_with_the_lead_locked(dana_client, thread):
+    with CaptureQueriesContext(connection) as queries:
+        dana_client.post(f"/leads/{thread.lead.public_id}/consent/")
+    written = [query["sql"] for query in queries]
+    locked = next(place for place, sql in enumerate(written) if "leads_lead" in sql and "FOR NO KEY UPDATE" in sql)
+    assert locked < next(place for place, sql in enumerate(written) if 'INSERT INTO "leads_optout"' in sql)
+
+
+def test_a_lead_whose_email_is_gone_meanwhile_cannot_be_blocked(dana_client, thread):
+    Lead.objects.filter(pk=thread.lead_id).update(email="", phone="1", phone_e164="")
+    answer = dana_client.post(f"/leads/{thread.lead.public_id}/consent/", follow=True)
+    assert "no address on this channel" in words(answer)
+
+
+def test_the_tabs_of_settings_are_those_that_the_person_may_open(northside, plumbing):
+    limited_owner = log_in(person("lea", northside, "owner", plumbing))
+    page = words(limited_owner.get("/settings/account/"))
+    assert ">API tokens</a>" in page
+    for path in re.findall(r'href="(/settings/[^"]+)"', page):
+        assert limited_owner.get(path).status_code == 200, path
+    assert "/settings/members/" not in page
 
 
 def test_consent_stays_in_its_organization(dana_client, thread, dental, lead_at, api, key_of):

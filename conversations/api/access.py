@@ -80,13 +80,11 @@ def _load(request: Request, rows: ReachQuerySet[Any], what: str) -> Any:
     return row
 
 
-def source_name_for(caller: Caller, lead: Lead) -> str | None:
-    """The source's name, where the caller sees it: by the card's option, and always for tokens."""
+def source_name_if_chosen(caller: Caller, lead: Lead) -> str | None:
+    """Return the source's name for a source's key whose card has the option *Include source name*, else None."""
     source = caller.sources.get(lead.source_id)
-    if source is not None:
-        return source.name if source.includes_source_name else None
-    return None
+    return source.name if source and source.includes_source_name else None
 
 
 def shown_lead(caller: Caller, lead: Lead, opted_out: list[Any]) -> dict[str, Any]:
-    return lead_json(lead, opted_out, source_name=source_name_for(caller, lead))
+    return lead_json(lead, opted_out, source_name=source_name_if_chosen(caller, lead))

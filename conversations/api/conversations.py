@@ -17,6 +17,7 @@ from conversations.presentation import conversation_json, message_json
 from conversations.services.replies import Addressee, Author, Reply, send_reply
 from conversations.services.states import retry
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
+from integrations.api.fields import Text
 from integrations.callers import Caller, disabled
 from integrations.calls import about
 from integrations.idempotency import answer_once
@@ -134,16 +135,10 @@ class ReplyApi(Api):
     }
 
     class ReplyInput(serializers.Serializer[Any]):
-        content = serializers.CharField(max_length=10_000, trim_whitespace=False)
+        content = Text(max_length=10_000, trim_whitespace=False)
         messaging_channel_connection_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
         conversation_id = serializers.CharField(required=False)
         if_last_message_id = serializers.CharField(required=False)
-
-        def to_internal_value(self, data: Any) -> Any:
-            # A number is no text: {"content": 12} is a mistake of the caller's program, not a message.
-            if isinstance(data, dict) and "content" in data and not isinstance(data["content"], str):
-                raise serializers.ValidationError({"content": ["This is not a string."]}, code="type")
-            return super().to_internal_value(data)
 
         def validate_content(self, content: str) -> str:
             if not content.strip():

@@ -25,7 +25,7 @@ LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one convers
 LOOP_REPEATS = 5  # mails with the same words
 SUBJECT_SHOWN = 300  # characters
 NOBODY = "Unknown sender"
-# One-word mails. Providers do the same for SMS; what reads like them in longer mails is another issue's.
+# Matched only when they are the whole mail, as SMS providers do.
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out"})
 START_WORDS = frozenset({"start", "unstop"})
 

@@ -101,9 +101,9 @@ class Lead(models.Model):
     opt_in_transactional_sms = models.BooleanField(default=False)
     contact_captured_at = models.DateTimeField(null=True, blank=True)
     returned_at = models.DateTimeField(null=True, blank=True)  # a second conversation opened: no longer new
-    # Endpoints (lanes) that were not told of this lead, because their card waits for contact information.
-    # Made by "Send a test lead" for the tester's own address: in no list, count or report.
+    # Created by "Send a test lead" for the tester's own address. It appears in no list, count or report.
     is_test = models.BooleanField(default=False, db_default=False)
+    # Endpoints (lanes) that were not told of this lead, because their card waits for contact information.
     withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
