@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.ids import uuid7
+from core.ids import uuid7
 
 
 class Organization(models.Model):

@@ -27,11 +27,11 @@ from uuid import uuid4
 import psycopg
 from standardwebhooks import Webhook
 
-from accounts.ids import encode
 from bench.crashing import POINTS, armed
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
 from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
+from core.ids import encode
 
 TIME_SCALE = "0.1"
 DRAINED_SECONDS = 60

@@ -27,6 +27,7 @@ from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
 from conversations.models import Conversation
 from conversations.services.forms import Submission, take_submission
+from core.problems import Refusal
 from integrations.event_types import EventType
 from integrations.models import Delivery, Lane, Pace, RestWebhook
 from integrations.outbox.claims import ClaimedDelivery, Turn, claim_deliveries, release
@@ -34,7 +35,6 @@ from integrations.outbox.database import connect, hang_up
 from integrations.outbox.publishing import Happening, publish
 from integrations.outbox.results import Outcome, Result, record
 from integrations.outbox.wakes import wake_with
-from integrations.problems import Refusal
 from integrations.services import cards, replays, subscriptions
 from leads.services import Details
 

@@ -19,12 +19,12 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from accounts.ids import first_id
 from bench.deliver import ENDPOINTS, RECEIVER_MS, SET_UP, connect, wait_for
 from bench.place import inside, servers
 from bench.publisher import Publishers
 from config.supervisor import ports
 from config.supervisor.stack import ROOT, WORKER, Stack
+from core.ids import first_id
 
 RATE, BATCHES = 300, 50  # events and commits in a second
 SLOW_MS, LOCK_MS = 1_000, 100
@@ -44,13 +44,13 @@ print(json.dumps(Event.objects.count() - before))
 """
 MAKE_OLD_MONTHS = """
 from datetime import datetime, timedelta, UTC
-from integrations.partitions import ensure_partitions
+from core.partitions import ensure_partitions
 ensure_partitions(datetime.now(UTC) - timedelta(days=270))
 print("made")
 """
 FORGET = """
 import json
-from integrations.retention import forget_old_months
+from core.retention import forget_old_months
 dropped = []
 for _ in range(20):
     dropped += forget_old_months()

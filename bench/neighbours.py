@@ -202,7 +202,7 @@ class Greedy:
 
 
 _KEYS = """
-from integrations.secrets import make_key
+from core.secrets import make_key
 print(" ".join(make_key("lwa_") for _ in range(20_000)))
 """
 

@@ -12,10 +12,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from config.middleware import unavailable
+from core.problems import NotFound, Refusal, problem, unavailable
+from core.text import pointer_part
 from integrations.calls import log_call
-from integrations.parsers import pointer_part
-from integrations.problems import NotFound, Refusal, problem
 
 logger = logging.getLogger(__name__)
 

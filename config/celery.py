@@ -82,7 +82,7 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from config import schema_state
         from conversations.services.sending import send_claimed
         from conversations.webhook_bodies import render_bodies
-        from integrations import partitions
+        from core import partitions
         from integrations.outbox import running
         from integrations.outbox.sequencer import sequencer
         from integrations.outbox.streams import Deliveries, Dispatches, StreamThread

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from config.api import is_api
-from integrations.problems import problem
+from core.problems import problem
 
 ASK = "Ask an owner of your organization."
 

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from config.schema_state import missing_migrations
+from core.partitions import months_ready
 from integrations.metrics import QUEUES, Collector, left_behind, read_queue
-from integrations.partitions import months_ready
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

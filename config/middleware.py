@@ -10,13 +10,12 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from integrations.problems import problem
+from core.problems import RETRY_AFTER_SECONDS, problem, unavailable
 
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
-RETRY_AFTER_SECONDS = 2
 
 
 class RequestId:
@@ -95,9 +94,3 @@ class Unavailable:
             return None
         logger.warning("database unavailable: %s", exception)
         return unavailable(request)
-
-
-def unavailable(request: HttpRequest) -> HttpResponse:
-    response = problem(request, 503, "service.unavailable", "The database is not available right now. Try again.")
-    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response

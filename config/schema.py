@@ -8,11 +8,11 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 
 from config.schema_examples import EXAMPLES
+from core.problems import TITLES
 from integrations.api.refusals import codes_of
 from integrations.event_samples import sample_of
 from integrations.event_types import SUBSCRIBABLE
 from integrations.problem_codes import CODES
-from integrations.problems import TITLES
 
 PROBLEM = {
     "type": "object",

@@ -25,6 +25,7 @@ IS_SECURE = BASE_URL.startswith("https://")
 
 # --- the house ---
 INSTALLED_APPS = [
+    "core",
     "accounts",
     "integrations",
     "leads",
@@ -33,7 +34,6 @@ INSTALLED_APPS = [
     "config.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
@@ -82,7 +82,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "conversations.context.navigation",
             ],
-            "builtins": ["integrations.templatetags.leadwire"],
+            "builtins": ["core.templatetags.leadwire"],
         },
     }
 ]
@@ -102,7 +102,6 @@ if DB_POOL := env.int("LEADWIRE_DB_POOL", default=0):  # web processes only: at 
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TEST_RUNNER = "django.test.runner.DiscoverRunner"
 
 # Login limits are counted here, so that they hold over all processes and restarts.
 CACHES = {

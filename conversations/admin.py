@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from conversations.models import Conversation, InboundMail, Message
-from integrations.admin import ReadOnly
+from core.admin import ReadOnly
 
 
 @admin.register(Conversation)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accounts.ids import encode, moment
 from accounts.models import User
 from conversations.models import Conversation, Message
+from core.ids import encode, moment
 
 
 def message_json(message: Message) -> dict[str, Any]:

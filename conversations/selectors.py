@@ -13,9 +13,9 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.models import User
 from conversations.models import Message
+from core.ids import uuid7
 from integrations.models import LeadReplyApi, RestWebhook, Source
 from leads.models import Lead
 

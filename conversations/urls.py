@@ -3,7 +3,7 @@
 from django.urls import path
 
 from conversations.views import forms, imports, inbox, leads, mails, sources, trials
-from integrations import converters  # noqa: F401  makes <src:...> and its like known
+from core import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
 urlpatterns = [

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
-from accounts.ids import encode, moment
+from core.ids import encode, moment
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.streams import Bodies

@@ -9,25 +9,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.actors import Actor
+from core.admin import ReadOnly
 from integrations import models
 from integrations.services import tokens
 from integrations.services.sources import EDITABLE, furnish
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that the product writes itself."""
-
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(models.Source)

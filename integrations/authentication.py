@@ -8,10 +8,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts.actors import client_address
+from core.http import client_address
+from core.secrets import is_well_formed
 from integrations.callers import Caller, find_caller
 from integrations.guessers import count_guess
-from integrations.secrets import is_well_formed
 
 
 class KeyAuthentication(BaseAuthentication):

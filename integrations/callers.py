@@ -9,12 +9,12 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from accounts.ids import decode
 from accounts.models import Membership
+from core.ids import decode
+from core.problems import NotFound, Refusal
+from core.secrets import digest, is_well_formed
 from integrations.access import Reach, limited_sources
 from integrations.models import ApiToken, ReplyKey, Source
-from integrations.problems import NotFound, Refusal
-from integrations.secrets import digest, is_well_formed
 
 REPLY_SCOPES = frozenset({"leads:read", "conversations:write", "channels:read"})  # what a source's key may do
 USED_AT_MOST_EVERY = timedelta(minutes=1)

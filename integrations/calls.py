@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from accounts.ids import uuid7
+from core.ids import uuid7
 from integrations.callers import Caller
 
 REFUSED_EVERY_SECONDS, REFUSED_KEPT = 60.0, 10_000

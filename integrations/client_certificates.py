@@ -12,7 +12,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from integrations.secrets import Secret
+from core.secrets import Secret
 
 PEM_MAX = 20_000  # characters, of the certificate with its chain, and of the key
 CONTEXTS_KEPT = 100  # each has the list of authorities, some 800 KB

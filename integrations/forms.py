@@ -12,8 +12,8 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import Membership, Right, User
+from core.dialling import url_error
 from integrations.access import reach_of
-from integrations.dialling import url_error
 from integrations.event_types import CHOOSABLE
 from integrations.models import ApiToken, Source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -10,9 +9,10 @@ from typing import Any
 
 from django.conf import settings
 
-from integrations.problems import Refusal
+from core.http import network_of
+from core.problems import Refusal
+from core.secrets import digest
 from integrations.rates import count
-from integrations.secrets import digest
 
 KEPT = 10_000
 # Both of this process, the oldest go first.
@@ -45,13 +45,3 @@ def _remember(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
     kept.move_to_end(key)
     while len(kept) > KEPT:
         kept.popitem(last=False)
-
-
-def network_of(address: str | None) -> str:
-    """Whom an address belongs to: IPv6 gives each customer a /64 at least."""
-    if not address:
-        return ""
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

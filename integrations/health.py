@@ -10,7 +10,7 @@ from statistics import quantiles
 from django.db import connection
 from django.utils import timezone
 
-from accounts.ids import first_id
+from core.ids import first_id
 from integrations.models import Attempt, Delivery, Lane, Pace
 
 DAY, HOURS = timedelta(hours=24), 24

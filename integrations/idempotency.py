@@ -17,11 +17,11 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.problems import Invalid, Refusal
+from core.secrets import Secret, Unreadable
 from integrations.callers import Caller
 from integrations.calls import log_call, subject_of
 from integrations.models import IdempotencyKey
-from integrations.problems import Invalid, Refusal
-from integrations.secrets import Secret, Unreadable
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255  # characters
@@ -85,7 +85,7 @@ def _once(
 def _stored(first: IdempotencyKey) -> Any:
     """The first answer. Raise Refusal `idempotency.unreadable` when its encryption key is lost: it was done, once."""
     try:
-        return json.loads(Secret(first.answer).reveal())
+        return json.loads(first.answer.reveal())
     except Unreadable as error:
         detail = "This call was answered before, and the stored answer cannot be read any more. It was not done again."
         raise Refusal(409, "idempotency.unreadable", detail) from error

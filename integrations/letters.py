@@ -15,9 +15,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
+from core.smtp import patient_connection, reply_of
 from integrations.models import Job, Letter
 from integrations.outbox import hints
-from integrations.patient_smtp import patient_connection, reply_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from rest_framework.parsers import BaseParser
 
-from integrations.problems import Invalid, Refusal
+from core.problems import Invalid, Refusal
+from core.text import pointer_part, text_problem
 
 BODY_MAX_BYTES = 1_000_000
 DEPTH_MAX = 20
@@ -81,22 +82,6 @@ def _inspect(value: Any, place: str, depth: int, budget: list[int], errors: list
         isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63
     ):
         errors.append({"pointer": place, "detail": "This number is too large.", "code": "tooLarge"})
-
-
-def text_problem(text: str) -> str:
-    """Return why PostgreSQL could not store a text, or ""."""
-    if "\x00" in text:
-        return "The character NUL cannot be stored. Remove it."
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "Half of a surrogate pair is not a character. Send whole ones."
-    return ""
-
-
-def pointer_part(name: object) -> str:
-    """One part of a JSON Pointer (RFC 6901, 3)."""
-    return str(name).replace("~", "~0").replace("/", "~1")
 
 
 class StrictJSONParser(BaseParser):

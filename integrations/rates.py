@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from integrations.problems import Refusal
+from core.problems import Refusal
 
 _COUNT = """
 INSERT INTO integrations_callwindow AS w (key, minute_at, minute_count, hour_at, hour_count)

@@ -8,8 +8,8 @@ from typing import Any
 
 from accounts.models import Right, User
 from integrations.access import reach_of
-from integrations.cards import CARDS, CardKind
-from integrations.cards.base import ActivityRow, Health, KeyShown
+from integrations.cards import CARDS
+from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown
 from integrations.models import Card, RestWebhook, Source
 from integrations.outbox.health import stops_at
 from integrations.services.cards import OPTIONS, heirs, rows_of

@@ -9,13 +9,13 @@ from uuid import UUID
 from django import forms
 
 from accounts.models import Membership
+from core.dialling import same_server, url_error
+from core.secrets import MASK
 from integrations.access import limited_sources
 from integrations.client_certificates import certificate_error
 from integrations.custom_headers import header_errors
-from integrations.dialling import same_server, url_error
 from integrations.event_types import DEFAULT_TYPES, SUBSCRIBABLE
 from integrations.models import Source, Subscription
-from integrations.secrets import MASK
 
 MORE = ("headers", "basic_username", "basic_password", "client_certificate", "client_key")
 PLACEHOLDER = "https://crm.example.com/leadwire"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from integrations import partitions, retention
+from core import partitions, retention
 from integrations.outbox import running
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from integrations.problems import Refusal
+from core.problems import Refusal
 
 _COUNT = """
 INSERT INTO integrations_ratewindow AS w (key, started_at, count) VALUES (%(key)s, now(), 1)

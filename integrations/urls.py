@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import converters  # noqa: F401  makes <src:...> and its like known
+from core import converters  # noqa: F401  makes <src:...> and its like known
 from integrations.views import agents, calls, cards, deliveries, locations, replays, settings, sources, webhooks
 
 app_name = "integrations"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from core.secrets import Unreadable
 from integrations.models import Listener
-from integrations.secrets import Unreadable
 from integrations.signing import is_signed
 
 SIGNED_BY = ("id", "timestamp", "signature")

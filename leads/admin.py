@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from integrations.admin import ReadOnly
+from core.admin import ReadOnly
 from leads.models import Lead, OptOut
 
 

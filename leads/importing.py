@@ -17,9 +17,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.problems import Refusal
+from core.text import text_problem
 from integrations.models import Job
-from integrations.parsers import text_problem
-from integrations.problems import Refusal
 from leads.contact import is_email, normalize_email
 from leads.custom_fields import coerce_with, definitions
 from leads.import_files import forget_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accounts.ids import encode, moment
+from core.ids import encode, moment
 from leads.models import Lead, OptOut
 
 

@@ -12,9 +12,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import encode
+from core.ids import encode
+from core.problems import Refusal
 from integrations.models import ChannelConnection, Source
-from integrations.problems import Refusal
 from leads.contact import normalize_email, normalize_phone
 from leads.models import Lead, LeadQuerySet, OptOut
 

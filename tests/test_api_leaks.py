@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.ids import encode
 from accounts.models import Membership
 from conversations.models import Conversation, Message
 from conversations.services.erasing import erase_lead
+from core.ids import encode
 from integrations.models import ApiToken, Delivery
 from integrations.services.tokens import make_directory_token, make_token
 from tests.conftest import person

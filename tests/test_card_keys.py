@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from core.secrets import make_key
 from integrations.models import ReplyKey
-from integrations.secrets import make_key
 from integrations.services import cards
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.ids import encode
+from core.ids import encode
 from integrations.models import ApiCall, Delivery, Lane, LeadReplyApi
 from integrations.services import cards
 

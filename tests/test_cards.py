@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from conversations.models import Message
 from conversations.services.replies import Author
+from core.problems import Refusal
 from integrations.models import Delivery, LeadReplyApi
-from integrations.problems import Refusal
 from integrations.services import cards
 
 pytestmark = pytest.mark.django_db

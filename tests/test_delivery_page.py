@@ -10,8 +10,8 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.ids import encode
 from accounts.models import AuditEntry
+from core.ids import encode
 from integrations.models import Attempt, Clock, Delivery, Lane, RestWebhook
 from integrations.services import cards
 from integrations.signing import sign

@@ -12,8 +12,8 @@ from django.test import override_settings
 
 from accounts.adapter import MFAAdapter
 from conversations.models import Message
+from core.rotation import rotate_all
 from integrations.models import Attempt, Delivery, WebhookSecret
-from integrations.rotation import rotate_all
 from tests.conftest import PASSWORD
 from tests.due import make_due
 from tests.test_deliveries import wait_for

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
+from core.secrets import Secret, make_signing_secret
 from integrations.models import Pace
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.deliver import Parcel, attempt
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.schedule import GAPS
 from integrations.outbox.session import make_session
-from integrations.secrets import Secret, make_signing_secret
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)

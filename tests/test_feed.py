@@ -7,8 +7,8 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from accounts.ids import uuid7
 from accounts.models import Membership
+from core.ids import uuid7
 from integrations.models import Event, FeedEntry, Unsequenced
 from integrations.outbox.sequencer import number_events
 from integrations.services.tokens import make_token

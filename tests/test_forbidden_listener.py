@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from integrations.names import GuardedResolver
+from core.resolving import GuardedResolver
 from integrations.outbox.session import make_session
 
 

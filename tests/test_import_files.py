@@ -165,7 +165,7 @@ def test_one_runs_and_five_wait(plumbing, monkeypatch):
     monkeypatch.setattr(imports, "WAITING_MAX", 2)
     for _ in range(3):
         begin(plumbing, "email\na@x.example\n")
-    from integrations.problems import Refusal
+    from core.problems import Refusal
 
     with pytest.raises(Refusal, match="2 wait"):
         begin(plumbing, "email\na@x.example\n")

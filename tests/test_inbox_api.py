@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.ids import encode
 from accounts.models import Membership
 from conversations.models import Conversation, Message
+from core.ids import encode
 from integrations.models import ApiToken
 from integrations.services.tokens import make_token
 from tests.conftest import log_in, person

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import AuditEntry
+from core.problems import Refusal
 from integrations.models import LeadReplyApi
-from integrations.problems import Refusal
 from integrations.services import cards
 from tests.conftest import log_in, person
 

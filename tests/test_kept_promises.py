@@ -12,11 +12,11 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from accounts.ids import uuid7
 from conversations.models import Message
 from conversations.services import sending
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.webhook_bodies import render_bodies
+from core.ids import uuid7
 from integrations import jobs
 from integrations.models import Attempt, Delivery, Dispatch, Event, Job, Replay
 from integrations.outbox import sequencer

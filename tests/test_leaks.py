@@ -76,7 +76,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
 
 
 def _public(prefix, pk):
-    from accounts.ids import encode
+    from core.ids import encode
 
     return encode(prefix, pk)
 

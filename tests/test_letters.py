@@ -11,13 +11,13 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from accounts.ids import uuid7
 from accounts.models import Membership
 from conversations import tasks
 from conversations.models import Conversation
 from conversations.services.erasing import erase_lead
 from conversations.services.notifications import notify_team, write_to_team
 from conversations.tasks import HANDLERS
+from core.ids import uuid7
 from integrations import jobs
 from integrations.models import Job, Letter
 from integrations.outbox import hints

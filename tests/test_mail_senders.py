@@ -176,8 +176,8 @@ def test_old_mails_are_forgotten_and_their_messages_stay(receive, eastgate, addr
 
     from django.utils import timezone
 
-    from accounts.ids import uuid7
     from conversations.mail.forgetting import forget_mails
+    from core.ids import uuid7
 
     settings.MAILS_KEPT_DAYS = 90
     old = receive(address_of(eastgate), mail())

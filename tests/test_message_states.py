@@ -9,10 +9,10 @@ from dataclasses import fields
 import pytest
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from conversations.models import Message
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import send_claimed
+from core.ids import uuid7
 from integrations.models import Dispatch, Event
 from integrations.outbox.claims import Claimed
 from tests.test_deliveries import wait_for

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from integrations import names
-from integrations.dialling import AddressForbidden
-from integrations.names import GuardedResolver, NotLookedUp
+from core import resolving as names
+from core.dialling import AddressForbidden
+from core.resolving import GuardedResolver, NotLookedUp
 from integrations.outbox.judging import describe, is_ours
 from integrations.outbox.session import make_session
 

@@ -27,11 +27,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts.ids import encode
 from accounts.models import Membership
 from config.schema_examples import ELSEWHERE
 from config.wsgi import application
 from conversations.models import Conversation, Message
+from core.ids import encode
 from integrations.api.deprecation import Deprecation
 from integrations.api.whoami import WhoamiApi
 from integrations.event_types import SUBSCRIBABLE

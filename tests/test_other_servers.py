@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.dialling import same_server, url_error
+from core.dialling import same_server, url_error
 from integrations.models import Subscription, WebhookSecret
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.ids import encode
 from accounts.models import AuditEntry, User
 from conversations.models import Conversation, Message
+from core.ids import encode
 from integrations.models import Lane, RestWebhook, Source
 from leads.models import Lead, OptOut
 from tests.conftest import PASSWORD, log_in, person

@@ -16,7 +16,7 @@ import pytest
 from conversations.channels import email as channel
 from conversations.models import Message
 from conversations.services.sending import MAY_ARRIVE_TWICE, send_claimed
-from integrations import patient_smtp
+from core import smtp as patient_smtp
 from integrations.models import Dispatch
 from integrations.outbox.claims import Turn, claim_dispatches
 from tests.due import make_due

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.secrets import make_private_key, make_signing_secret
+from core.secrets import make_private_key, make_signing_secret
 from integrations.signing import public_key, signature_header
 
 ROOT = Path(__file__).resolve().parent.parent

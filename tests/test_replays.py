@@ -8,8 +8,8 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from core.problems import Refusal
 from integrations.models import Attempt, Delivery, Event, Job, Lane, Replay, RestWebhook
-from integrations.problems import Refusal
 from integrations.services import cards
 from integrations.services.replays import cancel_replay, send_again, start_missed, start_replay
 from tests.conftest import log_in, person
@@ -236,6 +236,6 @@ def test_only_who_may_configure_replays(told, northside, eastgate):
 
 
 def _dlv(pk) -> str:
-    from accounts.ids import encode
+    from core.ids import encode
 
     return encode("dlv", pk)

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.ids import first_id, uuid7
-from integrations import retention
+from core import retention
+from core.ids import first_id, uuid7
+from core.partitions import ensure_partitions
 from integrations.models import Event, FeedEntry, Job, OnceUsed
-from integrations.partitions import ensure_partitions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

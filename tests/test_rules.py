@@ -7,8 +7,8 @@ import pytest
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.states import close, retry
+from core.problems import Refusal
 from integrations.models import ChannelConnection, Delivery, Event
-from integrations.problems import Refusal
 from integrations.services import cards
 from leads.models import Lead
 

@@ -15,10 +15,10 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import reverse
 
-from accounts.actors import client_address
 from accounts.models import AuditEntry, Membership
-from integrations.dialling import AddressForbidden, check, is_allowed, socket_factory, url_error
-from integrations.secrets import Secret, make_key
+from core.dialling import AddressForbidden, check, is_allowed, socket_factory, url_error
+from core.http import client_address
+from core.secrets import Secret, make_key
 from integrations.services import cards
 from tests.conftest import PASSWORD, log_in, person
 from tests.due import run_jobs
@@ -126,7 +126,7 @@ def test_a_name_with_one_private_answer_is_refused(settings, monkeypatch):
     import asyncio
     import socket
 
-    from integrations.names import GuardedResolver
+    from core.resolving import GuardedResolver
 
     settings.LEADWIRE_ALLOW_NETWORKS = []
 
@@ -378,7 +378,7 @@ class TestSecrets:
         url, lane = "http://127.0.0.1:9/TOKEN-IN-PATH", eastgate.restwebhook.lane_id
         from django.utils import timezone
 
-        from accounts.ids import uuid7
+        from core.ids import uuid7
 
         delivery = uuid7()
         Attempt.objects.create(
@@ -434,7 +434,7 @@ class TestSecrets:
     def test_a_secret_of_lost_keys_is_unreadable_not_wrong(self, settings):
         from cryptography.fernet import Fernet
 
-        from integrations.secrets import Unreadable
+        from core.secrets import Unreadable
 
         secret = Secret.of("hello")
         settings.LEADWIRE_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
@@ -485,6 +485,6 @@ def test_a_lead_cannot_grow_without_end(api, token, plumbing):
 
 
 def _public(pk):
-    from accounts.ids import encode
+    from core.ids import encode
 
     return encode("dlv", pk)

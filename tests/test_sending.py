@@ -12,8 +12,8 @@ from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import GAPS
 from conversations.services.sending import _send as send_claimed
 from conversations.services.states import close, retry
+from core.problems import Refusal
 from integrations.models import Dispatch, Event
-from integrations.problems import Refusal
 from integrations.services.sources import archive_source
 from leads.models import Lead, OptOut
 from leads.services import lift_opt_out, opt_out
@@ -92,7 +92,8 @@ def claimed(db, api, key_of, eastgate, lead_at):
 
 @pytest.fixture
 def refuse(monkeypatch):
-    from conversations.channels import CHANNELS, NotSent
+    from conversations.channels import CHANNELS
+    from conversations.channels.base import NotSent
 
     def make(*, is_permanent):
         def send(message):

@@ -9,17 +9,17 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.models import Membership
 from conversations.models import Conversation, Message
 from conversations.services import sending
 from conversations.services.intake import NewLead, create_lead
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.states import close
+from core.ids import uuid7
+from core.problems import Refusal
 from integrations.callers import find_caller
 from integrations.models import ChannelConnection, Dispatch, Event, Lane, ReplyKey
 from integrations.outbox.claims import Claimed
-from integrations.problems import Refusal
 from integrations.services import cards
 from integrations.services.tokens import make_token
 from leads.models import Lead, OptOut

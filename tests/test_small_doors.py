@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from conversations.channels.email import _sender
+from core.problems import Refusal
 from integrations import calls
 from integrations.models import ApiCall, ApiToken, Job
-from integrations.problems import Refusal
 from integrations.services import tokens
 from integrations.services.replays import start_replay
 from integrations.services.tokens import make_token

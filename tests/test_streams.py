@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.webhook_bodies import render_bodies
+from core.secrets import Secret, make_signing_secret
 from integrations.models import Attempt, Delivery, Dispatch, Pace
 from integrations.outbox import recorder as recording
 from integrations.outbox import streams
@@ -26,7 +27,6 @@ from integrations.outbox.results import Outcome, Result, record
 from integrations.outbox.schedule import GAPS, next_try
 from integrations.outbox.session import make_session
 from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
-from integrations.secrets import Secret, make_signing_secret
 from integrations.services import cards
 from tests.test_deliveries import wait_for
 from tests.test_etiquette import claimed, send

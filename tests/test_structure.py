@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from integrations.models.cards import Card
-from integrations.models.listening import Listener
+from integrations.models import Card, Listener
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ["accounts", "integrations", "leads", "conversations"]  # each may import those before it
+LAYERS = ["core", "accounts", "integrations", "leads", "conversations"]  # each may import those before it
 ORDER = {name: number for number, name in enumerate([*LAYERS, "config"])}
 
 

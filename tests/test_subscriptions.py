@@ -12,8 +12,8 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Checker
 from svix.webhooks import Webhook as SvixChecker
 
-from accounts.ids import decode, encode, moment
 from accounts.models import AuditEntry, Membership
+from core.ids import decode, encode, moment
 from integrations.event_types import SUBSCRIBABLE
 from integrations.models import Attempt, Delivery, Event, Lane, Subscription
 from integrations.services import members, subscriptions

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.ids import encode
 from accounts.models import AuditEntry, Membership, User
+from core.ids import encode
 from integrations.models import ApiToken, Delivery, Subscription
 from integrations.services import members
 from integrations.services.subscriptions import subscribe

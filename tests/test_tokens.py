@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.ids import encode
 from accounts.models import AuditEntry, Membership
+from core.ids import encode
 from integrations.models import ApiToken
 from integrations.services import members
 from integrations.services.tokens import make_token

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 
 from config.web.bodies import Refused, empty
 from config.web.environ import Environ
+from core.problems import Refusal
 from integrations.authentication import KeyAuthentication
-from integrations.problems import Refusal
 
 API_IMPORT, PAGE_IMPORT = "/v1/leads/import", "/leads/import/"
 

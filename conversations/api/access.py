@@ -8,14 +8,14 @@ from uuid import UUID
 from django.db.models import Q
 from rest_framework.request import Request
 
-from accounts.ids import decode
 from conversations.models import Conversation, Message
+from core.ids import decode
+from core.problems import NotFound, Refusal
 from integrations.access import ReachQuerySet
 from integrations.api.base import caller_of, id_of
 from integrations.callers import Caller
 from integrations.calls import about
 from integrations.models import Source
-from integrations.problems import NotFound, Refusal
 from leads.models import Lead, LeadQuerySet, remaining_id
 from leads.presentation import lead_json
 

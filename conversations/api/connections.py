@@ -9,13 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import decode, encode
 from conversations.api.access import load_lead
 from conversations.api.schema import ConnectionShown, enveloped
 from conversations.channels import CHANNELS
+from core.ids import decode, encode
+from core.problems import NotFound
 from integrations.api.base import Api, caller_of, read_query
 from integrations.models import ChannelConnection
-from integrations.problems import NotFound
 from leads.models import Lead, OptOut
 
 

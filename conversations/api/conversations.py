@@ -9,21 +9,21 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import decode
 from conversations.api.access import load_conversation, load_lead, load_message
 from conversations.api.schema import ConversationShown, MessageShown, enveloped
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.replies import Addressee, Author, Reply, send_reply
 from conversations.services.states import retry
+from core.ids import decode
+from core.keyset import page
+from core.problems import Invalid, NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Text
 from integrations.callers import Caller, disabled
 from integrations.calls import about
 from integrations.idempotency import answer_once
 from integrations.models import LeadReplyApi
-from integrations.pages import page
-from integrations.problems import Invalid, NotFound, Refusal
 
 MESSAGES_SHOWN = 50  # of each conversation in a list
 

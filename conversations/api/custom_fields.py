@@ -10,14 +10,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import moment
 from accounts.models import Right
 from conversations.api.schema import enveloped
+from core.ids import moment
+from core.keyset import page
+from core.problems import Invalid, NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Text
 from integrations.idempotency import answer_once
-from integrations.pages import page
-from integrations.problems import Invalid, NotFound, Refusal
 from leads.models import CustomField
 
 FIELDS_MAX = 200  # of one organization

@@ -20,10 +20,10 @@ from rest_framework.response import Response
 from accounts.models import Right
 from conversations.api.leads import source_for
 from conversations.services.imports import FILE_MAX, read_mapping, start_import
+from core.problems import NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_query
 from integrations.api.jobs import JobShown, job_json, jobs_of, require_right
 from integrations.idempotency import answer_once
-from integrations.problems import NotFound, Refusal
 from leads.models import ImportProblem, LeadImport
 
 FORMATS = {

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import decode
 from accounts.models import User
 from conversations.api.access import load_conversation, refuse_archived, source_named
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
@@ -19,6 +18,9 @@ from conversations.api.schema import ConversationShown, MessageShown, enveloped
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json
 from conversations.services import states
+from core.ids import decode
+from core.keyset import page_by_moment
+from core.problems import Invalid
 from integrations.api.base import (
     IDEMPOTENCY,
     Api,
@@ -33,8 +35,6 @@ from integrations.api.fields import Text
 from integrations.callers import Caller
 from integrations.idempotency import answer_once
 from integrations.models import ChannelConnection
-from integrations.pages import page_by_moment
-from integrations.problems import Invalid
 from leads.models import remaining_id
 
 NOTE_MAX = 10_000  # characters

@@ -19,12 +19,12 @@ from conversations.services.details import block, unblock
 from conversations.services.erasing import erase_lead
 from conversations.services.inbound import ReportedMessage, report_message
 from conversations.services.merging import merge_leads
+from core.problems import NotFound
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
 from integrations.api.fields import Moment, Text
 from integrations.api.jobs import require_right
 from integrations.idempotency import answer_once
 from integrations.models import ChannelConnection
-from integrations.problems import NotFound
 from leads.models import Lead, OptOut
 from leads.presentation import opt_out_json
 

@@ -9,11 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import encode
 from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead, source_named
 from conversations.api.schema import LeadShown, enveloped
 from conversations.services.details import change_lead
-from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead, list_data
+from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead
+from core.ids import encode
+from core.keyset import page
+from core.problems import Invalid, NotFound, Refusal
+from core.text import list_data
 from integrations.api.base import (
     IDEMPOTENCY,
     Api,
@@ -29,8 +32,6 @@ from integrations.callers import Caller
 from integrations.calls import about
 from integrations.idempotency import answer_once
 from integrations.models import Source
-from integrations.pages import page
-from integrations.problems import Invalid, NotFound, Refusal
 from leads.contact import is_email, normalize_email
 from leads.models import Lead, OptOut, digest_of
 from leads.services import Details

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from conversations.channels.base import Channel, NotSent
 from conversations.models import Conversation, Message
-from integrations.patient_smtp import NotConfirmed, PatientBackend, patient_connection, reply_of
+from core.smtp import NotConfirmed, PatientBackend, patient_connection, reply_of
 
 REFERENCES_KEPT = 20
 _idle: deque[PatientBackend] = deque()  # connections that wait for the next mail

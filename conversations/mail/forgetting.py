@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.ids import first_id
 from conversations.models import InboundMail
+from core.ids import first_id
 
 AT_ONCE = 200  # rows in one statement; each may be 25 MB
 

@@ -14,8 +14,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from conversations.mail.incoming import UnknownAddress, find_connection, keep_all
 from conversations.mail.sessions import Guarded, GuardedLMTP, Sessions, is_our_own
 from conversations.mail.text import clean
+from core.problems import Refusal
 from integrations import throttle
-from integrations.problems import Refusal
 
 logger = logging.getLogger(__name__)
 

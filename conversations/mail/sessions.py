@@ -15,7 +15,7 @@ from typing import Any
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
 
-from integrations.guessers import network_of
+from core.http import network_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.ids import decode
 from conversations.mail.incoming import conversation_by_token
 from conversations.mail.reader import reader
 from conversations.mail.reading import Mail
 from conversations.mail.senders import Sender
 from conversations.models import Conversation, InboundMail, Message
 from conversations.services.arrivals import Words, arrive, publish_for
+from core.ids import decode
 from integrations.event_types import EventType
 from leads.contact import is_email, normalize_email
 from leads.models import Lead, OptOut

@@ -20,9 +20,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from conversations.mcp.tools import TOOLS, Call
+from core.problems import Invalid, Refusal, problem
 from integrations.authentication import KeyAuthentication
 from integrations.parsers import parse_json, read_body
-from integrations.problems import Invalid, Refusal, problem
 from integrations.rates import count_call
 
 VERSIONS = ("2025-11-25", "2025-06-18")  # the newest first; earlier ones have batches, or another transport

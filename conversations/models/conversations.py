@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
 from accounts.models import Organization, User
+from core.ids import encode, uuid7
 from integrations.access import ReachQuerySet
 from integrations.models import ChannelConnection, Source
 from leads.models import Lead

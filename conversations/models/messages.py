@@ -7,9 +7,9 @@ from typing import Self
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
 from accounts.models import Organization, User
 from conversations.models.conversations import Conversation
+from core.ids import encode, uuid7
 from integrations.access import ReachQuerySet
 from integrations.models import ChannelConnection, Source
 from leads.models import Lead

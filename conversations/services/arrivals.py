@@ -8,10 +8,10 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.ids import encode
 from conversations.models import Conversation, Message
 from conversations.models.conversations import TITLE_LENGTH
 from conversations.presentation import message_json
+from core.ids import encode
 from integrations.event_types import EventType
 from integrations.models import ChannelConnection, Source
 from integrations.outbox.publishing import Happening, Published, publish

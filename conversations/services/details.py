@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import encode
 from conversations.services.arrivals import publish_of
+from core.ids import encode
+from core.problems import Invalid, NotFound, Refusal
 from integrations.event_types import EventType
-from integrations.problems import Invalid, NotFound, Refusal
 from leads.contact import normalize_email
 from leads.custom_fields import coerce
 from leads.models import Lead, OptOut

@@ -12,9 +12,9 @@ from accounts.actors import Actor
 from conversations.models import Conversation, InboundMail, Message
 from conversations.models.messages import MessageQuerySet
 from conversations.services.details import lock_lead
+from core.secrets import Secret
 from integrations.models import Attempt, Delivery, Dispatch, Event, IdempotencyKey, Lane
 from integrations.outbox.ending import cancel_deliveries
-from integrations.secrets import Secret
 from leads.contact import normalize_email
 from leads.models import Lead, OptOut, digest_of
 
@@ -45,7 +45,7 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     counts = {
         "events": _blank_events(ids),
         "messages": messages,
-        "answers": IdempotencyKey.objects.filter(lead_id__in=ids).update(answer=Secret.of(_GONE).token),
+        "answers": IdempotencyKey.objects.filter(lead_id__in=ids).update(answer=Secret.of(_GONE)),
         "consent": _blank_consent([lead, *merged]),
     }
     for person in (lead, *merged):

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db.models.functions import Length
 
-from accounts.ids import moment
 from conversations.models import Conversation, InboundMail, Message
 from conversations.presentation import conversation_json, message_json
+from core.ids import moment
 from leads.models import Lead
 
 MAIL_MAX, MAILS_MAX = 1_000_000, 20_000_000  # bytes of one mail, of all, that are in the answer

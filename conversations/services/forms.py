@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from conversations.services.arrivals import Words, arrive
-from conversations.services.intake import list_data, website_of
+from conversations.services.intake import website_of
+from core.text import list_data
 from integrations.models import Source
 from leads.services import Details, identify_by_channel
 

@@ -10,10 +10,10 @@ from django.core.files.base import File
 from django.db import transaction
 
 from accounts.actors import Actor
+from core.problems import Invalid, Refusal
+from core.text import text_problem
 from integrations.models import Job, Source
 from integrations.outbox import hints
-from integrations.parsers import text_problem
-from integrations.problems import Invalid, Refusal
 from leads.custom_fields import definitions
 from leads.importing import KNOWN
 from leads.models import LeadImport

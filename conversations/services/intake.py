@@ -12,8 +12,9 @@ from conversations.models import Message
 from conversations.services.arrivals import Arrived, Words, arrive
 from conversations.services.notifications import notify_team
 from conversations.services.replies import Author, Reply, send_reply
+from core.problems import Invalid, Refusal
+from core.text import as_text, list_data
 from integrations.models import ChannelConnection, Source
-from integrations.problems import Invalid, Refusal
 from leads.custom_fields import coerce
 from leads.models import OptOut
 from leads.services import Details, Identified, identify_by
@@ -113,20 +114,3 @@ def add_note(arrived: Arrived, text: str) -> Message:
 
 def website_of(source: Source) -> ChannelConnection | None:
     return ChannelConnection.objects.filter(source=source, kind="website").first()
-
-
-def list_data(data: dict[str, Any]) -> str:
-    """Write extra fields as lines that people read."""
-    return "\n".join(f"{name}: {as_text(value)}" for name, value in data.items())
-
-
-def as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(as_text(one) for one in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {as_text(one)}" for name, one in value.items())
-    return "" if value is None else str(value)

@@ -15,14 +15,14 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.ids import moment, uuid7
 from conversations.channels import CHANNELS
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import last_words, publish_for
+from core.ids import moment, uuid7
+from core.problems import NotFound, Refusal
 from integrations.event_types import EventType
 from integrations.models import ChannelConnection, Lane
 from integrations.outbox.wakes import wake
-from integrations.problems import NotFound, Refusal
 from leads.models import OptOut
 
 T = TypeVar("T")

@@ -16,7 +16,8 @@ from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
-from conversations.channels import CHANNELS, NotSent
+from conversations.channels import CHANNELS
+from conversations.channels.base import NotSent
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
 from integrations.event_types import EventType

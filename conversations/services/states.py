@@ -14,9 +14,9 @@ from accounts.models import ROLES_WITH, Membership, Right, User
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
 from conversations.services.replies import Author, Reply, send_reply
+from core.problems import Refusal
 from integrations.access import reach_of
 from integrations.event_types import EventType
-from integrations.problems import Refusal
 
 
 @transaction.atomic

@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import encode
 from accounts.models import User
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import Words, arrive
 from conversations.services.intake import website_of
+from core.ids import encode
 from integrations.models import ApiCall, Attempt, Delivery, Event, RestWebhook, Source
 from leads.models import Lead
 from leads.services import Identified

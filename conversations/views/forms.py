@@ -13,14 +13,13 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.actors import client_address
 from conversations.services.forms import Submission, take_submission
-from conversations.services.intake import list_data
+from core.http import client_address, network_of
+from core.problems import Invalid, NotFound, Refusal, problem
+from core.text import list_data, text_problem
 from integrations import throttle
-from integrations.guessers import network_of
 from integrations.models import ChannelConnection, Source
-from integrations.parsers import parse_json, read_body, text_problem
-from integrations.problems import Invalid, NotFound, Refusal, problem
+from integrations.parsers import parse_json, read_body
 from leads.contact import is_email
 from leads.services import Details
 

@@ -18,8 +18,8 @@ from accounts.models import Right
 from conversations.api.imports import problems_csv
 from conversations.services.imports import FILE_MAX, start_for_real, start_import
 from conversations.views.leads import may_import
+from core.problems import Invalid, Refusal
 from integrations.models import Job, Source
-from integrations.problems import Invalid, Refusal
 from leads.importing import KNOWN, result_of
 from leads.models import LeadImport
 

@@ -13,16 +13,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
-from accounts.ids import decode, encode
 from accounts.models import Right
 from conversations.api.connections import connection_json
 from conversations.models import Conversation, InboundMail, Message
 from conversations.services import states
 from conversations.services.replies import Author, Reply, send_reply
+from core.ids import decode, encode
+from core.keyset import page_by_moment
+from core.problems import Invalid, Refusal
 from integrations.access import load, reach_of
 from integrations.models import ChannelConnection, Source
-from integrations.pages import page_by_moment
-from integrations.problems import Invalid, Refusal
 from leads.models import OptOut
 
 PAGE_SIZE = 30

@@ -14,9 +14,9 @@ from accounts.actors import Actor
 from accounts.models import Right
 from conversations.models import Conversation
 from conversations.services.details import block, unblock
+from core.keyset import page
+from core.problems import Invalid, Refusal
 from integrations.access import load, reach_of
-from integrations.pages import page
-from integrations.problems import Invalid, Refusal
 from leads.models import Lead, OptOut, remaining_id
 
 PAGE_SIZE = 30

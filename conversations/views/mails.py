@@ -10,9 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from conversations.models import InboundMail, Message
+from core.keyset import page
+from core.problems import Invalid
 from integrations.access import load
-from integrations.pages import page
-from integrations.problems import Invalid
 
 PAGE_SIZE = 30
 

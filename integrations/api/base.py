@@ -15,12 +15,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.actors import Actor
-from accounts.ids import decode
+from core.ids import decode
+from core.problems import Invalid, NotFound, Refusal
+from core.text import pointer_part, text_problem
 from integrations.api.deprecation import Deprecation
 from integrations.callers import Caller
 from integrations.calls import log_call
-from integrations.parsers import pointer_part, text_problem
-from integrations.problems import Invalid, NotFound, Refusal
 from integrations.rates import Rate, count_call
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100

@@ -10,16 +10,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import moment
+from core.dialling import url_error
+from core.ids import moment
+from core.overlaps import OVERLAPS
+from core.problems import Invalid, NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
 from integrations.api.fields import Text, Truth
 from integrations.api.sources import load_source
-from integrations.cards import CARDS, Made
-from integrations.dialling import url_error
+from integrations.cards import CARDS
+from integrations.cards.base import Made
 from integrations.event_types import CHOOSABLE
 from integrations.idempotency import answer_once
 from integrations.models import Card, RestWebhook, Source
-from integrations.problems import Invalid, NotFound, Refusal
 from integrations.services import cards
 
 WEBHOOK_ONLY = ("url", "event_types", "sends_secret_header")
@@ -141,7 +143,7 @@ class CardRegenerateApi(Api):
 
     class RegenerateInput(serializers.Serializer[Any]):
         overlap = serializers.ChoiceField(
-            choices=["none", *(name for name in cards.OVERLAPS if name)],
+            choices=["none", *(name for name in OVERLAPS if name)],
             default="none",
             help_text="How long the old key works beside the new one.",
         )
@@ -155,7 +157,7 @@ class CardRegenerateApi(Api):
     )
     def post(self, request: Request, source_id: str, slug: str) -> Response:
         """Makes new keys, the first ones too. On a location that inherits: of its parent, which needs that right."""
-        overlap = cards.OVERLAPS.get(read_body(request, self.RegenerateInput)["overlap"])
+        overlap = OVERLAPS.get(read_body(request, self.RegenerateInput)["overlap"])
 
         def regenerate() -> Response:
             card, actor = load_card(request, source_id, slug), actor_of(request)

@@ -9,12 +9,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import moment
+from core.ids import moment
+from core.keyset import read_position, write_position
+from core.problems import Refusal
 from integrations.api.base import PAGE_MAX, Api, caller_of, read_query
 from integrations.event_types import EventType
 from integrations.models import Event, FeedEntry, FeedHead
-from integrations.pages import read_position, write_position
-from integrations.problems import Refusal
 
 
 class FeedEvent(serializers.Serializer[Any]):

@@ -10,15 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import moment
 from accounts.models import Right
+from core.ids import moment
+from core.keyset import page
+from core.problems import NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Text
 from integrations.callers import Caller
 from integrations.idempotency import answer_once
 from integrations.models import Job, Replay, Subscription
-from integrations.pages import page
-from integrations.problems import NotFound, Refusal
 from integrations.services.replays import cancel_replay
 
 

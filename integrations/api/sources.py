@@ -14,16 +14,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import decode, encode, moment
 from accounts.models import Organization
+from core.ids import decode, encode, moment
+from core.keyset import page
+from core.problems import Invalid, NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Text
 from integrations.callers import Caller
 from integrations.idempotency import answer_once
 from integrations.models import Source
 from integrations.models.sources import validate_time_zone
-from integrations.pages import page
-from integrations.problems import Invalid, NotFound, Refusal
 from integrations.services.sources import archive_source, create_source, restore_source, update_source
 
 

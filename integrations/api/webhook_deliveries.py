@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.keyset import page
 from integrations.api.base import Api, PageQuery, id_of, listed, read_query
 from integrations.api.webhook_shapes import DELIVERIES, DELIVERY, delivery_json, delivery_of
 from integrations.api.webhooks import load_webhook
 from integrations.models import Attempt, Delivery
-from integrations.pages import page
 
 ENDINGS = (Attempt.Outcome.DELIVERED, Attempt.Outcome.FAILED, Attempt.Outcome.CANCELLED)
 

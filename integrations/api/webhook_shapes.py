@@ -8,18 +8,18 @@ from uuid import UUID
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from accounts.ids import decode, encode, moment
 from accounts.models import Membership
+from core.dialling import url_error
+from core.ids import decode, encode, moment
+from core.problems import Invalid, NotFound, Refusal
+from core.secrets import MASK
+from core.text import pointer_part
 from integrations.api.fields import Text, Truth
 from integrations.client_certificates import PEM_MAX, certificate_error, subject_of
 from integrations.custom_headers import header_errors
-from integrations.dialling import url_error
 from integrations.event_samples import sample_of
 from integrations.event_types import SUBSCRIBABLE, EventType
 from integrations.models import Attempt, Delivery, Subscription
-from integrations.parsers import pointer_part
-from integrations.problems import Invalid, NotFound, Refusal
-from integrations.secrets import MASK
 from integrations.services.subscriptions import sources_beyond, verifier_of
 
 SOURCES_MAX = 1_000

@@ -13,6 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Membership
+from core.keyset import page
+from core.overlaps import OVERLAPS
+from core.problems import NotFound, Refusal
 from integrations.api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from integrations.api.fields import Moment, Truth
 from integrations.api.jobs import JobShown, job_json
@@ -31,10 +34,7 @@ from integrations.callers import Caller
 from integrations.event_types import SUBSCRIBABLE
 from integrations.idempotency import answer_once
 from integrations.models import Subscription
-from integrations.pages import page
-from integrations.problems import NotFound, Refusal
 from integrations.services import subscriptions
-from integrations.services.cards import OVERLAPS
 from integrations.services.replays import start_missed, start_replay
 
 

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.ids import encode, moment
 from accounts.models import Organization
+from core.ids import encode, moment
 from integrations.api.base import Api, caller_of
 from integrations.callers import REPLY_SCOPES, Caller
 from integrations.models import Source

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.utils import timezone
-
 from accounts.actors import Actor
 from integrations.models import Card
 
@@ -113,7 +111,3 @@ class CardKind(ABC, Generic[C]):
 
     def activity_summary(self, card: C) -> str:
         return ""
-
-
-def ends_after(overlap: timedelta) -> datetime:
-    return timezone.now() + overlap

@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import uuid7
-from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
+from core.ids import uuid7
+from core.overlaps import ends_after
+from core.secrets import make_key
+from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made
 from integrations.models import ApiCall, ChannelConnection, LeadReplyApi, ReplyKey
-from integrations.secrets import make_key
 
 SHOWN = 8
 PERIOD = timedelta(days=7)

@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import uuid7
-from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made, ends_after
+from core.ids import uuid7
+from core.overlaps import ends_after
+from core.secrets import Secret, make_header_secret, make_signing_secret
+from integrations.cards.base import ActivityRow, CardKind, Health, KeyShown, Made
 from integrations.models import Attempt, Delivery, Lane, RestWebhook, WebhookSecret
 from integrations.outbox.ending import cancel_deliveries, forget_failures, release
 from integrations.outbox.testing import queue_test
-from integrations.secrets import Secret, make_header_secret, make_signing_secret
 
 SHOWN = 8
 PERIOD = timedelta(days=7)

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from integrations.partitions import ensure_partitions
+from core.partitions import ensure_partitions
 
 # Work rows live for seconds: vacuum them after a thousand dead ones, however large the table was once.
 VACUUM_EARLY = """

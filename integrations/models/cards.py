@@ -12,14 +12,14 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.models import Right, User
+from core.ids import uuid7
+from core.secrets import Secret
 from integrations.access import ReachQuerySet, reach_of
 from integrations.event_types import DEFAULT_TYPES, EventType
 from integrations.models.listening import Listener
 from integrations.models.outbox import Lane
 from integrations.models.sources import Source
-from integrations.secrets import Secret
 
 C = TypeVar("C", bound="Card")
 

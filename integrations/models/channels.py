@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import ALPHABET
 from accounts.models import Organization
+from core.ids import ALPHABET
 from integrations.access import ReachQuerySet
 from integrations.models.outbox import Lane
 from integrations.models.sources import Source

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
+from core.ids import encode, uuid7
 from integrations.access import ReachQuerySet
 from integrations.event_types import EventType
 from integrations.models.outbox import Lane

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.middleware import memberships
 from accounts.models import Membership, Organization, Right, User
+from core.ids import uuid7
+from core.overlaps import EndingQuerySet
+from core.secrets import LAST_FOUR, PREFIX_SHOWN, SecretField, digest
 from integrations.models.cards import LeadReplyApi, RestWebhook
-from integrations.secrets import LAST_FOUR, PREFIX_SHOWN, SecretField, digest
 
 
 class HashedKey(models.Model):
@@ -38,14 +39,6 @@ class HashedKey(models.Model):
         """Keep what may be kept of a new key."""
         self.digest, self.prefix, self.last_four = digest(key), key[:PREFIX_SHOWN], key[-LAST_FOUR:]
         return self
-
-
-K = TypeVar("K", bound=models.Model)
-
-
-class EndingQuerySet(models.QuerySet[K]):
-    def live(self) -> Self:
-        return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=timezone.now()))
 
 
 class ReplyKey(HashedKey):

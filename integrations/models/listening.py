@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
-from integrations.secrets import Secret
+from core.secrets import Secret
 
 if TYPE_CHECKING:
     from accounts.models import User

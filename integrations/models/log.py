@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
+from core.ids import encode, uuid7
+from core.secrets import SecretField
 from integrations.access import ReachQuerySet
 from integrations.event_types import EventType
 
@@ -142,7 +143,7 @@ class IdempotencyKey(models.Model):
     digest = models.BinaryField(primary_key=True)  # SHA-256 of principal, method, path and key
     body_digest = models.BinaryField()
     status = models.PositiveSmallIntegerField()
-    answer = models.TextField()  # encrypted
+    answer = SecretField()
     headers = models.JSONField(default=dict)
     lead_id = models.UUIDField(null=True)  # whom the answer is about: erasing the lead blanks it
     created_at = models.DateTimeField(default=timezone.now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.ids import uuid7
+from core.ids import uuid7
 from integrations.access import ReachQuerySet
 
 

@@ -13,8 +13,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
 from accounts.models import Membership, Organization, User
+from core.ids import encode, uuid7
 from integrations.access import ReachQuerySet
 
 
@@ -34,7 +34,7 @@ class SourceQuerySet(ReachQuerySet["Source"]):
 
     def named(self, text: str, *, organizations: Iterable[UUID] | models.QuerySet[Organization]) -> Self:
         """The sources of organizations by their id or their external id, as API callers name them."""
-        from accounts.ids import decode
+        from core.ids import decode
 
         found = decode("src", text)
         match = models.Q(pk=found) if found else models.Q(external_id=text)

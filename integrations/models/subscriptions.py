@@ -13,16 +13,16 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
 from accounts.middleware import memberships
 from accounts.models import Membership, Organization, Right, User
+from core.ids import encode, uuid7
+from core.overlaps import EndingQuerySet
+from core.secrets import OptionalSecretField, Secret, SecretField
 from integrations.access import limited_sources
 from integrations.event_types import EventType
-from integrations.models.keys import EndingQuerySet
 from integrations.models.listening import Listener
 from integrations.models.outbox import Lane
 from integrations.models.sources import Source
-from integrations.secrets import OptionalSecretField, Secret, SecretField
 
 if TYPE_CHECKING:
     from integrations.callers import Caller

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from accounts.ids import encode
+from core.ids import encode
+from core.secrets import MASK, Unreadable
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.endpoints import Endpoint
 from integrations.outbox.judging import describe, failed, is_ours, judge
 from integrations.outbox.results import Outcome, Result
 from integrations.outbox.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS, scaled
-from integrations.secrets import MASK, Unreadable
 from integrations.signing import signature_header
 
 ANSWER_BYTES = 64 * 1024

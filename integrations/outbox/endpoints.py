@@ -14,9 +14,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from accounts.models import ROLES_WITH, Right
+from core.secrets import Secret
 from integrations.client_certificates import context_for
 from integrations.outbox.claims import ClaimedDelivery
-from integrations.secrets import Secret
 
 _ENDPOINTS = """
 SELECT card.lane_id, coalesce(owner.url, '') AS url, card.sends_secret_header, card.includes_source_name,

@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from accounts.ids import uuid7
+from core.ids import uuid7
 from integrations.outbox.schedule import scaled
 from integrations.outbox.wakes import Look, wake_in
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from integrations.dialling import AddressForbidden
-from integrations.names import NotLookedUp
+from core.dialling import AddressForbidden
+from core.resolving import NotLookedUp
 from integrations.outbox.results import Outcome, Result
 from integrations.outbox.schedule import (
     DEADLINE_SECONDS,

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.ids import uuid7
 from accounts.models import ROLES_WITH, Right
+from core.ids import uuid7
 from integrations.event_types import EventType
 from integrations.models import Event, Lane, Listener, RestWebhook, Subscription, Unsequenced
 from integrations.outbox.ordering import keys_in_use

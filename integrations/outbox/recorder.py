@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from accounts.ids import encode
+from core.ids import encode
 from integrations.outbox.database import connect, hang_up
 from integrations.outbox.results import Result, record
 from integrations.outbox.schedule import DEADLINE_SECONDS

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from accounts.ids import uuid7
+from core.ids import uuid7
 from integrations.models import Attempt
 from integrations.outbox.claims import ClaimedDelivery
 from integrations.outbox.health import tell_lanes

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from integrations.dialling import socket_factory
-from integrations.names import GuardedResolver
+from core.dialling import socket_factory
+from core.resolving import GuardedResolver
 from integrations.outbox.timings import trace
 
 INTERIM_MAX = 20  # answers of 1xx (RFC 9110, 15.2) before the final one

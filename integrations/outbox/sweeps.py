@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.ids import first_id
+from core.ids import first_id
 from integrations.models import Lane
 from integrations.outbox import running
 from integrations.outbox.threads import RepeatingThread

@@ -6,7 +6,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import encode, moment
+from core.ids import encode, moment
 from integrations.event_types import EventType
 from integrations.models import Delivery, Event, Lane, Listener
 from integrations.outbox import hints

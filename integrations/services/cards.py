@@ -5,24 +5,22 @@ Locks are taken from the parent down, so that two people at parent and location 
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from integrations.cards import CARDS, CardKind, Made
-from integrations.dialling import same_server
+from core.dialling import same_server, shown_url
+from core.problems import Refusal
+from integrations.cards import CARDS
+from integrations.cards.base import CardKind, Made
 from integrations.models import Card
 from integrations.models.cards import CardQuerySet
-from integrations.problems import Refusal
 
 C = TypeVar("C", bound=Card)
 
-OVERLAPS = {"": None, "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 OPTIONS = ("needs_contact", "only_new_leads", "includes_source_name")
 
 
@@ -221,12 +219,6 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     if shown.get("url"):
         shown["url"] = shown_url(str(shown["url"]))
     return shown
-
-
-def shown_url(url: str) -> str:
-    """Of a URL only the host, and a mark that tells two apart: paths may hold tokens."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}/… (#{hashlib.sha256(url.encode()).hexdigest()[:6]})"
 
 
 def _keys(card: Card) -> dict[str, Any]:

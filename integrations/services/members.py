@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Membership, Organization, User
+from core.problems import Refusal
 from integrations.models import Source, SourceAccess
-from integrations.problems import Refusal
 from integrations.services.invitations import post_invitation
 
 

@@ -13,7 +13,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.ids import first_id
+from core.ids import first_id
+from core.problems import Refusal
 from integrations.event_types import EventType
 from integrations.listeners import find_listener
 from integrations.models import (
@@ -33,7 +34,6 @@ from integrations.outbox.ending import cancel_deliveries
 from integrations.outbox.ordering import keys_in_use
 from integrations.outbox.publishing import Happening, seen_as
 from integrations.outbox.wakes import wake, wake_with
-from integrations.problems import Refusal
 from integrations.services import cards, subscriptions
 from integrations.services.trouble import missing_since
 

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Organization
+from core.problems import Refusal
 from integrations.models import ChannelConnection, Lane, LeadReplyApi, RestWebhook, Source
 from integrations.models.channels import make_local_part
-from integrations.problems import Refusal
 
 EDITABLE = ("name", "external_id", "time_zone", "form_origins")
 

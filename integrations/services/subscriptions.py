@@ -13,14 +13,13 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Membership, Right
+from core.dialling import same_server, shown_url
+from core.problems import Refusal
+from core.secrets import Secret, Unreadable, make_private_key, make_signing_secret
 from integrations.access import limited_sources
-from integrations.dialling import same_server
 from integrations.models import Delivery, Lane, Source, Subscription, SubscriptionSecret
 from integrations.outbox.ending import cancel_deliveries, release
 from integrations.outbox.testing import queue_test
-from integrations.problems import Refusal
-from integrations.secrets import Secret, Unreadable, make_private_key, make_signing_secret
-from integrations.services.cards import shown_url
 from integrations.signing import public_key
 
 SUBSCRIPTIONS_MAX = 100  # of one organization: each is asked at every event

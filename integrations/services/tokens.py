@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Membership, Organization
+from core.problems import Refusal
+from core.secrets import make_key
 from integrations.models import ApiToken
-from integrations.problems import Refusal
-from integrations.secrets import make_key
 
 TOKENS_MAX = 100  # of an organization
 

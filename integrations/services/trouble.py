@@ -8,8 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from accounts.ids import encode, moment
 from accounts.models import Membership, User
+from core.ids import encode, moment
 from integrations import letters
 from integrations.event_types import EventType
 from integrations.listeners import find_listener

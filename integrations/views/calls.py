@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from core.keyset import page
+from core.problems import Invalid
 from integrations.models import ApiCall
-from integrations.pages import page
-from integrations.problems import Invalid
 
 PAGE_SIZE = 50
 OUTCOMES = {

@@ -16,12 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
 from accounts.models import Right
+from core.overlaps import OVERLAPS
+from core.problems import Refusal
+from core.secrets import Unreadable
 from integrations.access import load, reach_of
-from integrations.cards import CARDS, Made
+from integrations.cards import CARDS
+from integrations.cards.base import Made
 from integrations.forms import EventTypesForm, WebhookUrlForm
 from integrations.models import Card, RestWebhook, Source
-from integrations.problems import Refusal
-from integrations.secrets import Unreadable
 from integrations.selectors import view_card
 from integrations.services import cards
 from integrations.snippets import snippets
@@ -127,7 +129,7 @@ def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
     """New keys, on the card that owns them."""
     card = _load(request, source_id, slug)
     _require_configure(request, card.owner.source)
-    overlap = cards.OVERLAPS.get(request.POST.get("overlap", ""))
+    overlap = OVERLAPS.get(request.POST.get("overlap", ""))
     return _do(request, card, lambda actor: cards.regenerate(card=card, actor=actor, overlap=overlap))
 
 

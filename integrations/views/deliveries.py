@@ -16,12 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
 from accounts.models import User
+from core.problems import Refusal
 from integrations.access import load, reach_of
 from integrations.forms import VerifyForm
 from integrations.health import endpoint_health
 from integrations.listeners import find_listener
 from integrations.models import ApiCall, Attempt, Delivery, Event, Lane, Listener, RestWebhook, Source
-from integrations.problems import Refusal
 from integrations.services.replays import retry_now, send_again
 from integrations.verifying import SIGNED_BY, verify_signature
 

@@ -12,12 +12,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from accounts.actors import Actor
-from accounts.ids import decode
 from accounts.models import Right
+from core.ids import decode
+from core.problems import Refusal
 from integrations.access import load, reach_of
 from integrations.cards import CARDS
 from integrations.models import Card, Source
-from integrations.problems import Refusal
 from integrations.services import cards
 
 LOCATIONS_MAX = 500

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.actors import Actor
 from accounts.models import Right
+from core.problems import Refusal
 from integrations.access import load
 from integrations.forms import ReplayForm
 from integrations.models import Job, Listener, Replay, RestWebhook, Source
-from integrations.problems import Refusal
 from integrations.services.replays import cancel_replay, start_missed, start_replay
 from integrations.views.webhooks import load_webhook
 

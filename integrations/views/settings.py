@@ -18,12 +18,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.actors import Actor
 from accounts.middleware import SESSION_KEY, memberships
 from accounts.models import AuditEntry, Membership, Right, User
+from core.overlaps import OVERLAPS
+from core.problems import Refusal
 from integrations.access import reach_of
 from integrations.forms import TokenForm, zone_choices
 from integrations.models import ApiToken, Source
-from integrations.problems import Refusal
 from integrations.services import members, tokens
-from integrations.services.cards import OVERLAPS
 
 AUDIT_SHOWN = 100
 UNCHOSEN_ZONE = "UTC"  # what a person has before anybody knows better

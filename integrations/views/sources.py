@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.actors import Actor
 from accounts.models import Organization, Right
+from core.problems import Refusal
 from integrations.access import load, reach_of
 from integrations.forms import SourceForm
 from integrations.models import ChannelConnection, Source
-from integrations.problems import Refusal
 from integrations.services import sources
 from integrations.snippets import form_snippet
 

@@ -16,12 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.actors import Actor
 from accounts.models import Membership, Right
+from core.overlaps import OVERLAPS
+from core.problems import Refusal
+from core.secrets import Unreadable
 from integrations.health import EndpointHealth, endpoint_health
 from integrations.models import Attempt, Subscription
-from integrations.problems import Refusal
-from integrations.secrets import Unreadable
 from integrations.services import subscriptions
-from integrations.services.cards import OVERLAPS
 from integrations.subscription_forms import SubscriptionForm
 from integrations.views.settings import mine_with
 

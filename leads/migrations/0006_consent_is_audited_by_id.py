@@ -5,7 +5,7 @@ from typing import Any
 from django.db import migrations
 from django.db.models import Q
 
-from accounts.ids import encode
+from core.ids import encode
 
 UNKNOWN = "a lead"
 

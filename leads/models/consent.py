@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.models import Organization, User
+from core.ids import uuid7
 from integrations.models import ChannelConnection
 from leads.contact import normalize_email
 from leads.models.leads import Lead

@@ -6,8 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import encode, uuid7
 from accounts.models import Organization
+from core.ids import encode, uuid7
 
 
 class CustomField(models.Model):

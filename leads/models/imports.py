@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from accounts.ids import uuid7
 from accounts.models import Organization
+from core.ids import uuid7
 from integrations.models import Source
 
 

@@ -13,8 +13,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from accounts.ids import encode, first_id, uuid7
 from accounts.models import Organization
+from core.ids import encode, first_id, uuid7
 from integrations.access import ReachQuerySet
 from integrations.models import Source
 from leads.contact import normalize_email, normalize_phone

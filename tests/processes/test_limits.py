@@ -16,7 +16,7 @@ ROTATE = """
 import sys
 from datetime import timedelta
 from accounts.actors import SYSTEM
-from accounts.ids import decode
+from core.ids import decode
 from integrations.models import Source
 from integrations.services import cards
 source = Source.objects.get(pk=decode("src", sys.stdin.read()))

@@ -98,7 +98,7 @@ def test_a_reply_while_the_card_is_being_disconnected_is_taken_or_refused(place,
     code = """
 import sys
 from accounts.actors import SYSTEM
-from accounts.ids import decode
+from core.ids import decode
 from integrations.models import Source
 from integrations.services import cards
 source = Source.objects.get(pk=decode("src", sys.stdin.read()))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.urls import register_converter
 
-from accounts.ids import ALPHABET, ENCODED_LENGTH, decode, encode
+from core.ids import ALPHABET, ENCODED_LENGTH, decode, encode
 
 
 class PublicId:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import models
 
-from integrations.problems import Invalid
+from core.problems import Invalid
 
 CURSOR_MAX = 200  # characters
 M = TypeVar("M", bound=models.Model)

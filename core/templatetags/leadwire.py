@@ -9,10 +9,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.models import User
-from integrations.access import reach_of
-from integrations.models import Source
-
 register = template.Library()
 
 # Tabler Icons (MIT), outline: the paths that this product uses.
@@ -65,12 +61,6 @@ def _relative(seconds: float) -> str:
             number = round(abs(seconds) / size)
             return f"in {number} {unit}" if seconds > 0 else f"{number} {unit} ago"
     return "in a moment" if seconds > 1 else "just now"
-
-
-@register.filter
-def seen_by(source: Source | None, user: User) -> bool:
-    """True when the person may see the source: a location's business may be out of their sight."""
-    return source is not None and reach_of(user).includes(source)
 
 
 @register.filter

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from accounts.ids import first_id
-from integrations.partitions import month_start
+from core.ids import first_id
+from core.partitions import month_start
 
 logger = logging.getLogger(__name__)
 

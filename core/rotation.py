@@ -11,8 +11,7 @@ from cryptography.fernet import InvalidToken
 from django.apps import apps
 from django.db import models, transaction
 
-from integrations.models import IdempotencyKey
-from integrations.secrets import Secret, SecretField, fernet
+from core.secrets import Secret, SecretField, fernet
 
 
 @dataclass
@@ -37,12 +36,6 @@ def rotate_all() -> Rotated:
     for model, names in _secret_fields():
         for pk in list(model._default_manager.values_list("pk", flat=True)):
             _rotate_row(model, pk, names, done)
-    for pk in list(IdempotencyKey.objects.values_list("pk", flat=True)):
-        with transaction.atomic():
-            kept = IdempotencyKey.objects.select_for_update().filter(pk=pk).first()
-            if kept:
-                kept.answer = done.again(kept.answer)
-                kept.save(update_fields=["answer"])
     for pk in list(Authenticator.objects.values_list("pk", flat=True)):
         _rotate_factor(pk, done)
     return done

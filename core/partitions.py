@@ -13,7 +13,7 @@ from django.db import connection, migrations, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
 
-from accounts.ids import first_id
+from core.ids import first_id
 
 TABLES = ("integrations_event", "integrations_attempt", "integrations_apicall")
 MONTHS_AHEAD = 3

@@ -6,6 +6,7 @@ any forbidden answer, and the socket factory looks again at what is dialled.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import socket
 from typing import Any
@@ -103,3 +104,9 @@ def url_error(url: str) -> str:
         is_local = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
         return "" if not is_local or settings.LEADWIRE_ALLOW_NETWORKS else "This name is only known inside a network."
     return "" if is_allowed(address) else "This address is not public, so webhooks cannot go there."
+
+
+def shown_url(url: str) -> str:
+    """Of a URL only the host, and a mark that tells two apart: paths may hold tokens."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}/… (#{hashlib.sha256(url.encode()).hexdigest()[:6]})"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integrations.rotation import rotate_all
+from core.rotation import rotate_all
 
 
 class Command(BaseCommand):

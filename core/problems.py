@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -79,3 +79,12 @@ def problem(
         **(extra or {}),
     }
     return JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+RETRY_AFTER_SECONDS = 2
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    response = problem(request, 503, "service.unavailable", "The database is not available right now. Try again.")
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
