@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 .PHONY: run test crash chaos lock clean
 
 run: $(VENV)/run.installed
-	@exec $(BIN)/python -m config.supervisor run
+	@exec $(BIN)/python -m supervisor run
 
 test: $(VENV)/dev.installed
-	@exec $(BIN)/python -m config.supervisor exec -- $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m supervisor exec -- $(BIN)/python -m pytest $(ARGS)
 
 # SIGKILL at each named point; EVENTS for each.
 EVENTS ?= 30

@@ -26,9 +26,9 @@ from bench.crash import SET_UP, open_rows, post
 from bench.faults import Faults
 from bench.place import inside, servers
 from bench.witness import Witness
-from config.supervisor.postgres import Postgres
-from config.supervisor.stack import CELERY, WORKER, Stack
-from config.supervisor.valkey import Valkey
+from supervisor.postgres import Postgres
+from supervisor.stack import CELERY, WORKER, Stack
+from supervisor.valkey import Valkey
 
 WORKERS = 4
 CALLERS = 8

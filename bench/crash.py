@@ -30,8 +30,8 @@ from standardwebhooks import Webhook
 from bench.crashing import POINTS, armed
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
-from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
 from core.ids import encode
+from supervisor.stack import PYTHON, ROOT, WORKER, Stack
 
 TIME_SCALE = "0.1"
 DRAINED_SECONDS = 60

@@ -20,8 +20,8 @@ import psycopg
 
 from bench.place import inside, servers
 from bench.publisher import Publishers
-from config.supervisor import ports
-from config.supervisor.stack import ROOT, WORKER, Stack
+from supervisor import ports
+from supervisor.stack import ROOT, WORKER, Stack
 
 RECEIVER_MS = 50
 SLOTS = 200

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import psycopg
 
 from bench.witness import Seen, Witness
-from config.supervisor.children import Child
-from config.supervisor.stack import Stack
+from supervisor.children import Child
+from supervisor.stack import Stack
 
 # An answer that came so shortly before a fault may not be written down yet. Results are written in batches of 20 ms, but
 # some twenty processes, which start all the time, share this machine's cores here.

@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 
 from bench.place import inside, servers
-from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
+from supervisor.stack import PYTHON, ROOT, WORKER, Stack
 
 ENDPOINTS, RATE = 100, 100  # events/s
 BAD = ("hang", "drip", "flood")

@@ -19,7 +19,7 @@ from bench.crash import SET_UP as OWNER
 from bench.load import open_loop, request
 from bench.place import inside, servers, set_up
 from bench.steady import resident
-from config.supervisor.stack import CELERY, WORKER, Stack
+from supervisor.stack import CELERY, WORKER, Stack
 
 SECONDS_WANTED, P99_WANTED_MS, MEMORY_WANTED = 180, 50, 300 * 2**20
 RATE, WARM_SECONDS = 50, 3  # replies a second, and how long the fresh web processes warm up with them

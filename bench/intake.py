@@ -22,8 +22,8 @@ import psycopg
 
 from bench.load import Outcome, closed_loop, once, open_loop, request
 from bench.place import servers, set_up
-from config.supervisor.postgres import find_binaries
-from config.supervisor.stack import Stack
+from supervisor.postgres import find_binaries
+from supervisor.stack import Stack
 
 CONNECTIONS = 16
 PACE = 100  # replies/s of the latency run

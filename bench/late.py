@@ -23,7 +23,7 @@ from bench.chaos import keep_alive
 from bench.crash import SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
-from config.supervisor.stack import PYTHON, WORKER, Stack
+from supervisor.stack import PYTHON, WORKER, Stack
 
 TIME_SCALE = 0.1
 LEASE_SECONDS, FIRST_GAP_SECONDS = 30 * TIME_SCALE, 5 * TIME_SCALE

@@ -18,7 +18,7 @@ import psycopg
 
 from bench.crash import SET_UP
 from bench.place import inside, servers
-from config.supervisor.stack import Stack
+from supervisor.stack import Stack
 
 PAGE, LIMIT, TIMES, RATIO_WANTED = 1_000, 100, 60, 1.5
 # Filters that find one lead, or none.

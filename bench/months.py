@@ -22,9 +22,9 @@ import psycopg
 from bench.deliver import ENDPOINTS, RECEIVER_MS, SET_UP, connect, wait_for
 from bench.place import inside, servers
 from bench.publisher import Publishers
-from config.supervisor import ports
-from config.supervisor.stack import ROOT, WORKER, Stack
 from core.ids import first_id
+from supervisor import ports
+from supervisor.stack import ROOT, WORKER, Stack
 
 RATE, BATCHES = 300, 50  # events and commits in a second
 SLOW_MS, LOCK_MS = 1_000, 100

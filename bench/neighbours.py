@@ -27,8 +27,8 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 
 from bench.place import inside, servers
-from config.supervisor import ports
-from config.supervisor.stack import ROOT, Stack
+from supervisor import ports
+from supervisor.stack import ROOT, Stack
 
 TIMES_WANTED = 2.0
 SLOW_MS = 10_000

@@ -24,7 +24,7 @@ from bench.chaos import keep_alive
 from bench.crash import SET_UP, open_rows
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
-from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
+from supervisor.stack import PYTHON, ROOT, WORKER, Stack
 
 TIME_SCALE = "0.02"
 FAILING, REFUSALS_MAX = 0.2, 4

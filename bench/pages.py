@@ -17,7 +17,7 @@ import psycopg
 
 from bench.load import Outcome, once
 from bench.place import inside, servers, set_up
-from config.supervisor.stack import Stack
+from supervisor.stack import Stack
 
 FEW, CALLS = 20_000, 60  # 40 days, and the calls of each page
 ACTION_WANTED_MS, GROWTH_WANTED = 200, 1.5

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.supervisor.stack import Servers, Stack
+from supervisor.stack import Servers, Stack
 
 SET_UP = """
 import json, sys

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from types import TracebackType
 
-from config.supervisor.stack import PYTHON, ROOT, Stack
+from supervisor.stack import PYTHON, ROOT, Stack
 
 
 class Publishers:

@@ -20,7 +20,7 @@ from bench.chaos import keep_alive
 from bench.crash import REPLAY, SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Witness
-from config.supervisor.stack import CELERY, WORKER, Stack
+from supervisor.stack import CELERY, WORKER, Stack
 
 RATE_WANTED, FRESH_WANTED_MS = 200, 1_000
 # Events whose every attempt failed, as if the endpoint had been dead for half an hour.

@@ -21,7 +21,7 @@ from functools import partial
 from bench.crash import SET_UP, CrashStack
 from bench.place import inside, servers
 from bench.slow import HALF_A_HEAD, SlowClients, half_a_body
-from config.supervisor.limits import raise_open_files
+from supervisor.limits import raise_open_files
 
 TIMES_WANTED = 1.5
 Kinds = dict[str, tuple[bytes, bool]]  # what each sends first, and whether it reads its answer

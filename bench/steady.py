@@ -23,8 +23,8 @@ import psycopg
 from bench.deliver import ENDPOINTS, RECEIVER_MS, SET_UP, connect, wait_for
 from bench.place import inside, servers
 from bench.publisher import Publishers
-from config.supervisor import ports
-from config.supervisor.stack import PYTHON, ROOT, WORKER, Stack
+from supervisor import ports
+from supervisor.stack import PYTHON, ROOT, WORKER, Stack
 
 HOLD_SECONDS, CLEAN_SECONDS = 120, 300
 WARM_SECONDS = 60  # caches fill; from then on memory must be flat

@@ -24,8 +24,8 @@ import psycopg
 from bench.crash import SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Witness
-from config.supervisor.postgres import candidates
-from config.supervisor.stack import ROOT, WORKER, Stack
+from supervisor.postgres import candidates
+from supervisor.stack import ROOT, WORKER, Stack
 
 TIME_SCALE = "0.1"
 DRAINED_SECONDS = 60

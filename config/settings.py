@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "integrations",
     "leads",
     "conversations",
+    "demo",
     "config.apps.Config",
     "config.apps.Admin",
     "django.contrib.auth",

@@ -31,7 +31,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO_MAIL_DIR:
-    from config.demo.views import mails
+    from demo.views import mails
 
     urlpatterns.append(path("demo/mail/", mails, name="demo-mails"))
 

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from config.demo.accounts import LOGIN, PASSWORD
+from demo.accounts import LOGIN, PASSWORD
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from config.supervisor.postgres import Postgres
-from config.supervisor.stack import Servers, Stack
-from config.supervisor.valkey import Valkey
+from supervisor.postgres import Postgres
+from supervisor.stack import Servers, Stack
+from supervisor.valkey import Valkey
 
 
 @dataclass

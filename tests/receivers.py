@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from config.supervisor.ports import choose
+from supervisor.ports import choose
 
 
 @dataclass

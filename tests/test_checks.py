@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from config import checks
-from config.supervisor.stack import Stack
+from supervisor.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 GOOD = {

@@ -68,7 +68,7 @@ def test_a_temporary_refusal_is_tried_again(worker, mail_server, api, key_of, ea
 
 @pytest.mark.django_db(transaction=True)
 def test_the_listener_keeps_a_mail_before_it_says_yes(eastgate, address_of):
-    from config.supervisor.ports import choose
+    from supervisor.ports import choose
 
     controller = make_controller("127.0.0.1", choose())
     controller.start()

@@ -7,7 +7,6 @@ import smtplib
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from config.supervisor.ports import choose
 from conversations.mail import incoming, listener
 from conversations.mail.incoming import keep, keep_all
 from conversations.mail.reader import reader
@@ -16,6 +15,7 @@ from conversations.mail.taking import read_mail
 from conversations.models import InboundMail, Message
 from integrations.models import Event, Job
 from leads.models import Lead
+from supervisor.ports import choose
 from tests.test_mail import mail, report
 
 OWN = "msg_" + "0" * 26

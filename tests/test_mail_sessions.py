@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from config.supervisor.ports import choose
 from conversations.mail import listener, sessions
 from conversations.models import InboundMail
+from supervisor.ports import choose
 from tests.test_deliveries import wait_for
 from tests.test_mail import mail
 

@@ -6,12 +6,12 @@ import socket
 import subprocess
 import sys
 
-from config.supervisor import ports
-from config.supervisor.stack import ROOT
+from supervisor import ports
+from supervisor.stack import ROOT
 
 CHOOSE = """
 import sys
-from config.supervisor import ports
+from supervisor import ports
 sys.stdin.readline()
 print(*(ports.choose(wanted) for wanted in (42525, 42526, 42526)), flush=True)
 sys.stdin.readline()

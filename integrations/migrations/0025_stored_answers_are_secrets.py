@@ -5,15 +5,14 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0024_job_finished'),
+        ("integrations", "0024_job_finished"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='idempotencykey',
-            name='answer',
+            model_name="idempotencykey",
+            name="answer",
             field=core.secrets.SecretField(),
         ),
     ]

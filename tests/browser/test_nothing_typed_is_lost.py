@@ -55,7 +55,7 @@ def test_a_lost_connection_is_said_and_the_text_stays(thread):
 
 
 def test_an_ended_session_is_said_and_the_text_is_there_after_the_login(thread):
-    from config.demo.accounts import LOGIN, PASSWORD
+    from demo.accounts import LOGIN, PASSWORD
 
     where = thread.url
     thread.context.clear_cookies(name="sessionid")

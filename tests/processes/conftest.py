@@ -20,8 +20,8 @@ from uuid import uuid4
 
 import pytest
 
-from config.supervisor import ports
-from config.supervisor.stack import ROOT, WEB
+from supervisor import ports
+from supervisor.stack import ROOT, WEB
 from tests.product import Running
 
 SET_UP = """

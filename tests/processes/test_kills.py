@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from config.supervisor.postgres import NOBODY, has_user_namespaces
-from config.supervisor.stack import WEB_WORKERS
+from supervisor.postgres import NOBODY, has_user_namespaces
+from supervisor.stack import WEB_WORKERS
 
 pytestmark = pytest.mark.processes
 

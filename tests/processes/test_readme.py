@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from config.supervisor.stack import ROOT
+from supervisor.stack import ROOT
 from tests.processes.conftest import inside
 
 pytestmark = pytest.mark.processes

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts.actors import SYSTEM, Actor
 from accounts.models import Membership, Organization, User
-from config.demo.accounts import LOGIN, PASSWORD
-from config.demo.stories import STORIES, Story
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import happening, last_words
 from core.ids import uuid7
+from demo.accounts import LOGIN, PASSWORD
+from demo.stories import STORIES, Story
 from integrations.event_types import EventType
 from integrations.models import Attempt, Source, SourceAccess
 from integrations.outbox.publishing import publish

@@ -11,20 +11,19 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from config.supervisor import ports
-from config.supervisor.children import Child, tail
-from config.supervisor.limits import raise_open_files
-from config.supervisor.postgres import Postgres
-from config.supervisor.valkey import Valkey
+from supervisor import ports
+from supervisor.children import Child, tail
+from supervisor.limits import raise_open_files
+from supervisor.postgres import Postgres
+from supervisor.valkey import Valkey
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 CELERY: list[str | Path] = [BIN / "celery", "-A", "config"]
@@ -149,7 +148,7 @@ class Stack:
 
     def start(self) -> None:
         """Start everything; return when the first page can be had."""
-        self._run("mail-sink", [PYTHON, "-m", "config.demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
+        self._run("mail-sink", [PYTHON, "-m", "demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
         self._run("worker", [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
         for queue, processes in JOB_QUEUES.items():
             self._run(queue, [*WORKER, "-n", f"{queue}@%h", "-Q", queue, "-c", processes])

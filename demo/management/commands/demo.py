@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from accounts.models import Organization
-from config.demo.seed import move_crm, seed
+from demo.seed import move_crm, seed
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from config.supervisor.children import die_with_parent
-from config.supervisor.stack import ROOT, Servers, Stack, only_one, own_secrets
+from supervisor.children import die_with_parent
+from supervisor.stack import ROOT, Servers, Stack, only_one, own_secrets
 
 # What a command gets that does not say otherwise: receivers and mail servers of tests are on loopback.
 TEST_SETTINGS = {
@@ -77,7 +77,7 @@ Leadwire is running: {url}
 def _welcome(stack: Stack) -> str:
     if not stack.has_demo:
         return EMPTY.format(url=stack.base_url, python=sys.executable, logs=stack.logs)
-    from config.demo.accounts import LOGIN, PASSWORD
+    from demo.accounts import LOGIN, PASSWORD
 
     values = {"url": stack.base_url, "who": LOGIN, "password": PASSWORD}
     return WELCOME.format(**values, mail_port=stack.mail_port, logs=stack.logs)

@@ -5,8 +5,8 @@ import platform
 import secrets
 from pathlib import Path
 
-from config.supervisor import ports
-from config.supervisor.children import Child, wait_until
+from supervisor import ports
+from supervisor.children import Child, wait_until
 
 START_SECONDS = 10
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.supervisor import ports
-from config.supervisor.children import Child, die_with_parent, tail
+from supervisor import ports
+from supervisor.children import Child, die_with_parent, tail
 
 MINIMUM_MAJOR = 15
 START_SECONDS = 30
