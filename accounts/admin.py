@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from typing import Any
 
 from django.contrib import admin
@@ -5,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
 from accounts.actors import Actor
-from accounts.models import AuditEntry, Membership, Organization, User
+from accounts.models import AuditEntry, Membership, Organization, SourceAccess, User
 
 
 @admin.register(Organization)
@@ -60,3 +62,31 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+@admin.register(SourceAccess)
+class SourceAccessAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["membership", "source"]
+    search_fields = ["membership__user__email", "source__name"]
+    autocomplete_fields = ["membership", "source"]
+
+    def save_model(self, request: HttpRequest, obj: SourceAccess, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self._record(request, obj, {"sees": obj.source.name})
+
+    def delete_model(self, request: HttpRequest, obj: SourceAccess) -> None:
+        self._record(request, obj, {"no longer sees": obj.source.name})
+        super().delete_model(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}  # one by one, so that each change is audited
+
+    def _record(self, request: HttpRequest, obj: SourceAccess, after: dict[str, object]) -> None:
+        target = obj.membership.user.email
+        Actor.of(request).record(
+            "admin.source-access",
+            organization=obj.source.organization,
+            target=target,
+            source_id=obj.source_id,
+            after=after,
+        )

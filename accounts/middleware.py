@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -20,17 +22,10 @@ class CurrentMembership:
         return self.get_response(request)
 
 
-def memberships(user: User) -> list[Membership]:
-    """Return the person's memberships, read once for each request."""
-    if not hasattr(user, "_memberships"):
-        user._memberships = list(Membership.objects.of(user))  # type: ignore[attr-defined]
-    return user._memberships  # type: ignore[attr-defined,no-any-return]
-
-
 def current_membership(request: HttpRequest) -> Membership | None:
     if not isinstance(request.user, User):
         return None
     timezone.activate(request.user.time_zone)
-    mine = memberships(request.user)
+    mine = request.user.current_memberships
     chosen = request.session.get(SESSION_KEY)
     return next((one for one in mine if str(one.organization_id) == chosen), mine[0] if mine else None)

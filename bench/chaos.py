@@ -37,7 +37,7 @@ TIME_SCALE = "0.2"
 LEASE_SECONDS = 30 * float(TIME_SCALE)
 MAIL_EVERY = 10  # messages
 GIVES_UP_SECONDS = 300
-MAIL_ADDRESS = "from integrations.models import ChannelConnection as C; print(C.objects.get(local_part__gt='').address)"
+MAIL_ADDRESS = "from messaging.models import ChannelConnection as C; print(C.objects.get(local_part__gt='').address)"
 
 
 def start(stack: Stack) -> None:

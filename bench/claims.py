@@ -24,7 +24,7 @@ P99_WANTED_MS, FIRST_WANTED_MS = 10, 1_000
 
 # Due retries of one endpoint: each its own conversation, or all of one (only its head is due).
 FILL = """
-INSERT INTO integrations_delivery (id, lane_id, order_key, sequence, attempts, pace, next_attempt_at, organization_id,
+INSERT INTO webhooks_delivery (id, lane_id, order_key, sequence, attempts, pace, next_attempt_at, organization_id,
     source_id, event_id, event_type, is_test, is_announcement)
 SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(n), 11, '0')
         || substr(md5(random()::text), 1, 8))::uuid,
@@ -35,31 +35,29 @@ FROM generate_series(1, %(rows)s) n
 """
 CLAIM_ONCE = """
 import asyncio, json, sys, time
-from integrations.models import Pace
-from integrations.outbox.claims import Turn, claim_deliveries, release
-from integrations.outbox.database import connect
+from outbox.models import Pace
+from outbox.claims import Turn, claim_deliveries, release
+from outbox.database import connect
 
 async def run(count):
     connection, times = await connect(), []
     for _ in range(count):
-        await connection.execute("UPDATE integrations_lane SET failing_since = now(), open_until = NULL WHERE kind = 'webhook'")
-        await connection.execute("UPDATE integrations_clock SET next_due_at = now() WHERE kind = 'webhook'")
+        await connection.execute("UPDATE outbox_lane SET failing_since = now(), open_until = NULL WHERE kind = 'webhook'")
+        await connection.execute("UPDATE outbox_clock SET next_due_at = now() WHERE kind = 'webhook'")
         started = time.perf_counter()
         claimed = await claim_deliveries(connection, {Pace.FRESH: Turn(50), Pace.RETRY: Turn(12), Pace.REPLAY: Turn(6)})
         times.append(time.perf_counter() - started)
-        await connection.execute("UPDATE integrations_delivery SET claim = NULL, next_attempt_at = now() - interval '1 hour' WHERE claim = ANY(%s)", [[one.claim for one in claimed]])
+        await connection.execute("UPDATE webhooks_delivery SET claim = NULL, next_attempt_at = now() - interval '1 hour' WHERE claim = ANY(%s)", [[one.claim for one in claimed]])
     return times
 print(json.dumps(asyncio.run(run(int(sys.stdin.read())))))
 """
 
 
 def fill(connection: psycopg.Connection, lane: UUID, source: str, rows: int, *, one_conversation: bool) -> None:
-    organization = connection.execute(
-        "SELECT organization_id FROM integrations_source WHERE id = %s", [source]
-    ).fetchone()
+    organization = connection.execute("SELECT organization_id FROM accounts_source WHERE id = %s", [source]).fetchone()
     values = {"lane": lane, "source": source, "rows": rows, "one": one_conversation, "key": source}
     connection.execute(FILL, {**values, "organization": organization[0] if organization else None})
-    connection.execute("VACUUM ANALYZE integrations_delivery")
+    connection.execute("VACUUM ANALYZE webhooks_delivery")
 
 
 def percentile(times: list[float], part: float) -> float:
@@ -81,11 +79,11 @@ def main() -> None:
         with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("SET statement_timeout = 0")
             row = connection.execute(
-                "SELECT lane_id FROM integrations_restwebhook WHERE source_id = %s", [dead["source"]]
+                "SELECT lane_id FROM webhooks_restwebhook WHERE source_id = %s", [dead["source"]]
             ).fetchone()
             assert row
             for one_conversation in (False, True):
-                connection.execute("TRUNCATE integrations_delivery")
+                connection.execute("TRUNCATE webhooks_delivery")
                 fill(connection, row[0], dead["source"], options.rows, one_conversation=one_conversation)
                 times = json.loads(inside(stack, CLAIM_ONCE, str(CLAIMS)))
                 firsts = first_attempts(stack, alive["token"], witness)

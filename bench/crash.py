@@ -43,8 +43,9 @@ SET_UP = """
 import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
-from integrations.services import cards, tokens
-from integrations.services.sources import create_source
+from integrations import services as cards
+from api import services as tokens
+from sources.services import create_source
 name, url = sys.stdin.read().split()
 organization = Organization.objects.create(name=name)
 user = User.objects.create_user(f"{name}@example.com", None)
@@ -60,8 +61,8 @@ import sys
 from datetime import timedelta
 from django.utils import timezone
 from accounts.actors import SYSTEM
-from integrations.models import RestWebhook
-from integrations.services.replays import start_replay
+from webhooks.models import RestWebhook
+from webhooks.services.replays import start_replay
 card = RestWebhook.objects.with_owner().get(source=sys.stdin.read().strip())
 start_replay(listener=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
 print("started")
@@ -70,8 +71,8 @@ ROTATE = """
 import sys
 from datetime import timedelta
 from accounts.actors import SYSTEM
-from integrations.models import RestWebhook
-from integrations.services import cards
+from webhooks.models import RestWebhook
+from integrations import services as cards
 cards.regenerate(card=RestWebhook.objects.get(source=sys.stdin.read().strip()), actor=SYSTEM, overlap=timedelta(hours=1))
 print("rotated")
 """
@@ -273,15 +274,15 @@ def open_rows(stack: Stack) -> int:
 def open_events(stack: Stack) -> set[str]:
     """The events that still have a delivery, by the id that receivers see."""
     with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
-        rows = connection.execute("SELECT event_id FROM integrations_delivery").fetchall()
+        rows = connection.execute("SELECT event_id FROM webhooks_delivery").fetchall()
     return {encode("evt", event_id) for (event_id,) in rows}
 
 
 def _open_rows(stack: Stack) -> int:
     with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT count(*) FROM integrations_delivery").fetchone()
+        row = connection.execute("SELECT count(*) FROM webhooks_delivery").fetchone()
         jobs = connection.execute(
-            "SELECT count(*) FROM integrations_job WHERE status IN ('scheduled', 'processing')"
+            "SELECT count(*) FROM outbox_job WHERE status IN ('scheduled', 'processing')"
         ).fetchone()
     return int(row[0] + jobs[0]) if row and jobs else 0
 

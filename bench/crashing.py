@@ -23,16 +23,16 @@ HIT = 3  # how often the point is passed before: some events are through, others
 
 # Where each point lies: module, function, and whether the kill comes before it or after it.
 POINTS: dict[str, tuple[str, str, str]] = {
-    "before-insert": ("integrations.outbox.publishing", "add_deliveries", "before"),
-    "after-insert": ("integrations.outbox.publishing", "add_deliveries", "after"),
-    "after-commit": ("integrations.outbox.hints", "send", "before"),
-    "after-claim": ("integrations.outbox.streams", "load_endpoints", "before"),
-    "after-send": ("integrations.outbox.streams", "attempt", "after"),
-    "in-record": ("integrations.outbox.results", "_log", "after"),
-    "scheduling-a-retry": ("integrations.outbox.results", "_try_again", "after"),
-    "while-disabling": ("integrations.outbox.health", "_count_failures", "after"),
-    "in-a-replay": ("integrations.services.replays", "_in_order", "after"),
-    "in-a-rotation": ("integrations.services.cards", "_lapse", "before"),
+    "before-insert": ("webhooks.publishing", "add_deliveries", "before"),
+    "after-insert": ("webhooks.publishing", "add_deliveries", "after"),
+    "after-commit": ("outbox.hints", "send", "before"),
+    "after-claim": ("webhooks.delivery.stream", "load_endpoints", "before"),
+    "after-send": ("webhooks.delivery.stream", "attempt", "after"),
+    "in-record": ("webhooks.delivery.results", "_log", "after"),
+    "scheduling-a-retry": ("webhooks.delivery.results", "_try_again", "after"),
+    "while-disabling": ("outbox.lanes", "_count_failures", "after"),
+    "in-a-replay": ("webhooks.services.replays", "_in_order", "after"),
+    "in-a-rotation": ("integrations.services", "_lapse", "before"),
 }
 AT_ONCE = {"scheduling-a-retry", "while-disabling", "in-a-replay", "in-a-rotation"}  # these are passed once
 

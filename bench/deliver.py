@@ -34,9 +34,9 @@ import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Organization
 from conversations.services.forms import Submission, take_submission
-from integrations.models import Event
-from integrations.services import cards
-from integrations.services.sources import create_source
+from webhooks.models import Event
+from integrations import services as cards
+from sources.services import create_source
 from leads.services import Details
 url, count = sys.stdin.read().split()
 organization = Organization.objects.create(name="Bench")
@@ -110,36 +110,36 @@ def start_worker(stack: Stack) -> None:
 def throughput(stack: Stack, count: int) -> float:
     """Deliveries per second while there is always something due."""
     with connect(stack) as connection:
-        connection.execute("DELETE FROM integrations_delivery")
+        connection.execute("DELETE FROM webhooks_delivery")
         with Publishers(stack) as publishers:
             publishers.publish(count)
         connection.execute("ANALYZE")
         start_worker(stack)
-        wait_for(connection, "SELECT count(*) > 50 FROM integrations_attempt", 60)
+        wait_for(connection, "SELECT count(*) > 50 FROM webhooks_attempt", 60)
         begin, first = time.perf_counter(), attempts(connection)
-        wait_for(connection, "SELECT count(*) < 500 FROM integrations_delivery", 300)
+        wait_for(connection, "SELECT count(*) < 500 FROM webhooks_delivery", 300)
         rate = (attempts(connection) - first) / (time.perf_counter() - begin)
-        wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 60)
+        wait_for(connection, "SELECT count(*) = 0 FROM webhooks_delivery", 60)
     return rate
 
 
 def latency(stack: Stack, seconds: float) -> tuple[float, float]:
     """p50 and p99 of the milliseconds from an event to its first attempt, at a steady pace."""
     with connect(stack) as connection, Publishers(stack) as publishers:
-        connection.execute("TRUNCATE integrations_attempt")
+        connection.execute("TRUNCATE webhooks_attempt")
         batch, begin = PACE // 50, time.perf_counter()
         for number in range(int(seconds * 50)):
             time.sleep(max(0.0, begin + number / 50 - time.perf_counter()))
             publishers.publish(batch)
-        wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 60)
-        query = """SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM integrations_attempt a
-            JOIN integrations_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1"""
+        wait_for(connection, "SELECT count(*) = 0 FROM webhooks_delivery", 60)
+        query = """SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM webhooks_attempt a
+            JOIN webhooks_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1"""
         waits = [float(row[0]) for row in connection.execute(query).fetchall()]
     return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
 
 
 def attempts(connection: psycopg.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM integrations_attempt").fetchone()[0])  # type: ignore[index]
+    return int(connection.execute("SELECT count(*) FROM webhooks_attempt").fetchone()[0])  # type: ignore[index]
 
 
 def wait_for(connection: psycopg.Connection, query: str, seconds: float) -> None:
@@ -153,7 +153,7 @@ def wait_for(connection: psycopg.Connection, query: str, seconds: float) -> None
 def leftovers(stack: Stack) -> tuple[int, int]:
     """Events without a delivered attempt, and deadlocks."""
     with connect(stack) as connection:
-        lost = connection.execute("SELECT count(*) FROM integrations_delivery").fetchone()
+        lost = connection.execute("SELECT count(*) FROM webhooks_delivery").fetchone()
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         deadlocks = connection.execute(query).fetchone()
     return int(lost[0]), int(deadlocks[0])  # type: ignore[index]

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from conversations.mail.reading import read
+from messaging.email.reading import read
 
 SECONDS_MAX = 1.0  # of processor time
 SIZE_MAX = 1_200_000  # bytes

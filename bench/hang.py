@@ -31,8 +31,8 @@ SET_UP = """
 import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Organization
-from integrations.services import cards
-from integrations.services.sources import create_source
+from integrations import services as cards
+from sources.services import create_source
 url, count = sys.stdin.read().split()
 organization = Organization.objects.create(name="Bench")
 ids = []
@@ -46,7 +46,7 @@ print(json.dumps(ids))
 SPEAK = """
 import itertools, json, sys, time
 from conversations.services.forms import Submission, take_submission
-from integrations.models import Source
+from accounts.models import Source
 from leads.services import Details
 ids, rate, seconds = json.loads(sys.stdin.read())
 sources = [Source.objects.get(pk=one) for one in ids]
@@ -135,7 +135,7 @@ def main() -> None:
             without, _ = load(stack, receivers, ids, options.seconds)
             with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
                 for kind, source in zip(BAD, ids, strict=False):
-                    change = "UPDATE integrations_restwebhook SET url = %s WHERE source_id = %s"
+                    change = "UPDATE webhooks_restwebhook SET url = %s WHERE source_id = %s"
                     connection.execute(change, [f"{receivers.url}/{kind}/", source])
             beside, grown = load(stack, receivers, ids, options.seconds)
         finally:

@@ -80,11 +80,11 @@ def _rows(stack: Stack, query: str):  # type: ignore[no-untyped-def]
 
 
 def is_done(stack: Stack) -> bool:
-    return bool(_rows(stack, "SELECT status = 'done' FROM integrations_job WHERE category = 'import'")[0])
+    return bool(_rows(stack, "SELECT status = 'done' FROM outbox_job WHERE category = 'import'")[0])
 
 
 def result(stack: Stack) -> dict[str, int]:
-    found: dict[str, int] = _rows(stack, "SELECT result FROM integrations_job WHERE category = 'import'")[0]
+    found: dict[str, int] = _rows(stack, "SELECT result FROM outbox_job WHERE category = 'import'")[0]
     return found
 
 

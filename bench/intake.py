@@ -57,9 +57,9 @@ def _statements_of(stack: Stack, log: Path, raw: bytes, known: set[str]) -> list
 
 
 _KNOWN = """
-SELECT id FROM integrations_source UNION SELECT id FROM integrations_lane UNION SELECT id FROM leads_lead
+SELECT id FROM accounts_source UNION SELECT id FROM outbox_lane UNION SELECT id FROM leads_lead
 UNION SELECT id FROM conversations_conversation UNION SELECT id FROM accounts_organization
-UNION SELECT id FROM integrations_replykey UNION SELECT id FROM integrations_leadreplyapi
+UNION SELECT id FROM lead_reply_api_replykey UNION SELECT id FROM lead_reply_api_leadreplyapi
 """
 
 

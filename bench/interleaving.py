@@ -28,15 +28,18 @@ from accounts.models import Membership, Organization, User
 from conversations.models import Conversation
 from conversations.services.forms import Submission, take_submission
 from core.problems import Refusal
-from integrations.event_types import EventType
-from integrations.models import Delivery, Lane, Pace, RestWebhook
-from integrations.outbox.claims import ClaimedDelivery, Turn, claim_deliveries, release
-from integrations.outbox.database import connect, hang_up
-from integrations.outbox.publishing import Happening, publish
-from integrations.outbox.results import Outcome, Result, record
-from integrations.outbox.wakes import wake_with
-from integrations.services import cards, replays, subscriptions
+from integrations import services as cards
 from leads.services import Details
+from outbox.claims import Turn, release
+from outbox.database import connect, hang_up
+from outbox.models import Lane, Pace
+from outbox.wakes import wake_with
+from webhooks.delivery.claims import ClaimedDelivery, claim_deliveries
+from webhooks.delivery.results import Outcome, Result, record
+from webhooks.event_types import EventType
+from webhooks.models import Delivery, RestWebhook
+from webhooks.publishing import Happening, publish
+from webhooks.services import replays, subscriptions
 
 PAUSE_SECONDS = 0.0015  # before a statement, at most
 CROWD = 30  # open rows: then the world is tidied
@@ -45,17 +48,17 @@ SLOTS = dict.fromkeys(Pace, Turn(2))
 # A row that waits and has nobody ahead of it; two of one key that are due; a lane whose look comes later than a second
 # after its row's time, or would begin its sweep after it.
 _LEFT_BEHIND = """
-SELECT count(*) FROM integrations_delivery d WHERE next_attempt_at IS NULL AND NOT EXISTS (
-    SELECT FROM integrations_delivery e WHERE e.lane_id = d.lane_id AND e.order_key = d.order_key
+SELECT count(*) FROM webhooks_delivery d WHERE next_attempt_at IS NULL AND NOT EXISTS (
+    SELECT FROM webhooks_delivery e WHERE e.lane_id = d.lane_id AND e.order_key = d.order_key
     AND (e.sequence, e.id) < (d.sequence, d.id))
 """
 _OUT_OF_ORDER = """
-SELECT count(*) FROM (SELECT FROM integrations_delivery WHERE order_key IS NOT NULL AND next_attempt_at IS NOT NULL
+SELECT count(*) FROM (SELECT FROM webhooks_delivery WHERE order_key IS NOT NULL AND next_attempt_at IS NOT NULL
     GROUP BY lane_id, order_key HAVING count(*) > 1) doubled
 """
 _LATE = """
-SELECT count(*) FROM integrations_delivery d JOIN integrations_lane l ON l.id = d.lane_id
-JOIN integrations_clock c ON c.lane_id = l.id
+SELECT count(*) FROM webhooks_delivery d JOIN outbox_lane l ON l.id = d.lane_id
+JOIN outbox_clock c ON c.lane_id = l.id
 WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.open_until IS NULL AND d.next_attempt_at IS NOT NULL
     AND (c.next_due_at > greatest(d.next_attempt_at, now()) + interval '1 s'
         OR d.claim IS NULL AND c.swept_to - interval '2 s' > d.next_attempt_at)
@@ -82,7 +85,7 @@ class World:
         self.organization = Organization.objects.create(name="Interleaved")
         user = User.objects.create_user(f"{uuid4().hex}@example.com", None)
         self.maker = Membership.objects.create(organization=self.organization, user=user, role="owner")
-        from integrations.services.sources import create_source
+        from sources.services import create_source
 
         self.source = create_source(organization=self.organization, actor=SYSTEM, name="Interleaved")
         for name in ("ann", "bob", "cat"):
@@ -153,7 +156,7 @@ class World:
 
     def give_back(self) -> None:
         if taken := self._take():
-            outbox(lambda c: release(c, taken, "integrations_delivery"))
+            outbox(lambda c: release(c, taken, "webhooks_delivery"))
 
     def stop(self) -> None:
         self._record(lambda one: Result(one, Outcome.FAILED, timezone.now(), error="410", stops_endpoint="410"))

@@ -94,10 +94,10 @@ def a_minute_ahead(stack: Stack, witness: Witness, token: str, count: int) -> in
 
 def report(stack: Stack, witness: Witness, early: int, events: int) -> int:
     with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
-        late = connection.execute("SELECT count(*) FROM integrations_attempt WHERE outcome = 'late'").fetchone()
+        late = connection.execute("SELECT count(*) FROM webhooks_attempt WHERE outcome = 'late'").fetchone()
         # A delivery that two workers ended would have two attempts that decided it.
         twice = connection.execute(
-            "SELECT count(*) FROM (SELECT delivery_id FROM integrations_attempt WHERE outcome IN ('delivered', 'failed')"
+            "SELECT count(*) FROM (SELECT delivery_id FROM webhooks_attempt WHERE outcome IN ('delivered', 'failed')"
             " GROUP BY delivery_id HAVING count(*) > 1) twice"
         ).fetchone()
     assert late

@@ -45,7 +45,7 @@ SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + n),
     CASE WHEN n = 4711 THEN '{vip}'::text[] WHEN n %% 5 = 0 THEN ARRAY['web', 'campaign-' || n %% 997]
         ELSE '{}' END,
     '{}', '', '', false, false, '{}', CASE WHEN n = 4711 THEN now() END, now() - interval '1 day', now() - interval '1 day', now()
-FROM generate_series(1, %(count)s) n, integrations_source source WHERE source.id = %(source)s
+FROM generate_series(1, %(count)s) n, accounts_source source WHERE source.id = %(source)s
 """
 
 

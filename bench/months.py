@@ -32,7 +32,8 @@ AHEAD = """
 import json, sys
 from bench.skewed import skew
 from conversations.services.forms import Submission, take_submission
-from integrations.models import Event, Source
+from webhooks.models import Event
+from accounts.models import Source
 from leads.services import Details
 skew(40 * 86_400)
 source = Source.objects.first()
@@ -62,13 +63,13 @@ WITH made AS (
     SELECT n, (lpad(to_hex(%(begin)s + n %% 2000000000), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
         || lpad(to_hex(n), 15, '0'))::uuid AS id FROM generate_series(1, %(count)s) n
 ), events AS (
-    INSERT INTO integrations_event (id, organization_id, source_id, type, sequence, happened_at, payload)
+    INSERT INTO webhooks_event (id, organization_id, source_id, type, sequence, happened_at, payload)
     SELECT id, %(one)s, %(one)s, 'lead.created', 1, now(), '{"lead": {"email": "ava@example.net"}}' FROM made
 ), entries AS (
-    INSERT INTO integrations_feedentry (event_id, organization_id, position, source_id)
+    INSERT INTO webhooks_feedentry (event_id, organization_id, position, source_id)
     SELECT id, %(one)s, n, %(one)s FROM made WHERE n %% 10 = 0
 )
-INSERT INTO integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
+INSERT INTO webhooks_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
     number, started_at, duration_ms, outcome, error, url, dialled, request_headers, request_body, answer_headers,
     answer_body, next_because)
 SELECT id, id, id, %(one)s, %(one)s, %(one)s, 'lead.created', false, 1, now(), 1, 'delivered', '', '', '', '{}', '{}',
@@ -106,7 +107,7 @@ def prepare(stack: Stack, connection: psycopg.Connection, rows: int) -> None:
     came = json.loads(inside(stack, AHEAD))
     print(f"40 days without a periodic task: {came} of 20 leads taken", flush=True)
     assert came >= 20
-    connection.execute("DELETE FROM integrations_delivery")
+    connection.execute("DELETE FROM webhooks_delivery")
     inside(stack, MAKE_OLD_MONTHS)
     connection.execute("SET statement_timeout = 0")
     month = (datetime.now(UTC) - timedelta(days=270)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -146,8 +147,8 @@ def drop_beside_the_flow(stack: Stack, connection: psycopg.Connection) -> int:
             time.sleep(max(0.0, begin + number / BATCHES - time.perf_counter()))
             publishers.publish(RATE // BATCHES)
             number, count = number + 1, count + RATE // BATCHES
-    wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 120)
-    row = connection.execute("SELECT count(DISTINCT event_id) FROM integrations_attempt WHERE number = 1").fetchone()
+    wait_for(connection, "SELECT count(*) = 0 FROM webhooks_delivery", 120)
+    row = connection.execute("SELECT count(DISTINCT event_id) FROM webhooks_attempt WHERE number = 1").fetchone()
     assert row
     assert dropped
     return count - int(row[0])

@@ -38,8 +38,10 @@ import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
 from conversations.services.forms import Submission, take_submission
-from integrations.services import cards, subscriptions, tokens
-from integrations.services.sources import create_source
+from integrations import services as cards
+from webhooks.services import subscriptions
+from api import services as tokens
+from sources.services import create_source
 from leads.models import Lead
 from leads.services import Details
 fast, slow, count, events = sys.stdin.read().split()
@@ -124,7 +126,7 @@ class Quiet:
             took["mail"] = [
                 float(row[0]) for row in connection.execute(_MAILS, [self.made["address"], began]).fetchall()
             ]
-            waiting = connection.execute("SELECT count(*) FROM integrations_delivery WHERE lane_id = %(lane)s", values)
+            waiting = connection.execute("SELECT count(*) FROM webhooks_delivery WHERE lane_id = %(lane)s", values)
             assert waiting.fetchone() == (0,), "a delivery of the quiet one still waits"
         return {name: p99(values) for name, values in took.items()}
 
@@ -138,11 +140,11 @@ def _lead(number: int) -> bytes:
 
 
 _DELIVERIES = """
-SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM integrations_attempt a
-JOIN integrations_event e ON e.id = a.event_id WHERE a.lane_id = %(lane)s AND a.number = 1 AND e.happened_at > %(began)s
+SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM webhooks_attempt a
+JOIN webhooks_event e ON e.id = a.event_id WHERE a.lane_id = %(lane)s AND a.number = 1 AND e.happened_at > %(began)s
 """
 _MAILS = """
-SELECT extract(epoch FROM m.created_at - i.received_at) * 1000 FROM conversations_inboundmail i
+SELECT extract(epoch FROM m.created_at - i.received_at) * 1000 FROM messaging_inboundmail i
 JOIN conversations_message m ON m.id = i.message_id WHERE i.envelope_to = %s AND i.received_at > %s
 """
 

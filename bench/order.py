@@ -34,7 +34,7 @@ DRAINED_SECONDS = 900
 SPEAK = """
 import sys
 from conversations.services.forms import Submission, take_submission
-from integrations.models import Source
+from accounts.models import Source
 from leads.services import Details
 source, keys, events = sys.stdin.read().split()
 source = Source.objects.get(pk=source)

@@ -27,7 +27,7 @@ import json
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from accounts.models import Membership, User
-from integrations.models import Source
+from accounts.models import Source
 source = Source.objects.get()
 user = User.objects.create_user("bench@example.com", "bench")
 Membership.objects.create(organization=source.organization, user=user, role="owner")

@@ -18,8 +18,8 @@ import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
 from conversations.services.forms import Submission, take_submission
-from integrations.services import cards
-from integrations.services.sources import create_source
+from integrations import services as cards
+from sources.services import create_source
 from leads.models import Lead
 from leads.services import Details
 organization = Organization.objects.create(name="Bench")

@@ -62,8 +62,8 @@ def main(number: int, count: int) -> None:
     from config import celery
     from conversations.models import Conversation, Message
     from conversations.services.arrivals import happening
-    from integrations.event_types import EventType
-    from integrations.outbox.publishing import publish
+    from webhooks.event_types import EventType
+    from webhooks.publishing import publish
 
     celery.send_hints_briefly()
     rows = Conversation.objects.select_related("source", "lead").order_by("pk")

@@ -30,19 +30,19 @@ WITH made AS (
         || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid AS id
     FROM generate_series(1, %(count)s) n
 ), events AS (
-    INSERT INTO integrations_event (id, organization_id, source_id, type, sequence, happened_at, payload)
+    INSERT INTO webhooks_event (id, organization_id, source_id, type, sequence, happened_at, payload)
     SELECT id, %(organization)s, %(source)s, 'lead.created', 1, now(),
         '{"lead": {"is_ready": true, "is_new": true}, "message": {"content": "Hello"}}' FROM made
 )
-INSERT INTO integrations_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
+INSERT INTO webhooks_attempt (id, delivery_id, event_id, lane_id, organization_id, source_id, event_type, is_test,
     number, started_at, duration_ms, outcome, error, url, dialled, request_headers, request_body, answer_headers,
     answer_body, next_because)
 SELECT id, id, id, %(lane)s, %(organization)s, %(source)s, 'lead.created', false, 10, now(), 1, 'failed', '500', '', '',
     '{}', '', '{}', '', '' FROM made
 """
 FIND = """
-SELECT source.organization_id, card.lane_id FROM integrations_restwebhook card
-JOIN integrations_source source ON source.id = card.source_id WHERE source.id = %s
+SELECT source.organization_id, card.lane_id FROM webhooks_restwebhook card
+JOIN accounts_source source ON source.id = card.source_id WHERE source.id = %s
 """
 
 

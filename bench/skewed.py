@@ -19,7 +19,7 @@ def skew(seconds: float) -> None:
         def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
             return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
 
-    import integrations.outbox.deliver as deliver
+    import webhooks.delivery.attempts as deliver
 
     deliver.datetime = Ahead  # type: ignore[misc]
 

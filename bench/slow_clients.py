@@ -87,14 +87,14 @@ def main() -> None:
         stack.callback(product.stop)
         product.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
         made = json.loads(inside(product, SET_UP, "slow http://127.0.0.1:9/hook"))
-        source = inside(product, "from integrations.models import *; print(Source.objects.get().public_id)")
+        source = inside(product, "from accounts.models import Source; print(Source.objects.get().public_id)")
         product.start_web()
         base = f"http://127.0.0.1:{product.port}"
         token = made["token"]
         product.start_mail()
         address = inside(
             product,
-            "from integrations.models import *; print(ChannelConnection.objects.exclude(local_part='').first().address)",
+            "from messaging.models import ChannelConnection; print(ChannelConnection.objects.exclude(local_part='').first().address)",
         )
         works: dict[str, Callable[[], None]] = {
             "form": lambda: fetch(

@@ -31,13 +31,13 @@ WARM_SECONDS = 60  # caches fill; from then on memory must be flat
 FLAT_BYTES = 24 * 1024 * 1024
 P99_WANTED_MS, CLAIM_RATIO, OLDEST_WANTED_SECONDS = 300, 3, 2
 BATCHES = 50  # commits in a second
-_OLDEST = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM integrations_delivery"
+_OLDEST = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM webhooks_delivery"
 _DEAD = "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE relname = ANY(%s)"
 _WAITS = """
-SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM integrations_attempt a
-JOIN integrations_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1
+SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM webhooks_attempt a
+JOIN webhooks_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1
 """
-NARROW = ["integrations_delivery", "integrations_lane", "integrations_clock"]
+NARROW = ["webhooks_delivery", "outbox_lane", "outbox_clock"]
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Holder(threading.Thread):
         for _ in range(self.times):
             with psycopg.connect(self.stack.env["DATABASE_URL"]) as connection:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                connection.execute("SELECT count(*) FROM integrations_lane")
+                connection.execute("SELECT count(*) FROM outbox_lane")
                 start = time.monotonic() - self.began
                 time.sleep(HOLD_SECONDS)
                 self.seen.holds.append((start, time.monotonic() - self.began))
@@ -111,14 +111,14 @@ def main() -> None:
         claims = stack.folder / "claims"
         try:
             with connect(stack) as connection:
-                connection.execute("DELETE FROM integrations_delivery")
-                connection.execute("TRUNCATE integrations_attempt")
+                connection.execute("DELETE FROM webhooks_delivery")
+                connection.execute("TRUNCATE webhooks_attempt")
                 timed = [PYTHON, "-m", "bench.timed_claims", str(claims)]
                 worker = [*WORKER, "-n", "outbox@%h", "-Q", "deliver", "-P", "threads", "-c", "2"]
                 stack._run("worker", [*timed, *worker])
                 began, wall = time.monotonic(), time.time()
                 flow(stack, connection, seen, began, options.rate, options.minutes * 60, options.snapshots)
-                wait_for(connection, "SELECT count(*) = 0 FROM integrations_delivery", 120)
+                wait_for(connection, "SELECT count(*) = 0 FROM webhooks_delivery", 120)
                 waits = [float(row[0]) for row in connection.execute(_WAITS).fetchall()]
         finally:
             receiver.kill()

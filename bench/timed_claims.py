@@ -28,7 +28,7 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    from integrations.outbox import streams
+    from outbox import streams
 
     streams.claim_deliveries = timed(streams.claim_deliveries, sys.argv[1])
     sys.argv = sys.argv[2:]

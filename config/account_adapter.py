@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.adapter import AccountAdapter as Adapter
 from accounts.models import User
-from integrations.services.invitations import post_password_link
+from accounts.services.invitations import post_password_link
 
 
 class AccountAdapter(Adapter):

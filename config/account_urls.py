@@ -9,7 +9,7 @@ from allauth.account import views
 from django.http import Http404, HttpRequest
 from django.urls import include, path, re_path
 
-from accounts.views import ChoosePassword
+from accounts.views.password import ChoosePassword
 
 
 def closed(request: HttpRequest) -> NoReturn:

@@ -17,6 +17,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 
 from config.checks import refuse_unsafe  # noqa: E402
+from outbox import hints  # noqa: E402
 
 DELIVER_SLOTS = int(os.environ.get("LEADWIRE_DELIVER_SLOTS", "400"))
 SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "12"))
@@ -25,7 +26,7 @@ SEND_SLOTS = int(os.environ.get("LEADWIRE_SEND_SLOTS", "12"))
 def _looks_for_jobs(queue: str) -> dict[str, object]:
     """Every five seconds, should a hint be lost."""
     how = {"queue": queue, "expires": 5}
-    return {"task": "conversations.tasks.run_due_jobs", "args": [queue], "schedule": 5.0, "options": how}
+    return {"task": hints.RUN_JOBS, "args": [queue], "schedule": 5.0, "options": how}
 
 
 app = Celery("leadwire")
@@ -43,20 +44,16 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     timezone="UTC",
-    task_routes={
-        "integrations.tasks.wake_deliveries": {"queue": "deliver"},
-        "integrations.tasks.wake_dispatches": {"queue": "send"},
-    },
     beat_schedule={
         **{queue: _looks_for_jobs(queue) for queue in ("jobs", "mail", "imports")},
-        "partitions": {"task": "integrations.tasks.ensure_partitions", "schedule": 86_400.0},
-        "months": {"task": "integrations.tasks.forget_old_months", "schedule": 3_600.0},
-        "files": {"task": "conversations.tasks.forget_import_files", "schedule": 3_600.0},
-        "mails": {"task": "conversations.tasks.forget_mails", "schedule": 3_600.0},
-        "forget": {"task": "integrations.tasks.forget_expired", "schedule": 3_600.0},
+        "partitions": {"task": "core.tasks.ensure_partitions", "schedule": 86_400.0},
+        "months": {"task": "core.tasks.forget_old_months", "schedule": 3_600.0},
+        "files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
+        "mails": {"task": "messaging.tasks.forget_mails", "schedule": 3_600.0},
+        "forget": {"task": "core.tasks.forget_expired", "schedule": 3_600.0},
     },
 )
-app.autodiscover_tasks(["integrations", "conversations"])
+app.autodiscover_tasks(["core", "outbox", "messaging", "leads"])
 
 
 def send_hints_briefly() -> None:
@@ -83,10 +80,12 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
         from conversations.services.sending import send_claimed
         from conversations.webhook_bodies import render_bodies
         from core import partitions
-        from integrations.outbox import running
-        from integrations.outbox.sequencer import sequencer
-        from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
-        from integrations.outbox.sweeps import sweeper
+        from messaging.stream import Dispatches
+        from outbox import streams
+        from outbox.streams import StreamThread
+        from outbox.sweeps import sweeper
+        from webhooks.delivery.stream import Deliveries
+        from webhooks.sequencer import sequencer
 
         schema_state.wait_for_migrations(maybe_shutdown)
         partitions.ensure_partitions()
@@ -95,12 +94,12 @@ class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
             for thread in (sequencer(), sweeper()):
                 self.threads.append(thread)
                 thread.start()
-            self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), running)
+            self._run("webhook", StreamThread(lambda: Deliveries(DELIVER_SLOTS, render_bodies)), streams)
         if "send" in queues:
-            self._run("channel", StreamThread(lambda: Dispatches(SEND_SLOTS, send_claimed)), running)
+            self._run("channel", StreamThread(lambda: Dispatches(SEND_SLOTS, send_claimed)), streams)
 
-    def _run(self, kind: str, thread: Any, running: Any) -> None:
-        running.add(kind, thread)
+    def _run(self, kind: str, thread: Any, streams: Any) -> None:
+        streams.add(kind, thread)
         self.threads.append(thread)
         thread.start()
 

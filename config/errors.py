@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from config.api import is_api
+from api.handler import is_api
 from core.problems import problem
 
 ASK = "Ask an owner of your organization."

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from config.schema_state import missing_migrations
 from core.partitions import months_ready
-from integrations.metrics import QUEUES, Collector, left_behind, read_queue
+from outbox.metrics import QUEUES, Collector, left_behind, read_queue
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

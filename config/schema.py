@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
+from api.problem_codes import CODES
+from api.refusals import codes_of
 from config.schema_examples import EXAMPLES
 from core.problems import TITLES
-from integrations.api.refusals import codes_of
-from integrations.event_samples import sample_of
-from integrations.event_types import SUBSCRIBABLE
-from integrations.problem_codes import CODES
+from webhooks.event_samples import sample_of
+from webhooks.event_types import SUBSCRIBABLE
 
 PROBLEM = {
     "type": "object",
@@ -42,6 +43,23 @@ PROBLEM = {
 }
 
 
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How callers show their key, whichever kind it is."""
+
+    target_class = "api.authentication.KeyAuthentication"
+    match_subclasses = True
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A source's secret key (`lwr_...`, also as `X-Secret-Key`), or an API token: of an app"
+            " (`lwa_...`), of a member (`lws_...`), or an operator's for several organizations (`lwd_...`), which"
+            " names one in `X-On-Behalf-Of`.",
+        }
+
+
 class Schema(AutoSchema):
     """Adds what our operations know of themselves: the scope that a token needs, and whether they go away."""
 
@@ -49,6 +67,13 @@ class Schema(AutoSchema):
         """The operation's own words, else its view's, never those of a base class."""
         words = getattr(self.view, self.method.lower()).__doc__ or type(self.view).__dict__.get("__doc__")
         return " ".join((words or "").split())
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """All kinds of keys are shown in the same way, so they are one scheme."""
+        first, *_ = self.view.get_authenticators()
+        self.view.get_authenticators = lambda: [first]  # type: ignore[method-assign]
+        schemes: list[dict[str, list[str]]] = super().get_auth()
+        return schemes
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)

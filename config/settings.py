@@ -24,12 +24,19 @@ SILENCED_SYSTEM_CHECKS: list[str] = env.list("LEADWIRE_ACCEPT", default=[])
 IS_SECURE = BASE_URL.startswith("https://")
 
 # --- the house ---
+# Each app has a card of the Integrations tab (its module `card`), in the order of the tab.
+INTEGRATION_CARDS = ["webhooks", "integrations.lead_reply_api"]
 INSTALLED_APPS = [
     "core",
+    "outbox",
     "accounts",
+    "api",
+    "messaging",
     "integrations",
     "leads",
+    *INTEGRATION_CARDS,
     "conversations",
+    "sources",
     "demo",
     "config.apps.Config",
     "config.apps.Admin",
@@ -68,6 +75,24 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "accounts.middleware.CurrentMembership",
 ]
+# What workers do, by the queue that they serve: a mail that takes long and a large import keep nobody else waiting.
+BACKGROUND_JOBS = {
+    "jobs": {
+        "letter": "accounts.letters.send",
+        "notify-team": "conversations.services.notifications.write_to_team",
+        "endpoint-trouble": "webhooks.services.trouble.tell_of_trouble",
+        "replay": "webhooks.services.replays.REPLAYS",
+    },
+    "mail": {"read-mail": "conversations.services.mail.read_mail"},
+    "imports": {"import": "leads.imports.running.run_import"},
+}
+# Who writes each kind of letter to people of the team.
+LETTER_WRITERS = {
+    "invitation": "accounts.services.invitations.write_invitation",
+    "password": "accounts.services.invitations.write_password_link",
+    "new-lead": "conversations.services.notifications.write_of_lead",
+    "trouble": "webhooks.services.trouble.write_of_trouble",
+}
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
@@ -81,7 +106,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "conversations.context.navigation",
+                "config.navigation.navigation",
             ],
             "builtins": ["core.templatetags.leadwire"],
         },
@@ -191,12 +216,15 @@ CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 # --- the API ---
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000  # bytes: the largest body that any page or endpoint takes
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["integrations.authentication.KeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.lead_reply_api.authentication.ReplyKeyAuthentication",
+        "api.authentication.TokenAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["integrations.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "config.schema.Schema",
-    "EXCEPTION_HANDLER": "config.api.problem_response",
+    "EXCEPTION_HANDLER": "api.handler.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

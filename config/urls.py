@@ -7,26 +7,26 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from config import errors, health
+from api.mcp.view import mcp
+from config import api_urls, errors, health
 from config.document import Document
-from conversations.mcp.view import mcp
 
 # Swagger UI sets styles on its elements. The page itself shows nothing that somebody else wrote.
-reference = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
+reference = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="v1:schema"))
 api: list[URLPattern | URLResolver] = [
-    path("", include("integrations.api.urls")),
-    path("", include("conversations.api.urls")),
+    *api_urls.urlpatterns,
     path("openapi.json", Document.as_view(), name="schema"),
     path("docs", reference, name="docs"),
 ]
+# A card's own pages come before the tab that they stand on.
+PAGES = ["accounts", "api", "messaging", "webhooks", "integrations", "leads", "conversations", "sources"]
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
-    path("v1/", include((api, "api"))),
+    path("v1/", include((api, "v1"))),
     path("mcp", mcp, name="mcp"),
-    path("", include("conversations.urls")),
-    path("", include("integrations.urls")),
+    *(path("", include(f"{app}.urls")) for app in PAGES),
     path("accounts/", include("config.account_urls")),
     path("admin/", admin.site.urls),
 ]

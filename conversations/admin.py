@@ -1,6 +1,9 @@
+from __future__ import annotations
+
 from django.contrib import admin
 
-from conversations.models import Conversation, InboundMail, Message
+from conversations import models
+from conversations.models import Conversation, Message
 from core.admin import ReadOnly
 
 
@@ -20,9 +23,7 @@ class MessageAdmin(ReadOnly):
     search_fields = ["external_id"]
 
 
-@admin.register(InboundMail)
-class InboundMailAdmin(ReadOnly):
-    list_display = ["received_at", "envelope_to", "outcome", "header_id"]
-    list_filter = ["outcome"]
-    search_fields = ["header_id", "envelope_to"]
-    exclude = ["raw"]
+@admin.register(models.OnceUsed)
+class OnceUsedAdmin(ReadOnly):
+    list_display = ["expires_at"]
+    exclude = ["digest"]

@@ -1,13 +1,12 @@
-"""The team's pages, and the public form."""
+"""The inbox, leads, mails, and the public form."""
 
 from django.urls import path
 
-from conversations.views import forms, imports, inbox, leads, mails, sources, trials
+from conversations.views import forms, inbox, leads, mails
 from core import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
 urlpatterns = [
-    path("", sources.home, name="home"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/automatic-mail/", mails.automatic_mails, name="automatic-mails"),
     path("inbox/automatic-mail/<mail:mail_id>/", mails.automatic_mail, name="automatic-mail"),
@@ -18,16 +17,9 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/notes/", inbox.note_create, name="note-create"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/mail/", mails.message_mail, name="message-mail"),
-    path("leads/import/", imports.imports, name="imports"),
-    path("leads/import/<job:job_id>/", imports.lead_import, name="import"),
-    path("leads/import/<job:job_id>/errors/", imports.import_errors, name="import-errors"),
     path("leads/", leads.leads, name="leads"),
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),
     path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),
-    path("sources/", sources.sources, name="sources"),
-    path("sources/<src:source_id>/test-lead/", trials.trial_start, name="trial-start"),
-    path("sources/test-leads/<conv:conversation_id>/", trials.trial, name="trial"),
-    path("sources/<src:source_id>/", sources.source, name="source"),
     path("forms/<src:source_id>", forms.form, name="form"),
     path("forms/<src:source_id>/thanks", forms.form_thanks, name="form-thanks"),
 ]

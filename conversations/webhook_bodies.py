@@ -15,9 +15,9 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
 from core.ids import encode, moment
-from integrations.outbox.claims import ClaimedDelivery
-from integrations.outbox.endpoints import Endpoint
-from integrations.outbox.streams import Bodies
+from webhooks.delivery.claims import ClaimedDelivery
+from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.stream import Bodies
 
 Histories = dict[tuple[UUID, bool], str]  # by conversation, and whether with all that the lead ever said
 
@@ -33,17 +33,17 @@ SELECT d.id AS delivery, e.sequence, e.happened_at, e.conversation_id,
         '{lead,is_new}', CASE WHEN d.announces THEN 'true' ELSE e.payload #> '{lead,is_new}' END, false
     ), e.payload) - 'conversation_id')::text AS told
 FROM unnest(%s::uuid[], %s::uuid[], %s::bool[], %s::bool[]) AS d(id, event_id, with_name, announces)
-JOIN integrations_event e ON e.id = d.event_id
+JOIN webhooks_event e ON e.id = d.event_id
 """
 _FROZEN = """
-SELECT DISTINCT ON (delivery_id) delivery_id, request_body FROM integrations_attempt
+SELECT DISTINCT ON (delivery_id) delivery_id, request_body FROM webhooks_attempt
 WHERE delivery_id = ANY(%s) AND request_body <> '' ORDER BY delivery_id, id
 """
 _HISTORY = """
 SELECT c.id AS conversation, c.title, c.closed_at, c.created_at AS opened_at, k.kind AS channel, m.*
 FROM unnest(%s::uuid[]) AS wanted(id)
 JOIN conversations_conversation c ON c.id = wanted.id
-LEFT JOIN integrations_channelconnection k ON k.id = c.connection_id
+LEFT JOIN messaging_channelconnection k ON k.id = c.connection_id
 LEFT JOIN LATERAL (
     SELECT id, direction, author, author_name, content, status, created_at, connection_id
     FROM conversations_message WHERE conversation_id = c.id AND kind = 'message' AND NOT is_automatic

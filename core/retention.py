@@ -15,9 +15,9 @@ from core.partitions import month_start
 logger = logging.getLogger(__name__)
 
 KEPT_DAYS = {
-    "integrations_event": "EVENTS_KEPT_DAYS",
-    "integrations_attempt": "EVENTS_KEPT_DAYS",
-    "integrations_apicall": "API_CALLS_KEPT_DAYS",
+    "webhooks_event": "EVENTS_KEPT_DAYS",
+    "webhooks_attempt": "EVENTS_KEPT_DAYS",
+    "api_apicall": "API_CALLS_KEPT_DAYS",
 }
 LOCK_PATIENCE = "100ms"  # who cannot have its lock at once comes back in an hour, and keeps nobody waiting
 AT_ONCE = 1_000  # rows in one statement
@@ -27,22 +27,21 @@ WHERE i.inhparent = %s::regclass ORDER BY c.relname
 """
 _LOOSE = "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition AND relname ~ %s"
 _FEED = """
-DELETE FROM integrations_feedentry WHERE event_id IN (
-    SELECT event_id FROM integrations_feedentry WHERE event_id < %s ORDER BY event_id LIMIT %s)
+DELETE FROM webhooks_feedentry WHERE event_id IN (
+    SELECT event_id FROM webhooks_feedentry WHERE event_id < %s ORDER BY event_id LIMIT %s)
 """
 # What has served: answers to repeated calls, nonces, windows, finished jobs, keys whose overlap ended.
 _EXPIRED = {
-    "integrations_idempotencykey": "created_at < now() - interval '25 hours'",
-    "integrations_onceused": "expires_at < now()",
-    "integrations_ratewindow": "started_at < now() - interval '2 hours'",
-    "integrations_callwindow": "hour_at < now() - interval '2 hours'",
+    "api_idempotencykey": "created_at < now() - interval '25 hours'",
+    "conversations_onceused": "expires_at < now()",
+    "api_ratelimitwindow": "hour_at < now() - interval '2 hours'",
     "cache": "expires < now()",
     "django_session": "expire_date < now()",
-    "integrations_job": "finished_at < now() - interval '7 days'",
-    "integrations_letter": "created_at < now() - interval '7 days'",
-    "integrations_replykey": "ends_at < now()",
-    "integrations_webhooksecret": "ends_at < now()",
-    "integrations_subscriptionsecret": "ends_at < now()",
+    "outbox_job": "finished_at < now() - interval '7 days'",
+    "accounts_letter": "created_at < now() - interval '7 days'",
+    "lead_reply_api_replykey": "ends_at < now()",
+    "webhooks_webhooksecret": "ends_at < now()",
+    "webhooks_subscriptionsecret": "ends_at < now()",
 }
 
 

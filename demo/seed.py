@@ -9,19 +9,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import SYSTEM, Actor
-from accounts.models import Membership, Organization, User
+from accounts.models import Membership, Organization, Source, SourceAccess, User
+from accounts.rights import Role
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import happening, last_words
 from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
 from demo.stories import STORIES, Story
-from integrations.event_types import EventType
-from integrations.models import Attempt, Source, SourceAccess
-from integrations.outbox.publishing import publish
-from integrations.services import cards
-from integrations.services.sources import create_source
+from integrations import services as cards
 from leads.models import Lead
 from leads.services import opt_out
+from sources.services import create_source
+from webhooks.event_types import EventType
+from webhooks.models import Attempt
+from webhooks.publishing import publish
 
 MINUTES_BETWEEN = 17
 
@@ -38,10 +39,10 @@ class Secrets:
 def seed(crm_url: str) -> Secrets:
     """Make everything, or nothing."""
     northside, harbor = (Organization.objects.create(name=name) for name in ("Northside", "Harbor Dental"))
-    owner = _person(LOGIN, "Dana Reed", northside, Membership.Role.OWNER)
-    agent = _person("alex@northside.example", "Alex Kim", northside, Membership.Role.AGENT)
-    manager = _person("maya@northside.example", "Maya Lopez", northside, Membership.Role.MANAGER)
-    dentist = _person("rey@harbor.example", "Rey Santos", harbor, Membership.Role.OWNER)
+    owner = _person(LOGIN, "Dana Reed", northside, Role.OWNER)
+    agent = _person("alex@northside.example", "Alex Kim", northside, Role.AGENT)
+    manager = _person("maya@northside.example", "Maya Lopez", northside, Role.MANAGER)
+    dentist = _person("rey@harbor.example", "Rey Santos", harbor, Role.OWNER)
     operator = User.objects.create_superuser("operator@leadwire.example", PASSWORD, name="Operator")
     operator.save()
     places = _places(northside, harbor, Actor("Dana Reed", owner), Actor("Rey Santos", dentist))
@@ -176,7 +177,7 @@ def _say(
 
 
 def _queue(message: Message) -> None:
-    from integrations.models import Dispatch
+    from messaging.models import Dispatch
 
     assert message.connection is not None  # noqa: S101  outbound messages have one
     Dispatch.objects.create(
@@ -231,7 +232,7 @@ def _publish_newest(source: Source) -> None:
 
 def move_crm(old: str, new: str) -> None:
     """The demo's CRM got another port: let the demo's webhooks follow it."""
-    from integrations.models import RestWebhook
+    from webhooks.models import RestWebhook
 
     for card in RestWebhook.objects.filter(url__startswith=f"{old}/"):
         cards.configure(card=card, actor=SYSTEM, url=card.url.replace(old, new, 1))

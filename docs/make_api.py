@@ -46,7 +46,7 @@ def page() -> str:
     """Return the page as it should be."""
     from drf_spectacular.generators import SchemaGenerator
 
-    from integrations.problem_codes import CODES
+    from api.problem_codes import CODES
 
     made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     document = json.loads(json.dumps(made, default=str))
@@ -82,7 +82,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
 
 def _own_codes(operation: dict[str, Any]) -> list[str]:
     """The codes that an operation refuses with, beyond those that many have."""
-    from integrations.api.refusals import ALWAYS, WITH_BODY, WITH_IDEMPOTENCY_KEY
+    from api.refusals import ALWAYS, WITH_BODY, WITH_IDEMPOTENCY_KEY
 
     contents = [answer.get("content", {}) for answer in operation["responses"].values()]
     problems = [content["application/problem+json"] for content in contents if "application/problem+json" in content]

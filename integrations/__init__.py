@@ -1,1 +1,1 @@
-"""How leads and answers get in and out: sources, cards, keys, channels, events, webhooks, the outbox."""
+"""The Integrations tab: what a card is, and what people do with it."""

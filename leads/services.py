@@ -12,11 +12,12 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.actors import Actor
+from accounts.models import Source
 from core.ids import encode
 from core.problems import Refusal
-from integrations.models import ChannelConnection, Source
-from leads.contact import normalize_email, normalize_phone
 from leads.models import Lead, LeadQuerySet, OptOut
+from messaging.addresses import normalize_email, normalize_phone
+from messaging.models import ChannelConnection
 
 CUSTOM_FIELDS_MAX, CUSTOM_SIZE_MAX, TAGS_MAX = 200, 50_000, 100
 FILLABLE = ("first_name", "last_name", "email", "phone", "address", "unique_id", "origin", "source_url")

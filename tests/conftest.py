@@ -13,21 +13,23 @@ from django.db import connection
 from django.test import Client
 
 from accounts.actors import Actor
-from accounts.models import Membership, Organization, User
-from conversations.mail.incoming import keep
-from conversations.mail.taking import read_mail
-from conversations.models import InboundMail
+from accounts.models import Membership, Organization, Source, SourceAccess, User
+from api.base import Api as ApiView
+from api.models import ApiToken
+from api.refusals import codes_of
+from api.services import make_token
+from conversations.services.mail import read_mail
 from conversations.services.sending import send_claimed
 from conversations.webhook_bodies import render_bodies
-from integrations.api.base import Api as ApiView
-from integrations.api.refusals import codes_of
-from integrations.models import ApiToken, Source, SourceAccess
-from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
-from integrations.services import cards
-from integrations.services.sources import create_source
-from integrations.services.tokens import make_token
+from integrations import services as cards
+from messaging.email.incoming import keep
+from messaging.models import InboundMail
+from messaging.stream import Dispatches
+from outbox.streams import StreamThread
+from sources.services import create_source
 from tests.product import running, stack  # noqa: F401
 from tests.receivers import mail_server, receiver  # noqa: F401
+from webhooks.delivery.stream import Deliveries
 
 PASSWORD = "correct horse battery"
 
@@ -124,6 +126,19 @@ def dental(harbor, eve) -> Source:
     return create_source(organization=harbor, actor=Actor("Eve", eve), name="Harbor Dental")
 
 
+def reply_address(conversation: Any) -> str:
+    """Where the lead's mail program sends an answer to a mail of this conversation."""
+    address: str = conversation.source.connections.get(kind="email").address_with(conversation.reply_token)
+    return address
+
+
+def message_of(mail: InboundMail) -> Any:
+    """The message that a mail became, repeats or tells of; None without one."""
+    from conversations.models import Message
+
+    return Message.objects.filter(pk=mail.message_id).first() if mail.message_id else None
+
+
 def log_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
@@ -214,7 +229,7 @@ def lead_at() -> Callable[..., Any]:
 @pytest.fixture
 def webhooks_key(dana, actor) -> str:
     """An owner's token that may do everything with webhooks."""
-    from integrations.services.tokens import make_token
+    from api.services import make_token
 
     maker = Membership.objects.get(user=dana)
     return make_token(maker=maker, actor=actor, name="Ops", scopes=["webhooks:write", "jobs:write"])[1]

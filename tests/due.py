@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from conversations.tasks import HANDLERS
-from integrations import jobs
-from integrations.models import Delivery, Dispatch, Job, Lane
-from integrations.outbox.wakes import wake_with
+from messaging.models import Dispatch
+from outbox import jobs
+from outbox.job_kinds import kinds_of
+from outbox.models import Job, Lane
+from outbox.wakes import wake_with
+from webhooks.models import Delivery
 
 LONG_AGO = "2020-01-01T00:00Z"
+
+
+def handlers(queue: str) -> dict[str, Any]:
+    """What a queue's workers run, by category."""
+    return {category: kind.run for category, kind in kinds_of(queue).items()}
 
 
 def make_due() -> None:
@@ -27,5 +37,5 @@ def run_jobs() -> None:
     while True:
         # Inside a test's transaction the database's clock stands still, so what is due now never is.
         Job.objects.filter(next_attempt_at__lte=Now()).update(next_attempt_at=LONG_AGO)
-        if not any(jobs.run_due(handlers, one_each=queue == "imports") for queue, handlers in HANDLERS.items()):
+        if not any(jobs.run_due(handlers(queue), one_each=queue == "imports") for queue in settings.BACKGROUND_JOBS):
             return

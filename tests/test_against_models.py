@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from integrations.models import Attempt, IdempotencyKey, Lane
-from integrations.outbox.claims import ClaimedDelivery
-from integrations.outbox.database import connect
-from integrations.outbox.health import BREAKS_AT, OPEN_FIRST, OPEN_LONGEST, tell_lanes
-from integrations.outbox.results import Result
+from api.models import IdempotencyKey
 from leads.models import Lead
+from outbox.database import connect
+from outbox.lanes import BREAKS_AT, OPEN_FIRST, OPEN_LONGEST, LaneResult, tell_lanes
+from outbox.models import Lane
+from webhooks.models import Attempt
 
 Outcome = Attempt.Outcome
 
@@ -49,19 +49,13 @@ class Breaker:
         self.is_open = False
 
 
-def result(lane: Lane, outcome: Outcome, error: str = "") -> Result:
-    now = datetime.now(UTC)
-    claimed = ClaimedDelivery(
-        id=uuid4(), lane_id=lane.pk, order_key=None, pace=0, attempts=1, claim=uuid4(), next_attempt_at=now,
-        created_at=now, claimed_at=now, organization_id=uuid4(), source_id=uuid4(), event_id=uuid4(),
-        event_type="lead.created", is_test=False, is_announcement=False, is_aside=False,
-    )  # fmt: skip
-    return Result(claimed, outcome, now, error=error)
+def result(lane: Lane, *, is_ok: bool, error: str = "") -> LaneResult:
+    return LaneResult(lane.pk, uuid4(), is_ok, error)
 
 
 def tell(lane: Lane, ok: int, failed: int) -> None:
-    results = [result(lane, Outcome.DELIVERED) for _ in range(ok)]
-    results += [result(lane, Outcome.RETRYING, "500 from the receiver") for _ in range(failed)]
+    results = [result(lane, is_ok=True) for _ in range(ok)]
+    results += [result(lane, is_ok=False, error="500 from the receiver") for _ in range(failed)]
 
     async def run() -> None:
         connection = await connect()

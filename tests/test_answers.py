@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Conversation
+from conversations.services.lifecycle import close, reopen
 from conversations.services.replies import Author, Reply, send_reply
-from conversations.services.states import close, reopen
 from conversations.views.forms import PER_ADDRESS
 from core.ids import encode
-from integrations.services.tokens import make_token
 from tests.conftest import log_in
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversations.models import Conversation, Message
-from integrations.services import cards
+from integrations import services as cards
 from leads.models import Lead
 from tests.due import run_jobs
 
@@ -109,7 +109,7 @@ def test_a_lead_becomes_repliable_once_a_phone_or_email_is_known(api, token, key
 
 
 def test_the_reply_cards_options_do_not_touch_the_webhook(api, token, plumbing, actor, webhook_at):
-    from integrations.models import Delivery
+    from webhooks.models import Delivery
 
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     cards.configure(card=plumbing.leadreplyapi, actor=actor, needs_contact=True, only_new_leads=True)

@@ -10,14 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership
+from api.models import ApiToken
+from api.services import make_directory_token, make_token
 from conversations.models import Conversation, Message
 from conversations.services.erasing import erase_lead
 from core.ids import encode
-from integrations.models import ApiToken, Delivery
-from integrations.services.tokens import make_directory_token, make_token
 from tests.conftest import person
 from tests.test_leaks import SECRET, _replay_of, _webhook_of, foreign  # noqa: F401  the other organization, with one of everything
 from tests.test_openapi import OPERATIONS
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 WITH_IDS = [one for one in OPERATIONS if "{" in one[1]]
@@ -68,7 +69,7 @@ def asked(api, method: str, path: str, key: str, body: Any, headers: dict[str, s
     with CaptureQueriesContext(connection) as seen:
         answer = api.call(method.upper(), path, key, body, **headers)
     plain = [re.sub(r"'[^']*'(::\w+)?|\b\d+\b|\"s\d+_x\d+\"", "?", one["sql"]) for one in seen]
-    return answer, [sql for sql in plain if "integrations_callwindow" not in sql and "UPDATE" not in sql]
+    return answer, [sql for sql in plain if "api_ratelimitwindow" not in sql and "UPDATE" not in sql]
 
 
 def body_of(operation: dict[str, Any], values: dict[str, str]) -> Any:
@@ -187,7 +188,7 @@ def test_without_a_good_key_there_is_nothing(api, foreign, token, method, path, 
 def test_of_an_archived_source_nothing_is_changed_by_a_reply_key(
     api, keys, plumbing, lead_at, actor, method, path, operation
 ):
-    from integrations.services.sources import archive_source
+    from sources.services import archive_source
 
     lead_at(plumbing)
     archive_source(source=plumbing, actor=actor)

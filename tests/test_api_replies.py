@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from conversations.models import Message
-from integrations.models import Dispatch
-from integrations.services import cards
+from integrations import services as cards
+from messaging.models import Dispatch
 
 pytestmark = pytest.mark.django_db
 

@@ -8,6 +8,7 @@ import pytest
 
 from conversations.models import Message
 from leads.models import Lead
+from tests.conftest import reply_address
 from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db
@@ -257,7 +258,7 @@ def test_stored_text_is_shown_as_text_on_every_page(
     from django.utils.html import escape
 
     from conversations.models import Conversation
-    from integrations.services.sources import update_source
+    from sources.services import update_source
 
     update_source(source=plumbing, actor=actor, name=text, external_id=text[:100])
     dana.name = northside.name = text
@@ -296,15 +297,16 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_no_field_that_ends_in_a_mail_adds_a_header(api, token, plumbing, text, mailoutbox, actor, dana):
-    from conversations.channels.email import build
     from conversations.services.notifications import notify_team
-    from integrations.services.sources import update_source
+    from conversations.services.writing import write
+    from messaging.email.sending import build
+    from sources.services import update_source
 
     update_source(source=plumbing, actor=actor, name=text)
     plumbing.connections.filter(kind="email").update(name=text)
     api.create_lead(token, first_name=text, request_title=text, notifications=["auto-reply"])
     message = Message.objects.select_related("lead", "conversation", "connection").get(direction="outbound")
-    sent = build(message).message()
+    sent = build(write(message)).message()
     assert sent["Bcc"] is None
     assert sent.get_all("Subject") is not None
     assert len(sent.get_all("Subject")) == 1
@@ -324,18 +326,19 @@ def test_an_address_that_could_be_more_than_one_is_refused(api, token, plumbing,
 def test_two_auto_responders_cannot_start_a_loop(api, token, plumbing, receive_mail):
     api.create_lead(token, notifications=["auto-reply"])
     thanks = Message.objects.get(direction="outbound")
-    from conversations.channels.email import build
+    from conversations.services.writing import write
+    from messaging.email.sending import build
 
-    ours = build(thanks).message()
+    ours = build(write(thanks)).message()
     assert ours["Auto-Submitted"] == "auto-replied"
     for _ in range(3):
-        kept = receive_mail(plumbing, thanks.conversation.reply_address, "Auto-Submitted: auto-replied")
+        kept = receive_mail(plumbing, reply_address(thanks.conversation), "Auto-Submitted: auto-replied")
         assert kept.outcome == "automatic"
     assert Message.objects.filter(direction="outbound").count() == 1
 
 
 def test_a_loop_with_a_responder_that_does_not_say_so_ends(api, token, key_of, plumbing, receive_mail):
-    from integrations.models import Event
+    from webhooks.models import Event
 
     api.create_lead(token)
     key, lead = key_of(plumbing), Lead.objects.get()
@@ -344,7 +347,7 @@ def test_a_loop_with_a_responder_that_does_not_say_so_ends(api, token, key_of, p
         reply = api.reply(key, lead, f"Answer {number}")
         conversation = Message.objects.get(content=f"Answer {number}").conversation
         assert reply.status_code == 201
-        outcomes.append(receive_mail(plumbing, conversation.reply_address, "X-Mailer: x").outcome)
+        outcomes.append(receive_mail(plumbing, reply_address(conversation), "X-Mailer: x").outcome)
     assert outcomes == ["message"] * 19 + ["automatic"] * 6
     assert Event.objects.filter(type="message.received").count() == 19
 
@@ -353,8 +356,8 @@ def test_a_loop_with_a_responder_that_does_not_say_so_ends(api, token, key_of, p
 def receive_mail(db):
     import itertools
 
-    from conversations.mail.incoming import keep
-    from conversations.mail.taking import read_mail
+    from conversations.services.mail import read_mail
+    from messaging.email.incoming import keep
 
     numbers = itertools.count()
 

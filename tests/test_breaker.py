@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Event, Lane, RestWebhook
-from integrations.services import cards
+from integrations import services as cards
+from outbox.models import Lane
 from tests.conftest import person
 from tests.due import make_due, run_jobs
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt, Delivery, Event, RestWebhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Membership
+from api.models import ApiToken, IdempotencyKey
+from api.services import make_token
 from conversations.models import Message
 from conversations.services.replies import Author
-from integrations.models import ApiToken, IdempotencyKey, ReplyKey
-from integrations.services import cards
-from integrations.services.sources import archive_source
-from integrations.services.tokens import make_token
+from integrations import services as cards
+from integrations.lead_reply_api.models import ReplyKey
+from sources.services import archive_source
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -84,12 +85,12 @@ def test_an_idempotency_key_is_forgotten_after_a_day(api, key_of, eastgate, lead
 
 @pytest.mark.django_db(transaction=True)
 def test_a_call_beside_one_that_still_runs_is_409(api, key_of, eastgate, lead_at):
-    from integrations.callers import find_caller
-    from integrations.idempotency import _digest
+    from api.idempotency import _digest
+    from integrations.lead_reply_api.callers import find_reply_key_caller
 
     key, lead = key_of(eastgate), lead_at(eastgate)
     path = f"/v1/leads/{lead.public_id}/conversations/reply"
-    digest = _digest(find_caller(key, None).principal, "POST", path, "one")
+    digest = _digest(find_reply_key_caller(key, None).principal, "POST", path, "one")
     import psycopg
     from django.db import connection
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Membership
-from conversations.models import Conversation, InboundMail, Message
-from conversations.services import states
+from api.services import make_token
+from conversations.models import Conversation, Message
+from conversations.services import lifecycle as states
 from conversations.services.replies import Author
-from integrations.models import Dispatch, Lane
-from integrations.services.tokens import make_token
 from leads.models import Lead
+from messaging.models import Dispatch, InboundMail
+from outbox.models import Lane
+from tests.conftest import reply_address
 from tests.due import run_jobs
 from tests.test_mail import mail, report
 from tests.test_personal_data import columns_with
@@ -55,7 +57,7 @@ def everywhere(api, key, key_of, plumbing, webhook_at, receive, address_of, lead
     _answer_and_bounce(api, key_of, lead, receive, inbox)
     thread = Conversation.objects.filter(lead=lead).latest("id")
     letter = mail(f"{CANARY} is away", sender=author, Message_ID=f"<{CANARY}.2@x>", Auto_Submitted="auto-replied")
-    receive(inbox, letter, to=thread.reply_address)  # an automatic answer, in its conversation
+    receive(inbox, letter, to=reply_address(thread))  # an automatic answer, in its conversation
     receive(
         inbox, mail(f"{CANARY} is away", sender=author, Message_ID=f"<{CANARY}.3@x>", Precedence="junk")
     )  # and apart
@@ -93,11 +95,11 @@ def _answer_and_bounce(api, key_of, lead, receive, inbox) -> None:
 
 def test_an_erased_person_is_nowhere(everywhere, api, key, tmp_path):
     before = traces(tmp_path)
-    for place in ("conversations_inboundmail.raw", "conversations_message.error_detail", "leads_lead.email",
-                  "integrations_lane.last_error", "conversations_message.author_name"):  # fmt: skip
+    for place in ("messaging_inboundmail.raw", "conversations_message.error_detail", "leads_lead.email",
+                  "outbox_lane.last_error", "conversations_message.author_name"):  # fmt: skip
         assert place in before, "else this test proves nothing"
     assert Lead.objects.filter(merged_into=None).count() == 1, list(Lead.objects.values_list("email", flat=True))
-    assert InboundMail.objects.filter(outcome="automatic", message=None).count() == 3
+    assert InboundMail.objects.filter(outcome="automatic", message_id=None).count() == 3
     answer = api.post(f"leads/{everywhere.public_id}/erase", key)
     assert answer.status_code == 200
     assert traces(tmp_path) == []

@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from core.secrets import make_key
-from integrations.models import ReplyKey
-from integrations.services import cards
+from integrations import services as cards
+from integrations.lead_reply_api.models import ReplyKey
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from api.models import ApiCall
 from core.ids import encode
-from integrations.models import ApiCall, Delivery, Lane, LeadReplyApi
-from integrations.services import cards
+from integrations import services as cards
+from integrations.lead_reply_api.models import LeadReplyApi
+from outbox.models import Lane
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 TAB = "/sources/{}/messaging/integrations/"

@@ -11,8 +11,9 @@ from accounts.models import AuditEntry
 from conversations.models import Message
 from conversations.services.replies import Author
 from core.problems import Refusal
-from integrations.models import Delivery, LeadReplyApi
-from integrations.services import cards
+from integrations import services as cards
+from integrations.lead_reply_api.models import LeadReplyApi
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from integrations.models import Subscription
 from tests.test_deliveries import wait_for
+from webhooks.models import Subscription
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

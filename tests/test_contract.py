@@ -11,11 +11,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Conversation, Message
-from integrations.services.sources import archive_source
-from integrations.services.tokens import make_token
 from leads.custom_fields import coerce_with
 from leads.models import CustomField, Lead
+from sources.services import archive_source
 from tests.test_mail import mail
 
 pytestmark = pytest.mark.django_db
@@ -166,7 +166,7 @@ def test_mcp_lists_a_leads_conversations_by_state(api, key, plumbing, lead_at):
 
 
 def test_disconnecting_a_parent_names_the_locations_that_went_off(api, key, key_of, plumbing, eastgate, actor):
-    from integrations.services import cards
+    from integrations import services as cards
 
     key_of(plumbing)
     cards.set_inherits(card=eastgate.leadreplyapi, inherits=True, actor=actor)
@@ -177,9 +177,9 @@ def test_disconnecting_a_parent_names_the_locations_that_went_off(api, key, key_
 
 
 def test_the_team_reopens_by_writing_and_it_is_told(plumbing, lead_at):
+    from conversations.services.lifecycle import close
     from conversations.services.replies import Author, Reply, send_reply
-    from conversations.services.states import close
-    from integrations.models import Event
+    from webhooks.models import Event
 
     lead = lead_at(plumbing)
     conversation = Conversation.objects.get()

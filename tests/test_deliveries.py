@@ -6,9 +6,10 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from integrations.models import Attempt, Delivery, Lane
-from integrations.services import cards
+from integrations import services as cards
+from outbox.models import Lane
 from tests.due import make_due
+from webhooks.models import Attempt, Delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from core.ids import encode
-from integrations.models import Attempt, Clock, Delivery, Lane, RestWebhook
-from integrations.services import cards
-from integrations.signing import sign
+from integrations import services as cards
+from outbox.models import Clock, Lane
 from tests.conftest import log_in, person
 from tests.due import make_due
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt, Delivery, RestWebhook
+from webhooks.signing import sign
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,10 +13,10 @@ from django.test import override_settings
 from accounts.adapter import MFAAdapter
 from conversations.models import Message
 from core.rotation import rotate_all
-from integrations.models import Attempt, Delivery, WebhookSecret
 from tests.conftest import PASSWORD
 from tests.due import make_due
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt, Delivery, WebhookSecret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,12 +13,12 @@ from uuid import uuid4
 import pytest
 
 from core.secrets import Secret, make_signing_secret
-from integrations.models import Pace
-from integrations.outbox.claims import ClaimedDelivery
-from integrations.outbox.deliver import Parcel, attempt
-from integrations.outbox.endpoints import Endpoint
-from integrations.outbox.schedule import GAPS
-from integrations.outbox.session import make_session
+from outbox.models import Pace
+from webhooks.delivery.attempts import Parcel, attempt
+from webhooks.delivery.claims import ClaimedDelivery
+from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.schedule import GAPS
+from webhooks.delivery.session import make_session
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)

@@ -8,11 +8,11 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Membership
+from api.services import make_token
 from core.ids import uuid7
-from integrations.models import Event, FeedEntry, Unsequenced
-from integrations.outbox.sequencer import number_events
-from integrations.services.tokens import make_token
 from tests.conftest import person
+from webhooks.models import Event, FeedEntry, Unsequenced
+from webhooks.sequencer import number_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from core.resolving import GuardedResolver
-from integrations.outbox.session import make_session
+from webhooks.delivery.session import make_session
 
 
 @dataclass

@@ -88,7 +88,7 @@ def test_the_form_is_throttled_per_address(post_form):
 
 
 def test_the_same_body_from_the_same_address_within_a_minute_is_one(post_form):
-    from integrations.models import OnceUsed
+    from conversations.models import OnceUsed
 
     post_form(name="Ava", message="Hello")
     post_form(name="Ava", message="Hello")

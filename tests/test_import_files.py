@@ -11,13 +11,13 @@ import pytest
 from django.core.files.base import ContentFile
 
 from accounts.actors import SYSTEM
-from conversations.services import imports
-from conversations.services.imports import start_import
-from integrations.models import Job
 from leads.custom_fields import coerce_with
-from leads.import_files import forget_files
-from leads.import_rows import ROW_MAX, Unreadable, read_rows
+from leads.imports import services as imports
+from leads.imports.files import forget_files
+from leads.imports.rows import ROW_MAX, Unreadable, read_rows
+from leads.imports.services import start_import
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
+from outbox.models import Job
 from tests.due import run_jobs
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +149,7 @@ def test_a_file_that_no_import_knows_is_removed(plumbing, tmp_path, monkeypatch)
     orphan.write_text("email\n")
     forget_files()
     assert orphan.exists(), "it may be of an import that is just being started"
-    monkeypatch.setattr("leads.import_files.TRIAL_KEPT", -1 * imports_age())
+    monkeypatch.setattr("leads.imports.files.TRIAL_KEPT", -1 * imports_age())
     forget_files()
     assert not orphan.exists()
     assert LeadImport.objects.get().file.storage.exists(LeadImport.objects.get().file.name)

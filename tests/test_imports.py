@@ -9,16 +9,17 @@ import json
 import pytest
 
 from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Conversation
 from conversations.services.merging import merge_leads
-from integrations.models import Event, Job
-from integrations.services.tokens import make_token
-from leads import importing
-from leads.import_files import forget_files
-from leads.import_rows import Unreadable, read_rows
+from leads.imports import running as importing
+from leads.imports.files import forget_files
+from leads.imports.rows import Unreadable, read_rows
 from leads.models import CustomField, Lead, LeadImport
+from outbox.models import Job
 from tests.conftest import log_in, person
 from tests.due import run_jobs
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPES = ["leads:write", "jobs:write"]

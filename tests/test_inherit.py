@@ -6,8 +6,8 @@ import pytest
 
 from accounts.models import AuditEntry
 from core.problems import Refusal
-from integrations.models import LeadReplyApi
-from integrations.services import cards
+from integrations import services as cards
+from integrations.lead_reply_api.models import LeadReplyApi
 from tests.conftest import log_in, person
 
 pytestmark = pytest.mark.django_db

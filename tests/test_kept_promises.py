@@ -17,16 +17,20 @@ from conversations.services import sending
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.webhook_bodies import render_bodies
 from core.ids import uuid7
-from integrations import jobs
-from integrations.models import Attempt, Delivery, Dispatch, Event, Job, Replay
-from integrations.outbox import sequencer
-from integrations.outbox.claims import Claimed, claim_deliveries
-from integrations.outbox.streams import Deliveries, StreamThread
-from integrations.services import replays
-from integrations.services.replays import start_replay
+from messaging.models import Dispatch
+from outbox import jobs
+from outbox.claims import Claimed
+from outbox.models import Job
+from outbox.streams import StreamThread
 from tests.due import make_due
 from tests.test_deliveries import wait_for
 from tests.test_outbox import outbox, slots
+from webhooks import sequencer
+from webhooks.delivery.claims import claim_deliveries
+from webhooks.delivery.stream import Deliveries
+from webhooks.models import Attempt, Delivery, Event, Replay
+from webhooks.services import replays
+from webhooks.services.replays import start_replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "http://127.0.0.1:9/hook"

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from accounts.models import AuditEntry, Membership
+from api.models import ApiToken
+from api.services import make_token
 from conversations.models import Conversation, Message
-from integrations.models import ApiToken, Delivery, Event
-from integrations.services.tokens import make_token
 from leads.models import Lead
 from tests.conftest import person
+from webhooks.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db
 SCOPES = ["leads:write", "conversations:write"]

@@ -10,8 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Membership
+from api.services import make_token
 from conversations.api.leads import filtered
-from integrations.services.tokens import make_token
 from leads.models import Lead
 
 pytestmark = pytest.mark.django_db

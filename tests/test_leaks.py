@@ -10,13 +10,17 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Membership
-from conversations.models import Conversation, InboundMail, Message
-from integrations.event_types import EventType
-from integrations.models import ApiCall, ApiToken, Delivery, Job, Subscription, SubscriptionSecret
-from integrations.services.replays import start_replay
-from integrations.services.subscriptions import subscribe
-from integrations.services.tokens import make_token
+from accounts.rights import Role
+from api.models import ApiCall, ApiToken
+from api.services import make_token
+from conversations.models import Conversation, Message
+from messaging.models import InboundMail
+from outbox.models import Job
 from tests.conftest import log_in, person
+from webhooks.event_types import EventType
+from webhooks.models import Delivery, Subscription, SubscriptionSecret
+from webhooks.services.replays import start_replay
+from webhooks.services.subscriptions import subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +51,7 @@ PAGES = sorted(patterns())
 def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
     """One of everything in the other organization, each with the secret word in its texts."""
     from accounts.actors import Actor
-    from integrations.services import cards
+    from integrations import services as cards
 
     dental.name = f"Dental {SECRET}"
     dental.save()
@@ -85,7 +89,7 @@ def _keep_secret_mail(lead) -> str:
     """As if the lead's first message had come by mail, and an automatic one besides. Return the id of that one."""
     connection = lead.source.connections.get(kind="email")
     message = Message.objects.get(lead=lead)
-    InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message=message, header_id="<1>")
+    InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message_id=message.pk, header_id="<1>")
     texts = {"sender": f"{SECRET}@example.net", "subject": SECRET, "header_id": "<2>"}
     mail = InboundMail.objects.create(connection=connection, outcome="automatic", raw=SECRET.encode(), **texts)
     return mail.public_id
@@ -124,7 +128,7 @@ def path_of(route: str, values: dict[str, str]) -> str:
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], route)
 
 
-@pytest.mark.parametrize("role", Membership.Role.values)
+@pytest.mark.parametrize("role", Role.values)
 @pytest.mark.parametrize(("name", "route", "parameters"), PAGES, ids=[name for name, *_ in PAGES])
 def test_nobody_sees_or_does_anything_of_another_organization(
     client, northside, plumbing, foreign, name, route, parameters, role
@@ -219,8 +223,9 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
 
 def _state() -> list[object]:
     """Everything that a page could have changed."""
-    from accounts.models import AuditEntry
-    from integrations.models import ChannelConnection, RestWebhook, Source
+    from accounts.models import AuditEntry, Source
+    from messaging.models import ChannelConnection
+    from webhooks.models import RestWebhook
 
     return [
         AuditEntry.objects.count(),

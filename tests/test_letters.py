@@ -11,19 +11,17 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Membership
-from conversations import tasks
+from accounts.models import Letter, Membership
+from accounts.services.members import remove
 from conversations.models import Conversation
 from conversations.services.erasing import erase_lead
 from conversations.services.notifications import notify_team, write_to_team
-from conversations.tasks import HANDLERS
 from core.ids import uuid7
-from integrations import jobs
-from integrations.models import Job, Letter
-from integrations.outbox import hints
-from integrations.services.members import remove
+from outbox import hints, jobs, tasks
+from outbox.job_kinds import JobKind
+from outbox.models import Job
 from tests.conftest import person
-from tests.due import run_jobs
+from tests.due import handlers, run_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,8 +113,8 @@ def test_an_import_that_waits_for_another_try_lets_the_next_one_pass(northside):
 
 def test_a_queue_runs_its_own_jobs_alone(northside):
     make_imports(northside.pk, 1)
-    assert not jobs.run_due(HANDLERS["jobs"])
-    assert not jobs.run_due(HANDLERS["mail"])
+    assert not jobs.run_due(handlers("jobs"))
+    assert not jobs.run_due(handlers("mail"))
 
 
 def test_a_long_job_keeps_its_lease(northside, monkeypatch):
@@ -152,7 +150,7 @@ def test_a_claim_takes_no_longer_when_many_jobs_wait(northside):
         Job(organization_id=northside.pk, category="read-mail", subject_id=uuid7()) for _ in range(3000)
     )
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE integrations_job")
+        cursor.execute("ANALYZE outbox_job")
         with CaptureQueriesContext(connection) as seen:
             assert jobs.run_due({"read-mail": lambda _: None})
         claim = next(query["sql"] for query in seen if query["sql"].lstrip().startswith("UPDATE"))
@@ -166,7 +164,7 @@ def test_a_worker_may_end_between_two_jobs(northside, monkeypatch):
     told: list[str] = []
     monkeypatch.setattr(tasks, "TURN_SECONDS", 0)
     monkeypatch.setattr(hints, "send", told.append)
-    monkeypatch.setitem(tasks.HANDLERS, "imports", {"import": lambda _: None})
+    monkeypatch.setattr(tasks, "kinds_of", lambda queue: {"import": JobKind(lambda _: None)})
     make_imports(northside.pk, 3)
     tasks.run_due_jobs("imports")
     assert Job.objects.filter(status="done").count() == 1

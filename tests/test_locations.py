@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from integrations.models import RestWebhook
-from integrations.services import cards
-from integrations.services.sources import create_source
+from integrations import services as cards
+from sources.services import create_source
 from tests.conftest import log_in, person
+from webhooks.models import RestWebhook
 
 pytestmark = pytest.mark.django_db
 

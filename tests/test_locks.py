@@ -11,18 +11,19 @@ import pytest
 from django.db import connection, transaction
 from psycopg import sql
 
-from conversations.mail import incoming, taking
 from conversations.models import Conversation, Message
+from conversations.services import mail as taking
 from conversations.services.arrivals import publish_for
+from conversations.services.lifecycle import retry
 from conversations.services.replies import Author, Reply, send_reply
-from conversations.services.states import retry
-from integrations.event_types import EventType
-from integrations.models import Delivery, Event
-from integrations.outbox.database import connect, hang_up
-from integrations.services import cards
+from integrations import services as cards
 from leads.models import Lead
 from leads.services import Details, identify_by, identify_by_channel
+from messaging.email import incoming
+from outbox.database import connect, hang_up
 from tests.test_mail import mail
+from webhooks.event_types import EventType
+from webhooks.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "http://127.0.0.1:9/hook"
@@ -69,15 +70,15 @@ def test_whoever_publishes_keeps_the_card_from_being_disconnected(webhook_at, ea
     webhook_at(eastgate, URL)
     with transaction.atomic():
         lead_at(eastgate)
-        assert is_locked("integrations_restwebhook", eastgate.restwebhook.pk, "UPDATE")
-    assert not is_locked("integrations_restwebhook", eastgate.restwebhook.pk, "UPDATE")
+        assert is_locked("webhooks_restwebhook", eastgate.restwebhook.pk, "UPDATE")
+    assert not is_locked("webhooks_restwebhook", eastgate.restwebhook.pk, "UPDATE")
 
 
 def test_two_may_publish_for_one_card_at_a_time(webhook_at, eastgate, lead_at):
     webhook_at(eastgate, URL)
     with transaction.atomic():
         lead_at(eastgate)
-        assert not is_locked("integrations_restwebhook", eastgate.restwebhook.pk, "KEY SHARE")
+        assert not is_locked("webhooks_restwebhook", eastgate.restwebhook.pk, "KEY SHARE")
 
 
 def test_a_delivery_is_not_ended_while_the_next_one_is_written_behind_it(webhook_at, eastgate, lead_at):
@@ -86,8 +87,8 @@ def test_a_delivery_is_not_ended_while_the_next_one_is_written_behind_it(webhook
     first = Delivery.objects.get()
     with transaction.atomic():
         lead_at(eastgate, message="Second")
-        assert is_locked("integrations_delivery", first.pk, "UPDATE")
-        assert not is_locked("integrations_delivery", first.pk, "NO KEY UPDATE")  # it may be claimed
+        assert is_locked("webhooks_delivery", first.pk, "UPDATE")
+        assert not is_locked("webhooks_delivery", first.pk, "NO KEY UPDATE")  # it may be claimed
 
 
 # --- cards ---
@@ -96,13 +97,13 @@ def test_a_delivery_is_not_ended_while_the_next_one_is_written_behind_it(webhook
 def test_a_card_is_locked_while_somebody_changes_it(eastgate):
     with transaction.atomic():
         cards.locked(eastgate.restwebhook)
-        assert is_locked("integrations_restwebhook", eastgate.restwebhook.pk, "KEY SHARE")
+        assert is_locked("webhooks_restwebhook", eastgate.restwebhook.pk, "KEY SHARE")
 
 
 def test_the_parents_card_is_locked_with_its_locations(plumbing, eastgate):
     with transaction.atomic():
         cards.locked(eastgate.restwebhook)
-        assert is_locked("integrations_restwebhook", plumbing.restwebhook.pk, "KEY SHARE")
+        assert is_locked("webhooks_restwebhook", plumbing.restwebhook.pk, "KEY SHARE")
 
 
 # --- conversations and messages ---
@@ -145,7 +146,7 @@ def test_a_kept_mail_is_locked_while_a_message_is_made_of_it(eastgate, address_o
     take, seen = taking._take, []
 
     def looked_at(row, read, sender):
-        seen.append(is_locked("conversations_inboundmail", row.pk, "NO KEY UPDATE"))
+        seen.append(is_locked("messaging_inboundmail", row.pk, "NO KEY UPDATE"))
         return take(row, read, sender)
 
     monkeypatch.setattr(taking, "_take", looked_at)

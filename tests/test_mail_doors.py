@@ -7,16 +7,19 @@ import smtplib
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from conversations.mail import incoming, listener
-from conversations.mail.incoming import keep, keep_all
-from conversations.mail.reader import reader
-from conversations.mail.reading import read
-from conversations.mail.taking import read_mail
-from conversations.models import InboundMail, Message
-from integrations.models import Event, Job
+from conversations.models import Message
+from conversations.services.mail import read_mail
 from leads.models import Lead
+from messaging.email import incoming, listener
+from messaging.email.incoming import keep, keep_all
+from messaging.email.reader import reader
+from messaging.email.reading import read
+from messaging.models import InboundMail
+from outbox.models import Job
 from supervisor.ports import choose
+from tests.conftest import message_of
 from tests.test_mail import mail, report
+from webhooks.models import Event
 
 OWN = "msg_" + "0" * 26
 
@@ -95,7 +98,7 @@ def test_a_mail_that_two_jobs_read_at_once_is_one_message(eastgate, address_of, 
     monkeypatch.setattr(reader, "read", overtaken)
     read_mail(kept.pk)
     kept.refresh_from_db()
-    assert (kept.outcome, kept.message) == ("message", Message.objects.get())
+    assert (kept.outcome, message_of(kept)) == ("message", Message.objects.get())
 
 
 @pytest.mark.django_db

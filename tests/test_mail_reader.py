@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from conversations.mail import reader as reading_apart
-from conversations.mail.reader import Reader
-from conversations.mail.reading import read
+from messaging.email import reader as reading_apart
+from messaging.email.reader import Reader
+from messaging.email.reading import read
 
 HEAD = b"From: Ava <ava@example.net>\r\nSubject: hi\r\nMIME-Version: 1.0\r\n"
 SECONDS = 5.0  # by processor time; a hundred times what they take. What is quadratic takes minutes

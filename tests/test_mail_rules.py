@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from conversations.mail.incoming import UnknownAddress, find_connection
-from conversations.mail.taking import LOOP_ANSWERS, LOOP_REPEATS
 from conversations.models import Conversation, Message
+from conversations.services.mail import LOOP_ANSWERS, LOOP_REPEATS
 from conversations.services.replies import Author, Reply, send_reply
-from integrations.models import Event
-from integrations.services.sources import archive_source
 from leads.models import Lead, OptOut
 from leads.services import opt_out
+from messaging.email.incoming import UnknownAddress, find_connection
+from sources.services import archive_source
+from tests.conftest import message_of, reply_address
 from tests.test_mail import mail, report
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -23,7 +24,7 @@ def test_only_addresses_in_use_take_mail(eastgate, address_of, actor, lead_at):
     lead_at(eastgate)
     address = address_of(eastgate).address
     local = address.partition("@")[0]
-    token = Conversation.objects.get().reply_address
+    token = reply_address(Conversation.objects.get())
     assert find_connection(address) == find_connection(token) == address_of(eastgate)
     with pytest.raises(UnknownAddress):
         find_connection(f"{local}@elsewhere.example")
@@ -40,14 +41,14 @@ def test_only_addresses_in_use_take_mail(eastgate, address_of, actor, lead_at):
 
 def test_a_token_counts_only_at_its_own_source(receive, eastgate, westgate, address_of, lead_at):
     lead_at(westgate)
-    kept = receive(address_of(eastgate), mail(), to=Conversation.objects.get().reply_address)
-    assert kept.message.lead.source_id == eastgate.pk
+    kept = receive(address_of(eastgate), mail(), to=reply_address(Conversation.objects.get()))
+    assert message_of(kept).lead.source_id == eastgate.pk
 
 
 def test_a_stop_of_somebody_else_in_the_thread_blocks_nobody(receive, eastgate, address_of, lead_at):
     lead_at(eastgate)
     receive(
-        address_of(eastgate), mail("STOP", sender="Tom <tom@example.net>"), to=Conversation.objects.get().reply_address
+        address_of(eastgate), mail("STOP", sender="Tom <tom@example.net>"), to=reply_address(Conversation.objects.get())
     )
     assert not OptOut.objects.exists()
 
@@ -76,7 +77,7 @@ def test_a_bounce_before_the_record_waits_and_one_of_another_source_is_nothing(
     address_of,
     lead_at,
 ):
-    from conversations.mail.taking import StillSending
+    from conversations.services.mail import StillSending
 
     message = send_reply(lead_id=lead_at(eastgate).pk, reply=Reply("Hello"), author=STAFF)
     Message.objects.filter(pk=message.pk).update(status="sending")
@@ -115,7 +116,7 @@ def _answer_often(lead) -> None:
 
 def test_who_writes_to_a_program_for_an_hour_is_a_person_still(receive, eastgate, address_of, lead_at):
     _answer_often(lead_at(eastgate))
-    kept = receive(address_of(eastgate), mail(text="And on Tuesday?"), to=Conversation.objects.get().reply_address)
+    kept = receive(address_of(eastgate), mail(text="And on Tuesday?"), to=reply_address(Conversation.objects.get()))
     assert kept.outcome == "message"
     assert Event.objects.filter(type="message.received").count() == 1
 
@@ -123,7 +124,7 @@ def test_who_writes_to_a_program_for_an_hour_is_a_person_still(receive, eastgate
 def test_what_says_the_same_again_and_again_to_a_program_is_one(receive, eastgate, address_of, lead_at):
     """An auto-responder without the headers of one: nobody's program should answer it for ever."""
     _answer_often(lead_at(eastgate))
-    to = Conversation.objects.get().reply_address
+    to = reply_address(Conversation.objects.get())
     outcomes = [
         receive(address_of(eastgate), mail(text="We got your mail.", Message_ID=f"<{number}@x.example>"), to=to).outcome
         for number in range(LOOP_REPEATS + 2)

@@ -6,13 +6,15 @@ import base64
 
 import pytest
 
-from conversations.mail.reading import read
-from conversations.models import InboundMail, Message
-from integrations.models import Event
-from leads.contact import is_email
+from conversations.models import Message
 from leads.models import Lead
+from messaging.addresses import is_email
+from messaging.email.reading import read
+from messaging.models import InboundMail
+from tests.conftest import message_of
 from tests.test_deliveries import wait_for
 from tests.test_mail import mail
+from webhooks.models import Event
 
 
 def raw(*lines: str | bytes, body: str = "My tap leaks.") -> bytes:
@@ -133,7 +135,7 @@ def test_a_form_services_people_are_people_of_their_own(receive, eastgate, addre
 def test_whatever_we_said_yes_to_is_in_the_inbox(receive, eastgate, address_of, dana_client, content, expected):
     kept = receive(address_of(eastgate), content)
     message = Message.objects.get()
-    assert kept.message == message
+    assert message_of(kept) == message
     assert expected is None or message.content == expected
     assert message.lead.name in dana_client.get("/inbox/").content.decode()
     assert Event.objects.filter(type="lead.created").count() == 1
@@ -141,8 +143,8 @@ def test_whatever_we_said_yes_to_is_in_the_inbox(receive, eastgate, address_of, 
 
 @pytest.mark.django_db
 def test_a_mail_without_a_sender_is_of_who_handed_it_over(eastgate, address_of):
-    from conversations.mail.incoming import keep
-    from conversations.mail.taking import read_mail
+    from conversations.services.mail import read_mail
+    from messaging.email.incoming import keep
 
     connection = address_of(eastgate)
     envelope = {"envelope_from": "Ava@Example.net", "envelope_to": connection.address}
@@ -154,7 +156,7 @@ def test_a_mail_without_a_sender_is_of_who_handed_it_over(eastgate, address_of):
 def test_automatic_mail_that_belongs_nowhere_can_be_seen(receive, eastgate, address_of, dana_client):
     letter = mail("Buy now!", sender="News <news@x.example>", Precedence="bulk", Subject="<b>Offers</b>")
     kept = receive(address_of(eastgate), letter)
-    assert (kept.outcome, kept.message, Lead.objects.count()) == ("automatic", None, 0)
+    assert (kept.outcome, message_of(kept), Lead.objects.count()) == ("automatic", None, 0)
     page = dana_client.get("/inbox/automatic-mail/").content.decode()
     assert "news@x.example" in page
     assert "&lt;b&gt;Offers" in page
@@ -176,8 +178,8 @@ def test_old_mails_are_forgotten_and_their_messages_stay(receive, eastgate, addr
 
     from django.utils import timezone
 
-    from conversations.mail.forgetting import forget_mails
     from core.ids import uuid7
+    from messaging.email.forgetting import forget_mails
 
     settings.MAILS_KEPT_DAYS = 90
     old = receive(address_of(eastgate), mail())

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from conversations.mail import listener, sessions
-from conversations.models import InboundMail
+from messaging.email import listener, sessions
+from messaging.models import InboundMail
 from supervisor.ports import choose
 from tests.test_deliveries import wait_for
 from tests.test_mail import mail

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conversations.mail.quotes import split_reply
-from conversations.mail.reading import read
-from conversations.mail.text import words_of_html
+from core.mime.text import words_of_html
+from messaging.email.reading import read
+from understanding.quotes import split_reply
 
 CASES = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "dev" / "reply_cases.jsonl"
 HEAD = "From: Ava <ava@x.example>\nSubject: Leaking tap\nMessage-ID: <1@x.example>\nMIME-Version: 1.0\n"

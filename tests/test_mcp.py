@@ -12,10 +12,10 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from accounts.models import Membership
-from conversations.mcp.tools import TOOLS
+from api.mcp.tools import TOOLS
+from api.models import ApiCall, ApiToken
+from api.services import make_token
 from conversations.models import Conversation, Message
-from integrations.models import ApiCall, ApiToken
-from integrations.services.tokens import make_token
 from leads.models import Lead
 from tests.conftest import person
 

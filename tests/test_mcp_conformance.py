@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.models import Membership
-from integrations.services.tokens import make_token
+from api.services import make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUNNER = ["npx", "-y", "-p", "node@22", "-p", "@modelcontextprotocol/conformance@0.1.16", "conformance", "server"]

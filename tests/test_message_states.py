@@ -13,10 +13,11 @@ from conversations.models import Message
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import send_claimed
 from core.ids import uuid7
-from integrations.models import Dispatch, Event
-from integrations.outbox.claims import Claimed
+from messaging.models import Dispatch
+from outbox.claims import Claimed
 from tests.test_deliveries import wait_for
 from tests.test_mail import report
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STAFF = Author(Message.Author.STAFF, "Dana")

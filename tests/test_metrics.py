@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from conversations.mail.incoming import keep
-from integrations.models import Delivery, Job, Lane, Source, Tally
+from accounts.models import Source
+from messaging.email.incoming import keep
+from outbox.models import Job, Lane, Tally
 from tests.test_deliveries import wait_for
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +56,7 @@ def test_the_oldest_due_age_has_no_exclusions(scrape, late):
 
 
 def test_attempts_are_counted_by_outcome(scrape, worker, receiver, webhook_at, eastgate, lead_at, monkeypatch):
-    from integrations.outbox import recorder
+    from webhooks.delivery import recorder
 
     monkeypatch.setattr(recorder, "TALLY_SECONDS", 0)
     webhook_at(eastgate, receiver.url)

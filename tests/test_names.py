@@ -15,8 +15,8 @@ import pytest
 from core import resolving as names
 from core.dialling import AddressForbidden
 from core.resolving import GuardedResolver, NotLookedUp
-from integrations.outbox.judging import describe, is_ours
-from integrations.outbox.session import make_session
+from webhooks.delivery.outcomes import describe, is_ours
+from webhooks.delivery.session import make_session
 
 PUBLIC = "93.184.215.14"
 

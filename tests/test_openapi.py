@@ -28,20 +28,22 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Membership
+from api.deprecation import Deprecation
+from api.models import ApiToken
+from api.problem_codes import CODES
+from api.services import make_token
 from config.schema_examples import ELSEWHERE
 from config.wsgi import application
 from conversations.models import Conversation, Message
 from core.ids import encode
-from integrations.api.deprecation import Deprecation
-from integrations.api.whoami import WhoamiApi
-from integrations.event_types import SUBSCRIBABLE
-from integrations.models import ApiToken, Delivery
-from integrations.problem_codes import CODES
-from integrations.services.replays import start_replay
-from integrations.services.subscriptions import subscribe
-from integrations.services.tokens import make_token
+from integrations.lead_reply_api.whoami import WhoamiApi
 from leads.models import CustomField
 from tests.openapi_diff import RELEASED, breaking_changes
+from tests.test_structure import FLOORS
+from webhooks.event_types import SUBSCRIBABLE
+from webhooks.models import Delivery
+from webhooks.services.replays import start_replay
+from webhooks.services.subscriptions import subscribe
 
 pytestmark = pytest.mark.django_db
 CHECKS = [
@@ -191,7 +193,7 @@ def test_every_code_that_the_product_uses_is_in_the_contract_and_none_besides():
     root = RELEASED.parent.parent
     text = "\n".join(
         path.read_text()
-        for folder in ("accounts", "integrations", "leads", "conversations", "config")
+        for folder in FLOORS
         for path in (root / folder).rglob("*.py")
         if path.name != "problem_codes.py"
     )

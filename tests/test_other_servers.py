@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.dialling import same_server, url_error
-from integrations.models import Subscription, WebhookSecret
+from webhooks.models import Subscription, WebhookSecret
 
 pytestmark = pytest.mark.django_db
 

@@ -10,14 +10,18 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from integrations.models import Attempt, Clock, Delivery, Dispatch, Event, Lane, Pace
-from integrations.outbox.claims import SLOW_IN_FLIGHT, Turn, claim_deliveries, claim_tests, extend_leases, release
-from integrations.outbox.database import connect, hang_up
-from integrations.outbox.deliver import Parcel, attempt
-from integrations.outbox.endpoints import load_endpoints
-from integrations.outbox.results import Outcome, Result, record
-from integrations.services import cards
+from integrations import services as cards
+from messaging.models import Dispatch
+from messaging.stream import extend_leases
+from outbox.claims import SLOW_IN_FLIGHT, Turn, release
+from outbox.database import connect, hang_up
+from outbox.models import Clock, Lane, Pace
 from tests.test_deliveries import wait_for
+from webhooks.delivery.attempts import Parcel, attempt
+from webhooks.delivery.claims import claim_deliveries, claim_tests
+from webhooks.delivery.endpoints import load_endpoints
+from webhooks.delivery.results import Outcome, Result, record
+from webhooks.models import Attempt, Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "http://127.0.0.1:9/hook"
@@ -211,7 +215,7 @@ def test_what_this_process_has_in_hand_is_not_claimed_again(taken):
 
 
 def test_what_is_given_back_counts_no_attempt(taken):
-    outbox(lambda c: release(c, [taken], "integrations_delivery"))
+    outbox(lambda c: release(c, [taken], "webhooks_delivery"))
     delivery = Delivery.objects.get()
     assert (delivery.attempts, delivery.claim) == (0, None)
 
@@ -226,7 +230,7 @@ def test_two_workers_take_different_rows(webhook_at, eastgate, lead_at):
         try:
             async with one.transaction():
                 first = await claim_deliveries(one, slots(1))
-                await other.execute("UPDATE integrations_clock SET next_due_at = now() WHERE false")
+                await other.execute("UPDATE outbox_clock SET next_due_at = now() WHERE false")
                 await other.execute("SET lock_timeout = '1s'")
                 second = await claim_deliveries(other, slots(1))
             return first, second
@@ -264,7 +268,7 @@ def carry(taken, **more):
     [endpoint] = outbox(lambda c: load_endpoints(c, {taken.lane_id})).values()
     from dataclasses import replace
 
-    from integrations.outbox.session import make_session
+    from webhooks.delivery.session import make_session
 
     async def go():
         async with make_session(connections=1, seconds=2) as session:
@@ -322,7 +326,7 @@ def test_the_secret_header_can_be_left_out(webhook_at, eastgate, actor):
 
 
 def test_leases_of_what_is_being_sent_are_extended(eastgate, lead_at, api, key_of):
-    from integrations.outbox.claims import claim_dispatches
+    from messaging.stream import claim_dispatches
 
     api.reply(key_of(eastgate), lead_at(eastgate))
     [one] = outbox(lambda c: claim_dispatches(c, Turn(5)))
@@ -369,6 +373,6 @@ def test_each_lane_has_a_clock_whose_table_has_no_unique_index(webhook_at, eastg
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE indisunique) FROM pg_index"
-            " WHERE indrelid = 'integrations_clock'::regclass"
+            " WHERE indrelid = 'outbox_clock'::regclass"
         )
         assert cursor.fetchone() == (2, 0)

@@ -9,12 +9,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, Source, User
 from conversations.models import Conversation, Message
 from core.ids import encode
-from integrations.models import Lane, RestWebhook, Source
 from leads.models import Lead, OptOut
+from outbox.models import Lane
 from tests.conftest import PASSWORD, log_in, person
+from webhooks.models import RestWebhook
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_a_failure_is_shown_on_the_message_and_can_be_sent_again(dana_client, ap
     dana_client.post(f"/messages/{sent['id']}/retry/")
     again = Message.objects.latest("id")
     assert (encode("msg", again.retry_of_id), again.content) == (sent["id"], "We can come today.")
-    from integrations.models import Dispatch
+    from messaging.models import Dispatch
 
     assert Dispatch.objects.filter(pk=again.pk).exists()  # really sent, not only written down
     answer = dana_client.post(f"/messages/{sent['id']}/retry/", follow=True)
@@ -247,7 +248,7 @@ def test_webhook_secrets_are_stored_encrypted(plumbing, webhook_at):
 
     made = webhook_at(plumbing, "http://127.0.0.1:9/hook")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT string_agg(t::text, ' ') FROM integrations_webhooksecret t")
+        cursor.execute("SELECT string_agg(t::text, ' ') FROM webhooks_webhooksecret t")
         kept = cursor.fetchone()[0]
     assert not [secret for secret in made.values() if secret in kept]
 
@@ -256,7 +257,7 @@ def test_webhook_secrets_are_stored_encrypted(plumbing, webhook_at):
 
 
 def test_retry_now_makes_an_open_delivery_due(dana_client, plumbing, webhook_at, lead_at):
-    from integrations.models import Delivery
+    from webhooks.models import Delivery
 
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     lead_at(plumbing)

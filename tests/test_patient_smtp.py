@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from conversations.channels import email as channel
 from conversations.models import Message
 from conversations.services.sending import MAY_ARRIVE_TWICE, send_claimed
 from core import smtp as patient_smtp
-from integrations.models import Dispatch
-from integrations.outbox.claims import Turn, claim_dispatches
+from messaging.email import sending as channel
+from messaging.models import Dispatch
+from messaging.stream import claim_dispatches
+from outbox.claims import Turn
 from tests.due import make_due
 from tests.test_outbox import outbox
 

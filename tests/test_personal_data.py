@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership
+from api.services import make_token
 from conversations.models import Conversation, Message
 from conversations.services.notifications import notify_team
-from integrations.models import Attempt, Delivery, Event
-from integrations.services.replays import start_replay
-from integrations.services.tokens import make_token
 from leads.models import Lead, OptOut
 from tests.due import run_jobs
+from webhooks.models import Attempt, Delivery, Event
+from webhooks.services.replays import start_replay
 
 pytestmark = pytest.mark.django_db
 
@@ -100,28 +98,6 @@ def test_erasing_leaves_nothing_of_the_person_in_any_table(api, key, known):
         assert columns_with(word) == [], word
     assert list(Event.objects.order_by("id").values_list("id", "type", "sequence")) == ids, "the feed has no holes"
     assert AuditEntry.objects.filter(action="lead.erase", target=known.public_id).exists()
-
-
-def test_the_log_from_before_names_nobody_either(plumbing, lead_at, actor):
-    lead = lead_at(plumbing)
-    where = {"organization": plumbing.organization_id, "source_id": plumbing.pk}
-    for action, target in (
-        ("lead.block", f"{lead.email} on Email"),
-        ("lead.block", "gone@example.net on Email"),
-        ("lead.unblock", "Ava Brooks"),
-        ("lead.unblock", lead.public_id),
-        ("source.create", "Ava Brooks' shop"),
-    ):
-        actor.record(action, target=target, **where)
-    import_module("leads.migrations.0006_consent_is_audited_by_id").name_leads_by_id(apps, None)
-    consent = AuditEntry.objects.filter(action__in=["lead.block", "lead.unblock"]).values_list("action", "target")
-    assert sorted(consent) == [
-        ("lead.block", "a lead"),
-        ("lead.block", lead.public_id),
-        ("lead.unblock", "a lead"),
-        ("lead.unblock", lead.public_id),
-    ]
-    assert AuditEntry.objects.filter(target="Ava Brooks' shop").exists()
 
 
 def test_erasing_a_lead_with_a_short_name_leaves_the_log_of_others_alone(api, key, plumbing, lead_at):

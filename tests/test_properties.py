@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 from svix.webhooks import Webhook as SvixWebhook
 
+from api.parsers import parse_json
 from core.ids import decode, encode, first_id, uuid7
 from core.keyset import _read_id, _write
 from core.partitions import month_start
 from core.problems import Invalid
 from core.secrets import is_well_formed, make_key, make_signing_secret
-from integrations.outbox.schedule import GAPS, JITTER, MAX_ATTEMPTS, RETRY_AFTER_MAX, next_try, parse_retry_after
-from integrations.parsers import parse_json
-from integrations.signing import is_signed, sign, signature_header
+from webhooks.delivery.schedule import GAPS, JITTER, MAX_ATTEMPTS, RETRY_AFTER_MAX, next_try, parse_retry_after
+from webhooks.signing import is_signed, sign, signature_header
 
 VECTORS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "dev" / "signature_vectors.jsonl"
 now = datetime.now(UTC)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Message
-from integrations.services.tokens import make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "quickstart"

@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Membership
+from api import guessing as guessers
+from api.models import ApiToken, RateLimitWindow
+from api.services import make_token
 from core.http import network_of
 from core.secrets import make_key
-from integrations import guessers
-from integrations.models import ApiToken, CallWindow
-from integrations.services import cards
-from integrations.services.tokens import make_token
+from integrations import services as cards
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def nobody_guessed(monkeypatch):
 
 
 def pass_time(**ago: int) -> None:
-    CallWindow.objects.update(minute_at=F("minute_at") - timedelta(**ago), hour_at=F("hour_at") - timedelta(**ago))
+    RateLimitWindow.objects.update(minute_at=F("minute_at") - timedelta(**ago), hour_at=F("hour_at") - timedelta(**ago))
 
 
 def calls(api, key: str, count: int) -> list[int]:
@@ -57,7 +57,7 @@ def test_one_too_many_is_429_with_the_time_to_wait_and_counts_nothing(api, few, 
     assert 55 <= int(refused["Retry-After"]) <= 60
     assert refused["RateLimit"].startswith('"minute";r=0;')
     assert calls(api, token, 5) == [429] * 5
-    assert CallWindow.objects.get().hour_count == 3
+    assert RateLimitWindow.objects.get().hour_count == 3
     pass_time(seconds=61)
     assert calls(api, token, 3) == [200, 200, 429]  # the hour has five
     refused = api.get("whoami", token)

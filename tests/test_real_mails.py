@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations.mail.reading import read
+from messaging.email.reading import read
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "dev"
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.secrets import make_private_key, make_signing_secret
-from integrations.signing import public_key, signature_header
+from webhooks.signing import public_key, signature_header
 
 ROOT = Path(__file__).resolve().parent.parent
 RECEIVERS = ROOT / "examples" / "receivers"

@@ -9,13 +9,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from core.problems import Refusal
-from integrations.models import Attempt, Delivery, Event, Job, Lane, Replay, RestWebhook
-from integrations.services import cards
-from integrations.services.replays import cancel_replay, send_again, start_missed, start_replay
+from integrations import services as cards
+from outbox.models import Job, Lane
 from tests.conftest import log_in, person
 from tests.due import run_jobs
 from tests.test_breaker import lane_of
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt, Delivery, Event, Replay, RestWebhook
+from webhooks.services.replays import cancel_replay, send_again, start_missed, start_replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = "2020-01-01T00:00Z"
@@ -136,7 +137,7 @@ def test_a_range_with_a_filter_of_types(told, receiver, actor, lead_at, eastgate
 
 
 def test_a_replay_that_was_killed_goes_on_where_it_was(told, receiver, actor, monkeypatch):
-    from integrations.services import replays
+    from webhooks.services import replays
 
     monkeypatch.setattr(replays, "PORTION", 3)
     monkeypatch.setattr(replays, "PORTIONS_AT_ONCE", 2)

@@ -9,10 +9,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from conversations.models import OnceUsed
 from core import retention
 from core.ids import first_id, uuid7
 from core.partitions import ensure_partitions
-from integrations.models import Event, FeedEntry, Job, OnceUsed
+from outbox.models import Job
+from webhooks.models import Event, FeedEntry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -51,9 +53,9 @@ def _plain_parameters() -> dict:
 def test_months_that_ended_before_what_is_kept_are_dropped_with_their_places_in_the_feed(months, settings):
     settings.EVENTS_KEPT_DAYS, settings.API_CALLS_KEPT_DAYS = 90, 30
     dropped = retention.forget_old_months(NOW)
-    assert {"integrations_event_2026_06", "integrations_event_2026_07"} <= set(dropped)
-    assert "integrations_event_2026_08" not in dropped  # its last day is within 90 days
-    assert "integrations_apicall_2026_09" in dropped
+    assert {"webhooks_event_2026_06", "webhooks_event_2026_07"} <= set(dropped)
+    assert "webhooks_event_2026_08" not in dropped  # its last day is within 90 days
+    assert "api_apicall_2026_09" in dropped
     assert set(Event.objects.values_list("pk", flat=True)) == set(months[2:])
     assert set(FeedEntry.objects.values_list("event_id", flat=True)) == set(months[2:])
     assert retention.forget_old_months(NOW) == []
@@ -63,9 +65,9 @@ def test_a_busy_month_is_left_for_the_next_time_and_keeps_nobody_waiting(months,
     settings.EVENTS_KEPT_DAYS = 90
     with psycopg.connect(**_plain_parameters(), autocommit=True) as other:
         other.execute("BEGIN")
-        other.execute("LOCK TABLE integrations_event_2026_06 IN ACCESS SHARE MODE")
+        other.execute("LOCK TABLE webhooks_event_2026_06 IN ACCESS SHARE MODE")
         dropped = retention.forget_old_months(NOW)
-        assert "integrations_event_2026_06" not in dropped
+        assert "webhooks_event_2026_06" not in dropped
         other.execute("ROLLBACK")
     retention.forget_old_months(NOW)
     assert set(Event.objects.values_list("pk", flat=True)) == set(months[2:])
@@ -74,8 +76,8 @@ def test_a_busy_month_is_left_for_the_next_time_and_keeps_nobody_waiting(months,
 def test_what_a_killed_process_left_detached_is_dropped_too(months, settings):
     settings.EVENTS_KEPT_DAYS = 90
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE integrations_event DETACH PARTITION integrations_event_2026_06")
-    assert "integrations_event_2026_06" in retention.forget_old_months(NOW)
+        cursor.execute("ALTER TABLE webhooks_event DETACH PARTITION webhooks_event_2026_06")
+    assert "webhooks_event_2026_06" in retention.forget_old_months(NOW)
 
 
 def test_what_has_served_is_forgotten_a_few_rows_at_a_time(northside, monkeypatch):

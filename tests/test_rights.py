@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Membership
+from api.models import ApiToken
+from api.services import make_token
 from conversations.models import Conversation, Message
-from integrations.models import ApiToken, Lane, LeadReplyApi
-from integrations.services import cards
-from integrations.services.tokens import make_token
+from integrations import services as cards
+from integrations.lead_reply_api.models import LeadReplyApi
+from outbox.models import Lane
 from tests.conftest import log_in, person
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +107,7 @@ def test_a_business_includes_its_locations(northside, plumbing, eastgate, lead_a
 
 def test_a_removed_member_sees_nothing_any_more(northside, plumbing, lead_at, dana, actor):
     from accounts.models import Membership
-    from integrations.services.members import remove
+    from accounts.services.members import remove
 
     lead_at(plumbing)
     pat = person("pat", northside, AGENT)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conversations.models import Conversation, Message
+from conversations.services.lifecycle import close, retry
 from conversations.services.replies import Author, Reply, send_reply
-from conversations.services.states import close, retry
 from core.problems import Refusal
-from integrations.models import ChannelConnection, Delivery, Event
-from integrations.services import cards
+from integrations import services as cards
 from leads.models import Lead
+from messaging.models import ChannelConnection
+from webhooks.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = "2020-01-01T00:00Z"
@@ -124,7 +125,7 @@ def test_a_named_open_conversation_is_answered(api, token, key_of, plumbing):
 
 def test_enable_off_refuses_api_tokens_too(api, plumbing, lead_at, key_of, northside, dana, actor):
     from accounts.models import Membership
-    from integrations.services.tokens import make_token
+    from api.services import make_token
 
     maker = Membership.objects.get(user=dana)
     key = make_token(maker=maker, actor=actor, name="Bot", scopes=["conversations:write"])[1]

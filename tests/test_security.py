@@ -19,7 +19,7 @@ from accounts.models import AuditEntry, Membership
 from core.dialling import AddressForbidden, check, is_allowed, socket_factory, url_error
 from core.http import client_address
 from core.secrets import Secret, make_key
-from integrations.services import cards
+from integrations import services as cards
 from tests.conftest import PASSWORD, log_in, person
 from tests.due import run_jobs
 
@@ -62,7 +62,7 @@ def addresses_dialled(url: str) -> list[str]:
     """Post to a URL with the product's own session, and return what got past its guard; nothing is really dialled."""
     import asyncio
 
-    from integrations.outbox.session import make_session
+    from webhooks.delivery.session import make_session
 
     dialled: list[str] = []
 
@@ -213,7 +213,7 @@ class TestAccounts:
         choose = {"organization": str(northside.pk)}
         assert client.post("/settings/organization/", choose).status_code == 404
         assert "Northside invites you" in client.get("/settings/account/").content.decode()
-        path = reverse("integrations:invitation", args=[offered.pk])
+        path = reverse("accounts:invitation", args=[offered.pk])
         assert dana_client.post(path).status_code == 404, "nobody says yes for somebody else"
         client.post(path)
         assert client.post("/settings/organization/", choose).status_code == 302
@@ -225,7 +225,7 @@ class TestAccounts:
         fields = {"user": str(eve.pk), "organization": str(northside.pk), "role": "agent"}
         assert client.post("/admin/accounts/membership/add/", fields).status_code == 302
         source = {"name": "From the admin", "kind": "business", "organization": str(northside.pk), "time_zone": "UTC"}
-        answer = client.post("/admin/integrations/source/add/", source)
+        answer = client.post("/admin/accounts/source/add/", source)
         assert answer.status_code == 302, answer.content
         actions = set(AuditEntry.objects.values_list("action", flat=True))
         assert {"admin.member", "admin.source"} <= actions
@@ -323,14 +323,14 @@ class TestAccounts:
     def test_a_limited_owner_cannot_lift_their_own_limit(self, northside, dana, plumbing):
         limited = person("olaf", northside, "owner", plumbing)
         membership = Membership.objects.get(user=limited)
-        path = reverse("integrations:member", args=[membership.pk])
+        path = reverse("accounts:member", args=[membership.pk])
         assert log_in(limited).post(path, {"role": "owner"}).status_code == 403
         membership.refresh_from_db()
         assert membership.is_limited
 
     def test_the_last_owner_stays(self, dana, dana_client):
         membership = Membership.objects.get(user=dana)
-        path = reverse("integrations:member", args=[membership.pk])
+        path = reverse("accounts:member", args=[membership.pk])
         dana_client.post(path, {"remove": "1"})
         dana_client.post(path, {"role": "viewer"})
         membership.refresh_from_db()
@@ -371,7 +371,7 @@ class TestSecrets:
     def test_an_inherited_url_is_hidden_on_the_delivery_page(
         self, northside, plumbing, eastgate, actor, webhook_at, lead_at
     ):
-        from integrations.models import Attempt
+        from webhooks.models import Attempt
 
         webhook_at(plumbing, "http://127.0.0.1:9/TOKEN-IN-PATH")
         cards.set_inherits(card=eastgate.restwebhook, inherits=True, actor=actor)
@@ -409,9 +409,9 @@ class TestSecrets:
         key = key_of(plumbing)
         with connection.cursor() as cursor:
             for table in (
-                "integrations_replykey",
-                "integrations_apitoken",
-                "integrations_apicall",
+                "lead_reply_api_replykey",
+                "api_apitoken",
+                "api_apicall",
                 "accounts_auditentry",
             ):
                 cursor.execute(f"SELECT string_agg(t::text, ' ') FROM {table} t")  # noqa: S608
@@ -467,7 +467,7 @@ def test_head_needs_the_scope_that_get_needs(api, token, plumbing, lead_at):
 @pytest.mark.django_db
 def test_a_token_of_a_limited_maker_reaches_only_their_sources(api, northside, eastgate, westgate):
     from accounts.actors import Actor
-    from integrations.services.tokens import make_token
+    from api.services import make_token
 
     maya = person("maya", northside, "manager", eastgate)
     membership = Membership.objects.get(user=maya)

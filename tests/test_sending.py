@@ -8,15 +8,16 @@ import pytest
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
+from conversations.services.lifecycle import close, retry
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import GAPS
 from conversations.services.sending import _send as send_claimed
-from conversations.services.states import close, retry
 from core.problems import Refusal
-from integrations.models import Dispatch, Event
-from integrations.services.sources import archive_source
 from leads.models import Lead, OptOut
 from leads.services import lift_opt_out, opt_out
+from messaging.models import Dispatch
+from sources.services import archive_source
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -77,7 +78,7 @@ def test_closing_is_told_once(plumbing, lead_at, dana):
 def claimed(db, api, key_of, eastgate, lead_at):
     from uuid import uuid4
 
-    from integrations.outbox.claims import Claimed
+    from outbox.claims import Claimed
 
     def claim(**more):
         send_reply(lead_id=lead_at(eastgate).pk, reply=Reply("Hello"), author=STAFF)
@@ -92,8 +93,8 @@ def claimed(db, api, key_of, eastgate, lead_at):
 
 @pytest.fixture
 def refuse(monkeypatch):
-    from conversations.channels import CHANNELS
-    from conversations.channels.base import NotSent
+    from messaging.base import NotSent
+    from messaging.registry import CHANNELS
 
     def make(*, is_permanent):
         def send(message):

@@ -10,21 +10,25 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from accounts.models import Membership
+from api.callers import find_token_caller
+from api.services import make_token
 from conversations.models import Conversation, Message
 from conversations.services import sending
-from conversations.services.intake import NewLead, create_lead
+from conversations.services.lifecycle import close
+from conversations.services.new_leads import NewLead, create_lead
 from conversations.services.replies import Author, Reply, send_reply
-from conversations.services.states import close
 from core.ids import uuid7
 from core.problems import Refusal
-from integrations.callers import find_caller
-from integrations.models import ChannelConnection, Dispatch, Event, Lane, ReplyKey
-from integrations.outbox.claims import Claimed
-from integrations.services import cards
-from integrations.services.tokens import make_token
+from integrations import services as cards
+from integrations.lead_reply_api.models import ReplyKey
 from leads.models import Lead, OptOut
 from leads.services import Details, lift_opt_out, opt_out
+from messaging.models import ChannelConnection, Dispatch
+from outbox.claims import Claimed
+from outbox.models import Lane
+from tests.conftest import reply_address
 from tests.test_mail import mail
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
@@ -73,7 +77,7 @@ def test_the_way_by_which_the_lead_spoke_last_is_kept(eastgate, lead_at, receive
     lead_at(eastgate)
     conversation = Conversation.objects.get()
     assert (conversation.connection.kind, conversation.lead_connection.kind) == ("website", "website")
-    receive(address_of(eastgate), mail(), to=conversation.reply_address)
+    receive(address_of(eastgate), mail(), to=reply_address(conversation))
     conversation.refresh_from_db()
     assert (conversation.connection.kind, conversation.lead_connection.kind) == ("email", "email")
 
@@ -203,7 +207,7 @@ def caller_with(dana, actor):
 
     def make(scope: str):
         maker = Membership.objects.get(user=dana)
-        return find_caller(make_token(maker=maker, actor=actor, name="CRM", scopes=[scope])[1], None)
+        return find_token_caller(make_token(maker=maker, actor=actor, name="CRM", scopes=[scope])[1], None)
 
     return make
 

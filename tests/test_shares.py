@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrations.models import Delivery, Lane
-from integrations.outbox.shares import next_turn
+from outbox.models import Lane
+from outbox.shares import next_turn
 from tests.test_deliveries import wait_for
+from webhooks.models import Delivery
 
 A, B, C = (uuid4() for _ in range(3))
 

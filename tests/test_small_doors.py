@@ -9,16 +9,17 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Membership
-from conversations.channels.email import _sender
+from api import call_log as calls
+from api import services as tokens
+from api.models import ApiCall, ApiToken
+from api.services import make_token
 from core.problems import Refusal
-from integrations import calls
-from integrations.models import ApiCall, ApiToken, Job
-from integrations.services import tokens
-from integrations.services.replays import start_replay
-from integrations.services.tokens import make_token
 from leads.models import CustomField
+from messaging.email.sending import _sender
+from outbox.models import Job
 from tests.conftest import PASSWORD, log_in, person
 from tests.due import run_jobs
+from webhooks.services.replays import start_replay
 
 pytestmark = pytest.mark.django_db
 
@@ -66,10 +67,10 @@ def test_a_fresh_key_travels_in_no_cookie(dana, northside):
     dana.save()
     client = log_in(dana)
     fields = {"name": "Directory", "scopes": ["leads:read"], "organizations": [str(northside.pk)]}
-    client.post(reverse("admin:integrations_apitoken_add"), fields)
+    client.post(reverse("admin:api_apitoken_add"), fields)
     assert ApiToken.objects.filter(kind="directory").count() == 1
     assert "messages" not in client.cookies
-    page = client.get(reverse("admin:integrations_apitoken_changelist")).content.decode()
+    page = client.get(reverse("admin:api_apitoken_changelist")).content.decode()
     assert "lwd_" in page
 
 

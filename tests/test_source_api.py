@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.models import AuditEntry, Membership
-from integrations.models import Lane, Source
-from integrations.services.tokens import make_token
+from accounts.models import AuditEntry, Membership, Source
+from api.services import make_token
+from outbox.models import Lane
 from tests.conftest import person
 
 pytestmark = pytest.mark.django_db

@@ -15,21 +15,27 @@ from django.utils import timezone
 
 from conversations.webhook_bodies import render_bodies
 from core.secrets import Secret, make_signing_secret
-from integrations.models import Attempt, Delivery, Dispatch, Pace
-from integrations.outbox import recorder as recording
-from integrations.outbox import streams
-from integrations.outbox.claims import Turn, claim_deliveries
-from integrations.outbox.database import connect, hang_up
-from integrations.outbox.deliver import Parcel
-from integrations.outbox.endpoints import Endpoint
-from integrations.outbox.recorder import Recorder
-from integrations.outbox.results import Outcome, Result, record
-from integrations.outbox.schedule import GAPS, next_try
-from integrations.outbox.session import make_session
-from integrations.outbox.streams import Deliveries, Dispatches, StreamThread
-from integrations.services import cards
+from integrations import services as cards
+from messaging import stream as dispatching
+from messaging.models import Dispatch
+from messaging.stream import Dispatches
+from outbox.claims import Turn
+from outbox.database import connect, hang_up
+from outbox.models import Pace
+from outbox.streams import StreamThread
 from tests.test_deliveries import wait_for
 from tests.test_etiquette import claimed, send
+from webhooks.delivery import recorder as recording
+from webhooks.delivery import stream as delivering
+from webhooks.delivery.attempts import Parcel
+from webhooks.delivery.claims import claim_deliveries
+from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.recorder import Recorder
+from webhooks.delivery.results import Outcome, Result, record
+from webhooks.delivery.schedule import GAPS, next_try
+from webhooks.delivery.session import make_session
+from webhooks.delivery.stream import Deliveries
+from webhooks.models import Attempt, Delivery
 
 URL = "http://127.0.0.1:9/hook"
 outbox = pytest.mark.django_db(transaction=True)
@@ -124,7 +130,7 @@ def test_what_cannot_be_rendered_is_given_back_and_counts_no_attempt(webhook_at,
 
 @outbox
 def test_a_message_that_takes_long_to_send_stays_ours(api, key_of, eastgate, lead_at, monkeypatch):
-    monkeypatch.setattr(streams, "LEASE", timedelta(milliseconds=40))  # how often it is extended, not for how long
+    monkeypatch.setattr(dispatching, "RENEWED_EVERY", timedelta(milliseconds=10))
     api.reply(key_of(eastgate), lead_at(eastgate))
     may_end = threading.Event()
     thread = StreamThread(lambda: Dispatches(1, lambda claimed: may_end.wait(10)))
@@ -143,7 +149,7 @@ def test_a_message_that_takes_long_to_send_stays_ours(api, key_of, eastgate, lea
 def test_a_mail_server_that_stalls_gives_its_slot_to_others_and_gets_no_second_one(
     api, key_of, eastgate, westgate, lead_at, monkeypatch
 ):
-    monkeypatch.setattr(streams, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(dispatching, "SLOW_SECONDS", 0.1)
     key = key_of(eastgate)
     stalled = lead_at(eastgate)
     api.reply(key, stalled)
@@ -253,7 +259,7 @@ def test_a_worker_that_is_stopped_in_a_transaction_keeps_nobody_from_writing_res
         stopped, recorder = await connect(), Recorder(after=lambda: None)
         recorder.results += two_results
         await stopped.execute("BEGIN")
-        await stopped.execute("SELECT 1 FROM integrations_lane FOR UPDATE")
+        await stopped.execute("SELECT 1 FROM outbox_lane FOR UPDATE")
         await recorder._write_some()
         with pytest.raises(psycopg.Error):
             await stopped.execute("SELECT 1")
@@ -285,7 +291,7 @@ def test_results_wait_when_their_own_transaction_was_ended_for_idling(two_result
 
 
 def test_an_endpoint_is_slow_until_it_is_quick_again(monkeypatch):
-    monkeypatch.setattr(streams, "attempt", answered := AsyncMock())
+    monkeypatch.setattr(delivering, "attempt", answered := AsyncMock())
     parcel = Parcel(claimed(), None, b"{}")
 
     async def run():

@@ -13,15 +13,17 @@ from standardwebhooks import Webhook as Checker
 from svix.webhooks import Webhook as SvixChecker
 
 from accounts.models import AuditEntry, Membership
+from accounts.services import members
+from api.services import make_token
 from core.ids import decode, encode, moment
-from integrations.event_types import SUBSCRIBABLE
-from integrations.models import Attempt, Delivery, Event, Lane, Subscription
-from integrations.services import members, subscriptions
-from integrations.services.tokens import make_token
-from integrations.services.trouble import tell_of_trouble
+from outbox.models import Lane
 from tests.conftest import person
 from tests.due import make_due, run_jobs
 from tests.test_deliveries import wait_for
+from webhooks.event_types import SUBSCRIBABLE
+from webhooks.models import Attempt, Delivery, Event, Subscription
+from webhooks.services import subscriptions
+from webhooks.services.trouble import tell_of_trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPES = ["webhooks:write", "jobs:write"]
@@ -63,7 +65,7 @@ def test_it_stands_beside_the_card_and_each_gets_its_own(worker, receiver, subsc
 def test_the_source_filter_includes_the_locations_of_a_business(
     worker, receiver, subscribe, northside, plumbing, westgate, eastgate, actor, lead_at
 ):
-    from integrations.services.sources import create_source
+    from sources.services import create_source
 
     other = create_source(organization=northside, actor=actor, name="Roofing")
     subscribe(receiver.url, source_ids=[plumbing.public_id])

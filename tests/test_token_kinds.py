@@ -9,13 +9,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership, User
+from accounts.services import members
+from api.models import ApiToken
+from api.services import make_directory_token, make_token, rotate_token
 from core.ids import encode
-from integrations.models import ApiToken, Delivery, Subscription
-from integrations.services import members
-from integrations.services.subscriptions import subscribe
-from integrations.services.tokens import make_directory_token, make_token, rotate_token
 from leads.models import Lead
 from tests.conftest import PASSWORD, log_in, person
+from webhooks.models import Delivery, Subscription
+from webhooks.services.subscriptions import subscribe
 
 pytestmark = pytest.mark.django_db
 EVERYTHING = list(ApiToken.Scope.values)
@@ -210,17 +211,13 @@ def test_an_operator_makes_one_in_the_admin_and_sees_its_key_once(northside, har
     operator = User.objects.create_superuser("op@example.com", PASSWORD, name="Op")
     client: Client = log_in(operator)
     chosen = {"name": "HQ", "organizations": [str(northside.pk), str(harbor.pk)], "scopes": ["leads:read"]}
-    page = client.post(
-        "/admin/integrations/apitoken/add/", {**chosen, "expires_at_0": "", "expires_at_1": ""}, follow=True
-    )
+    page = client.post("/admin/api/apitoken/add/", {**chosen, "expires_at_0": "", "expires_at_1": ""}, follow=True)
     token = ApiToken.objects.get()
     assert token.kind == "directory"
     assert set(token.organizations.all()) == {northside, harbor}
     assert "lwd_" in page.content.decode()
     assert AuditEntry.objects.filter(action="token.make").count() == 2
-    assert "lwd_" not in client.get(f"/admin/integrations/apitoken/{token.pk}/change/").content.decode().replace(
-        str(token), ""
-    )
+    assert "lwd_" not in client.get(f"/admin/api/apitoken/{token.pk}/change/").content.decode().replace(str(token), "")
 
 
 # --- keys ---

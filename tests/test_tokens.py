@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import AuditEntry, Membership
+from accounts.services import members
+from api.models import ApiToken
+from api.services import make_token
 from core.ids import encode
-from integrations.models import ApiToken
-from integrations.services import members
-from integrations.services.tokens import make_token
 from tests.conftest import log_in, person
 
 pytestmark = pytest.mark.django_db

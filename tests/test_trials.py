@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from conversations.models import Conversation, Message
-from conversations.services.trials import follow
-from integrations.models import Attempt, Lane
 from leads.models import Lead
+from outbox.models import Lane
+from sources.round_trip import follow
 from tests.conftest import log_in, person
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +99,7 @@ def test_a_delivery_that_ends_while_the_page_looks_is_not_called_unsent(
 
     def deliver_after_the_first_look(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
-        if not looks and ('"integrations_attempt"' in sql or '"integrations_delivery"' in sql):
+        if not looks and ('"webhooks_attempt"' in sql or '"webhooks_delivery"' in sql):
             looks.append(sql)
             request.getfixturevalue("worker")
             wait_for(lambda: Attempt.objects.filter(outcome=Attempt.Outcome.DELIVERED).exists())

@@ -10,13 +10,15 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from integrations.models import Clock, Delivery, Dispatch, Lane
-from integrations.outbox import sweeps
-from integrations.outbox.claims import claim_deliveries
-from integrations.outbox.ending import cancel_deliveries
-from integrations.outbox.results import Outcome, Result, record
+from messaging.models import Dispatch
+from outbox import sweeps
+from outbox.models import Clock, Lane
 from tests.test_deliveries import wait_for
 from tests.test_outbox import URL, outbox, slots
+from webhooks.delivery.claims import claim_deliveries
+from webhooks.delivery.results import Outcome, Result, record
+from webhooks.models import Delivery
+from webhooks.services.endpoints import cancel_deliveries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from integrations.models import Attempt, Delivery, Lane, RestWebhook
-from integrations.services import cards
+from integrations import services as cards
+from outbox.models import Lane
 from tests.test_deliveries import wait_for
+from webhooks.models import Attempt, Delivery, RestWebhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -172,7 +173,7 @@ def test_verified_lapses_on_a_change_of_url_here_and_at_the_parent(webhook_at, p
 
 
 def test_an_archived_location_goes_off_with_its_parents_disconnect(webhook_at, plumbing, eastgate, actor):
-    from integrations.services.sources import archive_source, restore_source
+    from sources.services import archive_source, restore_source
 
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     cards.set_inherits(card=eastgate.restwebhook, inherits=True, actor=actor)

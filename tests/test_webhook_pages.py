@@ -8,9 +8,9 @@ import re
 import pytest
 
 from accounts.models import AuditEntry, Membership
-from integrations.models import Subscription
-from integrations.services import subscriptions
 from tests.conftest import log_in, person
+from webhooks.models import Subscription
+from webhooks.services import subscriptions
 
 pytestmark = pytest.mark.django_db
 FILLED_IN = {

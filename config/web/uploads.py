@@ -12,10 +12,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from api.authentication import authenticate
 from config.web.bodies import Refused, empty
 from config.web.environ import Environ
 from core.problems import Refusal
-from integrations.authentication import KeyAuthentication
 
 API_IMPORT, PAGE_IMPORT = "/v1/leads/import", "/leads/import/"
 
@@ -38,7 +38,7 @@ def may_upload(environ: Environ) -> bool:
 
 def _shows_a_key(request: WSGIRequest) -> bool:
     try:
-        return KeyAuthentication().authenticate(Request(request)) is not None
+        return authenticate(Request(request)) is not None
     except (APIException, Refusal):
         return False
 

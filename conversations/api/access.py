@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q
 from rest_framework.request import Request
 
+from accounts.models import Source
+from accounts.reach import ReachQuerySet
+from api.base import caller_of, id_of
+from api.call_log import about
+from api.callers import Caller
 from conversations.models import Conversation, Message
-from core.ids import decode
 from core.problems import NotFound, Refusal
-from integrations.access import ReachQuerySet
-from integrations.api.base import caller_of, id_of
-from integrations.callers import Caller
-from integrations.calls import about
-from integrations.models import Source
 from leads.models import Lead, LeadQuerySet, remaining_id
 from leads.presentation import lead_json
 
@@ -23,10 +21,11 @@ from leads.presentation import lead_json
 def leads_listed_for(caller: Caller) -> LeadQuerySet:
     """The leads that a list shows. A source's key: of enabled cards, as each card's options say."""
     leads = Lead.objects.visible_to(caller).real()
-    if not caller.is_source_key:
+    sources = caller.enabled_sources()
+    if sources is None:
         return leads
     shown = Q(pk__in=[])
-    for source in caller.enabled_sources():
+    for source in sources:
         one = Q(source=source.id)
         if source.needs_contact:
             one &= ~Q(email="", phone="")
@@ -48,14 +47,6 @@ def load_conversation(request: Request, text: str) -> Conversation:
     rows = rows.select_related("connection", "assignee", "source")
     conversation: Conversation = _load(request, rows, "conversation")
     return conversation
-
-
-def source_named(text: str, caller: Caller) -> UUID | None:
-    """Return the id of the source that a filter names, by id or external id. What the caller may see is not asked."""
-    if wanted := decode("src", text):
-        return wanted
-    source = Source.objects.visible_to(caller).named(text, organizations=[caller.organization_id]).first()
-    return source.pk if source else None
 
 
 def refuse_archived(source: Source) -> None:

@@ -9,21 +9,22 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
+from api.call_log import about
+from api.callers import Caller
+from api.fields import Text
+from api.idempotency import answer_once
+from api.schema import enveloped
 from conversations.api.access import load_conversation, load_lead, load_message
-from conversations.api.schema import ConversationShown, MessageShown, enveloped
+from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
+from conversations.services.lifecycle import retry
 from conversations.services.replies import Addressee, Author, Reply, send_reply
-from conversations.services.states import retry
 from core.ids import decode
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
-from integrations.api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
-from integrations.api.fields import Text
-from integrations.callers import Caller, disabled
-from integrations.calls import about
-from integrations.idempotency import answer_once
-from integrations.models import LeadReplyApi
+from integrations.lead_reply_api.callers import refuse_while_off
 
 MESSAGES_SHOWN = 50  # of each conversation in a list
 
@@ -184,7 +185,9 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
 
 
 def _reaches(caller: Caller, addressee: Addressee) -> bool:
-    return addressee.organization_id in caller.reach.organization_ids or addressee.source_id in caller.reach.source_ids
+    return (
+        addressee.organization_id in caller.reach().organization_ids or addressee.source_id in caller.reach().source_ids
+    )
 
 
 def _optional_id(prefix: str, data: dict[str, Any], name: str) -> Any:
@@ -194,15 +197,6 @@ def _optional_id(prefix: str, data: dict[str, Any], name: str) -> Any:
     if found is None:
         raise Invalid.at(f"#/{name}", f"This is not an id that begins with {prefix}_.")
     return found
-
-
-def refuse_while_off(caller: Caller, source_id: Any) -> None:
-    """Enable off refuses replies for that source from every programmatic caller."""
-    if caller.is_source_key:
-        return
-    cards = LeadReplyApi.objects.filter(source=source_id, source__archived_at=None)
-    if not cards.exclude(enabled_at=None).exists():
-        raise disabled()
 
 
 def author_of(caller: Caller) -> Author:

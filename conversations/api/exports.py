@@ -9,10 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.base import Api, caller_of, read_query
 from conversations.api.access import load_lead, shown_lead
 from conversations.api.schema import ConversationShown, LeadShown, MessageShown, OptedOut
 from conversations.services.export import export_conversations
-from integrations.api.base import Api, caller_of, read_query
 from leads.models import Lead, OptOut
 from leads.presentation import opt_out_json
 

@@ -12,30 +12,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from conversations.api.access import load_conversation, refuse_archived, source_named
+from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, listed, read_body, read_query
+from api.callers import Caller
+from api.fields import Text
+from api.idempotency import answer_once
+from api.schema import enveloped
+from api.sources import source_named
+from conversations.api.access import load_conversation, refuse_archived
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
-from conversations.api.schema import ConversationShown, MessageShown, enveloped
+from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json
-from conversations.services import states
+from conversations.services import lifecycle as states
 from core.ids import decode
 from core.keyset import page_by_moment
 from core.problems import Invalid
-from integrations.api.base import (
-    IDEMPOTENCY,
-    Api,
-    PageQuery,
-    actor_of,
-    caller_of,
-    listed,
-    read_body,
-    read_query,
-)
-from integrations.api.fields import Text
-from integrations.callers import Caller
-from integrations.idempotency import answer_once
-from integrations.models import ChannelConnection
 from leads.models import remaining_id
+from messaging.models import ChannelConnection
 
 NOTE_MAX = 10_000  # characters
 

@@ -11,22 +11,23 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Right
+from accounts.rights import Right
+from api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
+from api.fields import Moment, Text
+from api.idempotency import answer_once
+from api.jobs import require_right
+from api.schema import enveloped
 from conversations.api.access import load_conversation, load_lead, refuse_archived, shown_lead
-from conversations.api.schema import LeadShown, MessageShown, OptedOut, enveloped
+from conversations.api.schema import LeadShown, MessageShown, OptedOut
 from conversations.presentation import message_json
-from conversations.services.details import block, unblock
 from conversations.services.erasing import erase_lead
-from conversations.services.inbound import ReportedMessage, report_message
+from conversations.services.lead_changes import block, unblock
 from conversations.services.merging import merge_leads
+from conversations.services.reported_messages import ReportedMessage, report_message
 from core.problems import NotFound
-from integrations.api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
-from integrations.api.fields import Moment, Text
-from integrations.api.jobs import require_right
-from integrations.idempotency import answer_once
-from integrations.models import ChannelConnection
 from leads.models import Lead, OptOut
 from leads.presentation import opt_out_json
+from messaging.models import ChannelConnection
 
 MESSAGES_MAX = 10_000  # characters of one message
 CLOCKS_APART = timedelta(minutes=5)  # how far a caller's clock may be ahead of ours

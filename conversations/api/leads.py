@@ -9,32 +9,24 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead, source_named
-from conversations.api.schema import LeadShown, enveloped
-from conversations.services.details import change_lead
-from conversations.services.intake import NOTIFICATIONS, NewLead, create_lead
+from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, listed, read_body, read_query
+from api.call_log import about
+from api.callers import Caller
+from api.fields import Moment, Text, Truth
+from api.idempotency import answer_once
+from api.schema import enveloped
+from api.sources import source_for, source_named
+from conversations.api.access import leads_listed_for, load_lead, refuse_archived, shown_lead
+from conversations.api.schema import LeadShown
+from conversations.services.lead_changes import change_lead
+from conversations.services.new_leads import NOTIFICATIONS, NewLead, create_lead
 from core.ids import encode
 from core.keyset import page
-from core.problems import Invalid, NotFound, Refusal
+from core.problems import Refusal
 from core.text import list_data
-from integrations.api.base import (
-    IDEMPOTENCY,
-    Api,
-    PageQuery,
-    actor_of,
-    caller_of,
-    listed,
-    read_body,
-    read_query,
-)
-from integrations.api.fields import Moment, Text, Truth
-from integrations.callers import Caller
-from integrations.calls import about
-from integrations.idempotency import answer_once
-from integrations.models import Source
-from leads.contact import is_email, normalize_email
 from leads.models import Lead, OptOut, digest_of
 from leads.services import Details
+from messaging.addresses import is_email, normalize_email
 
 DATA_MAX = 20_000  # characters
 
@@ -236,34 +228,6 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
         + (by_address.get((lead.organization_id, lead.phone_e164), []) if lead.phone_e164 else [])
         for lead in leads
     }
-
-
-def source_for(caller: Caller, data: dict[str, Any]) -> Source:
-    """Return the source that a call names in its body or header; a token that reaches only one may leave it out.
-
-    Where the header X-On-Behalf-Of names an organization or a business, the body may name a source inside it, and the
-    body's source is the one that counts. A source outside it is a contradiction: Invalid, whether it exists or not.
-    """
-    names = {field: data[field] for field in ("source_id", "business_id") if field in data}
-    reachable = Source.objects.visible_to(caller)
-    if caller.named_source_id and not names:
-        return reachable.get(pk=caller.named_source_id)
-    named: set[Source] = set()
-    for field, name in names.items():
-        source = reachable.named(name, organizations=[caller.organization_id]).first()
-        if source is None and caller.names_a_place:
-            raise Invalid.at(f"#/{field}", "X-On-Behalf-Of names a place without this source.", "conflict")
-        if source is None:
-            raise NotFound("source")
-        named.add(source)
-    if len(named) > 1:
-        raise Invalid.at("#/business_id", "The call names different sources.", "conflict")
-    if named:
-        return named.pop()
-    several = list(reachable.live()[:2])
-    if len(several) != 1:
-        raise Invalid.at("#/source_id", "Say which source this lead belongs to.", "required")
-    return several[0]
 
 
 def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from rest_framework import serializers
 
 from conversations.models import Message
-from integrations.models import ChannelConnection
+from messaging.models import ChannelConnection
 
 
 class OptedOut(serializers.Serializer[Any]):
@@ -103,18 +102,3 @@ class ConnectionShown(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
     )
-
-
-class Meta(serializers.Serializer[Any]):
-    next_cursor = serializers.CharField(allow_null=True)
-
-
-@cache
-def enveloped(name: str, inner: type[serializers.Serializer[Any]], *, many: bool, paged: bool = True) -> Any:
-    """Return the schema of `{"data": {name: ...}, "meta": ...}`."""
-    title = "".join(part.capitalize() for part in name.split("_"))
-    data = type(f"{title}Data", (serializers.Serializer,), {name: inner(many=many)})
-    fields: dict[str, Any] = {"data": data()}
-    if many and paged:
-        fields["meta"] = Meta()
-    return type(f"{title}Answer", (serializers.Serializer,), fields)

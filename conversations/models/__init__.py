@@ -1,4 +1,5 @@
 from conversations.models.conversations import Conversation
-from conversations.models.messages import InboundMail, Message
+from conversations.models.messages import Message
+from conversations.models.nonces import OnceUsed
 
-__all__ = ["Conversation", "InboundMail", "Message"]
+__all__ = ["Conversation", "Message", "OnceUsed"]

@@ -6,15 +6,14 @@ import secrets
 from datetime import timedelta
 from typing import Self
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Organization, User
+from accounts.models import Organization, Source, User
+from accounts.reach import ReachQuerySet
 from core.ids import encode, uuid7
-from integrations.access import ReachQuerySet
-from integrations.models import ChannelConnection, Source
 from leads.models import Lead
+from messaging.models import ChannelConnection
 
 REOPENS_WITHIN = timedelta(days=14)
 TITLE_LENGTH = 300
@@ -107,11 +106,6 @@ class Conversation(models.Model):
     @property
     def is_unread(self) -> bool:
         return self.unread_at is not None
-
-    @property
-    def reply_address(self) -> str:
-        """Where the lead's mail program sends an answer; who knows it may write into this conversation."""
-        return f"reply+{self.reply_token}@{settings.MAIL_DOMAIN}"
 
     @property
     def may_reopen(self) -> bool:

@@ -8,16 +8,17 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import Source
 from conversations.models import Conversation, Message
 from conversations.models.conversations import TITLE_LENGTH
 from conversations.presentation import message_json
 from core.ids import encode
-from integrations.event_types import EventType
-from integrations.models import ChannelConnection, Source
-from integrations.outbox.publishing import Happening, Published, publish
 from leads.models import Lead, OptOut
 from leads.presentation import lead_json
 from leads.services import Identified
+from messaging.models import ChannelConnection
+from webhooks.event_types import EventType
+from webhooks.publishing import Happening, Published, publish
 
 LAST_WORDS_LENGTH = 160
 

@@ -9,14 +9,17 @@ from django.db.models import Func, Q, TextField
 from django.utils import timezone
 
 from accounts.actors import Actor
-from conversations.models import Conversation, InboundMail, Message
+from api.models import IdempotencyKey
+from conversations.models import Conversation, Message
 from conversations.models.messages import MessageQuerySet
-from conversations.services.details import lock_lead
+from conversations.services.lead_changes import lock_lead
 from core.secrets import Secret
-from integrations.models import Attempt, Delivery, Dispatch, Event, IdempotencyKey, Lane
-from integrations.outbox.ending import cancel_deliveries
-from leads.contact import normalize_email
 from leads.models import Lead, OptOut, digest_of
+from messaging.addresses import normalize_email
+from messaging.models import Dispatch, InboundMail
+from outbox.models import Lane
+from webhooks.models import Attempt, Delivery, Event
+from webhooks.services.endpoints import cancel_deliveries
 
 ERASED = "[erased]"
 
@@ -94,7 +97,7 @@ def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> No
     """Blank the mails behind the messages, and those that no conversation shows: of this person, or about them."""
     addresses = sorted({normalize_email(person.email) for person in leads if person.email})
     mails = InboundMail.objects.filter(connection__source=lead.source_id)
-    named = Q(message__in=messages) | Q(sender__in=addresses) | Q(envelope_from__in=addresses)
+    named = Q(message_id__in=messages.values("pk")) | Q(sender__in=addresses) | Q(envelope_from__in=addresses)
     apart = mails.apart().alias(text=RawText("raw"))
     for address in addresses:
         named |= Q(pk__in=apart.filter(text__contains=address).values("pk"))

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.db.models.functions import Length
 
-from conversations.models import Conversation, InboundMail, Message
+from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from core.ids import moment
 from leads.models import Lead
+from messaging.models import InboundMail
 
 MAIL_MAX, MAILS_MAX = 1_000_000, 20_000_000  # bytes of one mail, of all, that are in the answer
 
@@ -39,7 +40,11 @@ def export_conversations(lead: Lead) -> list[dict[str, Any]]:
 def _mails(messages: Iterable[Message]) -> dict[UUID, list[dict[str, Any]]]:
     """The mails behind messages, as base64. Of those that are too large only the size: a page of the team has them."""
     found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    rows = InboundMail.objects.filter(message__in=messages).exclude(header_id="").order_by("id")
+    rows = (
+        InboundMail.objects.filter(message_id__in=[message.pk for message in messages])
+        .exclude(header_id="")
+        .order_by("id")
+    )
     left = MAILS_MAX
     for mail in rows.defer("raw").annotate(size=Length("raw")):
         size: int = mail.size  # type: ignore[attr-defined]

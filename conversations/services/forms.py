@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from accounts.models import Source
 from conversations.services.arrivals import Words, arrive
-from conversations.services.intake import website_of
+from conversations.services.new_leads import website_of
 from core.text import list_data
-from integrations.models import Source
 from leads.services import Details, identify_by_channel
 
 TITLE_SHOWN = 80  # characters
@@ -21,7 +21,7 @@ NONCE_KEPT = timedelta(hours=24)
 SAME_BODY_WITHIN = timedelta(seconds=60)
 
 _ONCE = """
-INSERT INTO integrations_onceused AS o (digest, outcome, expires_at) VALUES (%(digest)s, '{}', now() + %(kept)s)
+INSERT INTO conversations_onceused AS o (digest, outcome, expires_at) VALUES (%(digest)s, '{}', now() + %(kept)s)
 ON CONFLICT (digest) DO UPDATE SET expires_at = now() + %(kept)s WHERE o.expires_at < now() RETURNING 1
 """
 

@@ -9,9 +9,9 @@ from accounts.actors import Actor
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_of
 from core.problems import NotFound, Refusal
-from integrations.event_types import EventType
 from leads.models import Lead
 from leads.services import FILLABLE, TAGS_MAX, lock_identities
+from webhooks.event_types import EventType
 
 
 @transaction.atomic

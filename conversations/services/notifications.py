@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.models import Membership, Right, User
+from accounts import letters
+from accounts.models import Letter, Membership, User
+from accounts.reach import reach_of
+from accounts.rights import Right
 from conversations.models import Conversation, Message
-from integrations import letters
-from integrations.access import reach_of
-from integrations.models import Job, Letter
-from integrations.outbox import hints
+from outbox import hints
+from outbox.models import Job
 
 
 def notify_team(conversation: Conversation) -> None:
@@ -26,7 +27,7 @@ def write_to_team(conversation_id: UUID) -> None:
     """Post the letters of one notification."""
     conversation = Conversation.objects.select_related("source").get(pk=conversation_id)
     letters.post(
-        Letter.Kind.NEW_LEAD,
+        "new-lead",
         about=conversation.pk,
         to=team_of(conversation),
         organization_id=conversation.organization_id,

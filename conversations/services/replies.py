@@ -15,15 +15,16 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from conversations.channels import CHANNELS
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import last_words, publish_for
 from core.ids import moment, uuid7
 from core.problems import NotFound, Refusal
-from integrations.event_types import EventType
-from integrations.models import ChannelConnection, Lane
-from integrations.outbox.wakes import wake
 from leads.models import OptOut
+from messaging.models import ChannelConnection
+from messaging.registry import CHANNELS
+from outbox.models import Lane
+from outbox.wakes import wake
+from webhooks.event_types import EventType
 
 T = TypeVar("T")
 Kind = ChannelConnection.Kind
@@ -85,7 +86,7 @@ WHERE lead.id = (SELECT coalesce(merged_into_id, id) FROM leads_lead WHERE id = 
     AND lead.erased_at IS NULL AND lead.merged_into_id IS NULL
 """
 _CONNECTIONS = """
-SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM integrations_channelconnection
+SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM messaging_channelconnection
 WHERE source_id = %s ORDER BY default_at IS NULL, id
 """
 _WRITE = """
@@ -95,7 +96,7 @@ WITH conversation AS (
         closed_at = NULL, closed_by_id = NULL
     WHERE id = %(conversation)s
 ), dispatch AS (
-    INSERT INTO integrations_dispatch (id, lane_id, organization_id, source_id, attempts)
+    INSERT INTO messaging_dispatch (id, lane_id, organization_id, source_id, attempts)
     VALUES (%(id)s, %(lane)s, %(organization)s, %(source)s, 0)
 )
 INSERT INTO conversations_message (id, organization_id, source_id, lead_id, conversation_id, connection_id, kind,

@@ -16,14 +16,16 @@ from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
-from conversations.channels import CHANNELS
-from conversations.channels.base import NotSent
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import publish_for
-from integrations.event_types import EventType
-from integrations.models import Clock, Dispatch, Lane
-from integrations.outbox.claims import Claimed
+from conversations.services.writing import write
 from leads.models import OptOut
+from messaging.base import NotSent
+from messaging.models import Dispatch
+from messaging.registry import CHANNELS
+from outbox.claims import Claimed
+from outbox.models import Clock, Lane
+from webhooks.event_types import EventType
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def _send(claimed: Claimed) -> None:
         if claimed.attempts > len(GAPS):
             raise NotSent("channel.failed", "Every attempt ended with the worker that made it.", is_permanent=True)
         _refuse_unless_wanted(message)
-        CHANNELS[message.connection.kind].send(message)
+        CHANNELS[message.connection.kind].send(write(message))
     except NotSent as failure:
         doubt = f" {MAY_ARRIVE_TWICE}" if is_doubtful or failure.is_unknown else ""
         _record_failure(claimed, message, failure, doubt)

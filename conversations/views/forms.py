@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -13,21 +12,23 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import Source
+from api import rates
+from api.parsers import parse_json, read_body
 from conversations.services.forms import Submission, take_submission
 from core.http import client_address, network_of
 from core.problems import Invalid, NotFound, Refusal, problem
 from core.text import list_data, text_problem
-from integrations import throttle
-from integrations.models import ChannelConnection, Source
-from integrations.parsers import parse_json, read_body
-from leads.contact import is_email
 from leads.services import Details
+from messaging.addresses import is_email
+from messaging.models import ChannelConnection
+from messaging.website import HONEYPOT, NONCE
 
-HONEYPOT, NONCE, NEXT = "_website", "_nonce", "_next"
+NEXT = "_next"
 FIELDS_MAX = 100
 MESSAGE_MAX = 20_000  # characters
 LIMITS = {"first_name": 200, "last_name": 200, "email": 254, "phone": 60, "address": 1_000}  # characters
-PER_ADDRESS, WINDOW = 20, timedelta(minutes=1)
+PER_ADDRESS = 20  # forms in a minute
 
 
 @csrf_exempt
@@ -92,7 +93,7 @@ def _origin_of(url: str) -> str | None:
 def _take(request: HttpRequest, source: Source, wants_json: bool) -> HttpResponse:
     address = client_address(request) or ""
     network = network_of(address)
-    throttle.count(f"form:{source.pk}:{network}", limit=PER_ADDRESS, window=WINDOW)
+    rates.limit(f"form:{source.pk}:{network}", per_minute=PER_ADDRESS)
     fields = _fields(request)
     is_robot = bool(str(fields.pop(HONEYPOT, "")).strip())
     target = str(fields.pop(NEXT, ""))

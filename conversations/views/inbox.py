@@ -13,17 +13,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
-from accounts.models import Right
-from conversations.api.connections import connection_json
-from conversations.models import Conversation, InboundMail, Message
-from conversations.services import states
+from accounts.models import Source
+from accounts.reach import load, reach_of
+from accounts.rights import Right
+from conversations.models import Conversation, Message
+from conversations.reachability import connection_json
+from conversations.services import lifecycle as states
 from conversations.services.replies import Author, Reply, send_reply
 from core.ids import decode, encode
 from core.keyset import page_by_moment
 from core.problems import Invalid, Refusal
-from integrations.access import load, reach_of
-from integrations.models import ChannelConnection, Source
 from leads.models import OptOut
+from messaging.models import ChannelConnection, InboundMail
 
 PAGE_SIZE = 30
 TIMELINE_SHOWN = 200
@@ -184,9 +185,9 @@ def _done(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = None) -> HttpResponse:
     newest = list(Message.objects.filter(conversation=found).order_by("-id")[: TIMELINE_SHOWN + 1])
-    mails = InboundMail.objects.filter(message__in=newest).exclude(header_id="")
+    mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     values: dict[str, Any] = {
-        "whole_mails": set(mails.values_list("message", flat=True)),
+        "whole_mails": set(mails.values_list("message_id", flat=True)),
         "conversation": found,
         "lead": found.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],

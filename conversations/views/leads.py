@@ -11,13 +11,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
-from accounts.models import Right
+from accounts.reach import load, reach_of
+from accounts.rights import Right
 from conversations.models import Conversation
-from conversations.services.details import block, unblock
+from conversations.services.lead_changes import block, unblock
 from core.keyset import page
 from core.problems import Invalid, Refusal
-from integrations.access import load, reach_of
 from leads.models import Lead, OptOut, remaining_id
+from leads.views import may_import
 
 PAGE_SIZE = 30
 
@@ -40,12 +41,6 @@ def leads(request: HttpRequest) -> HttpResponse:
         "conversations/leads_page.html",
         {"rows": found, "cursor": cursor, "search": search, "may_import": may_import(request)},
     )
-
-
-def may_import(request: HttpRequest) -> bool:
-    """True for who may configure some source: hundreds of leads at once are no agent's daily work."""
-    reach = reach_of(request.user, Right.CONFIGURE)
-    return bool(reach.organization_ids or reach.source_ids)
 
 
 @login_required

@@ -9,10 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from conversations.models import InboundMail, Message
+from accounts.reach import load
+from conversations.models import Message
 from core.keyset import page
 from core.problems import Invalid
-from integrations.access import load
+from messaging.models import InboundMail
 
 PAGE_SIZE = 30
 
@@ -46,7 +47,7 @@ def automatic_mail(request: HttpRequest, mail_id: UUID) -> HttpResponse:
 def message_mail(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """The mail that became this message, or that brought it back, whole, with its headers and attachments."""
     message = load(Message.objects.all(), request, message_id)
-    mail = InboundMail.objects.filter(message=message).exclude(header_id="").order_by("id").first()
+    mail = InboundMail.objects.filter(message_id=message.pk).exclude(header_id="").order_by("id").first()
     if mail is None:
         raise Http404
     return _as_file(mail, message.public_id)

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.models import Organization, User
 from core.ids import uuid7
-from integrations.models import ChannelConnection
-from leads.contact import normalize_email
 from leads.models.leads import Lead
+from messaging.addresses import normalize_email
+from messaging.models import ChannelConnection
 
 
 def digest_of(address: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Organization
+from accounts.models import Organization, Source
 from core.ids import uuid7
-from integrations.models import Source
 
 
 class LeadImport(models.Model):

@@ -13,11 +13,10 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from accounts.models import Organization
+from accounts.models import Organization, Source
+from accounts.reach import ReachQuerySet
 from core.ids import encode, first_id, uuid7
-from integrations.access import ReachQuerySet
-from integrations.models import Source
-from leads.contact import normalize_email, normalize_phone
+from messaging.addresses import normalize_email, normalize_phone
 
 LONG_TEXT = 1_000  # characters
 FIRST_YEAR = 1970  # of UUIDv7

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from integrations.snippets import form_snippet
+from messaging.website import form_snippet
 from tests.browser.test_walk import WEBHOOK, add_source, open_tab
 
 pytestmark = pytest.mark.browser

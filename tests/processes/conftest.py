@@ -28,8 +28,9 @@ SET_UP = """
 import json, sys
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
-from integrations.services import cards, tokens
-from integrations.services.sources import create_source
+from integrations import services as cards
+from api import services as tokens
+from sources.services import create_source
 name, url = sys.stdin.read().split()
 organization = Organization.objects.create(name=name)
 user = User.objects.create_user(f"{name}@example.com", None)

@@ -48,7 +48,7 @@ def test_a_killed_worker_and_a_wiped_broker_lose_nothing(place, running, receive
             assert place.reply(lead, f"Reply {number}")[0] == 201
 
     threads = [threading.Thread(target=arrivals), threading.Thread(target=replies)]
-    place.sql("UPDATE integrations_ratewindow SET count = 0 RETURNING 1")
+    place.sql("UPDATE api_ratelimitwindow SET minute_count = 0, hour_count = 0 RETURNING 1")
     inside_limit = threading.Thread(target=_lift_the_forms_limit, args=(place, threads))
     for thread in [*threads, inside_limit]:
         thread.start()
@@ -73,7 +73,7 @@ def test_a_killed_worker_and_a_wiped_broker_lose_nothing(place, running, receive
     mails = Counter(mail["Message-ID"] for mail in place.mails("kill@example.net"))
     # A mail is doubled only when the kill fell between the server's acceptance and its record: few, never many.
     assert sum(count - 1 for count in mails.values()) <= kills * 4
-    wait_until(lambda: place.sql("SELECT count(*) FROM integrations_dispatch") == [(0,)], LEASE_SECONDS * 2)
+    wait_until(lambda: place.sql("SELECT count(*) FROM messaging_dispatch") == [(0,)], LEASE_SECONDS * 2)
 
 
 def _said(body: dict) -> str:
@@ -84,7 +84,7 @@ def _said(body: dict) -> str:
 def _lift_the_forms_limit(place, threads) -> None:
     """The form's own throttle is not what this is about."""
     while any(thread.is_alive() for thread in threads):
-        place.sql("UPDATE integrations_ratewindow SET count = 0 RETURNING 1")
+        place.sql("UPDATE api_ratelimitwindow SET minute_count = 0, hour_count = 0 RETURNING 1")
         time.sleep(0.05)
 
 

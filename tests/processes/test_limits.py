@@ -17,8 +17,8 @@ import sys
 from datetime import timedelta
 from accounts.actors import SYSTEM
 from core.ids import decode
-from integrations.models import Source
-from integrations.services import cards
+from accounts.models import Source
+from integrations import services as cards
 source = Source.objects.get(pk=decode("src", sys.stdin.read()))
 made = cards.regenerate(card=source.leadreplyapi, actor=SYSTEM, overlap=timedelta(hours=1))
 print(made.secrets["Secret key"])

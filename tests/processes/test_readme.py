@@ -16,7 +16,7 @@ NEWEST = "SELECT name FROM accounts_organization WHERE name LIKE 'x%' ORDER BY i
 TOKEN = """
 from accounts.actors import SYSTEM
 from accounts.models import Membership
-from integrations.services.tokens import make_token
+from api.services import make_token
 maker = Membership.objects.get(organization__name="NAME")
 print(make_token(maker=maker, actor=SYSTEM, name="Feed", scopes=["webhooks:write"])[1])
 """

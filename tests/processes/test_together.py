@@ -99,8 +99,8 @@ def test_a_reply_while_the_card_is_being_disconnected_is_taken_or_refused(place,
 import sys
 from accounts.actors import SYSTEM
 from core.ids import decode
-from integrations.models import Source
-from integrations.services import cards
+from accounts.models import Source
+from integrations import services as cards
 source = Source.objects.get(pk=decode("src", sys.stdin.read()))
 cards.disconnect(card=source.leadreplyapi, actor=SYSTEM)
 """

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from config.celery import send_hints_briefly
 from config.checks import refuse_unsafe
-from conversations.mail.listener import make_controller
+from messaging.email.listener import make_controller
 
 
 class Command(BaseCommand):

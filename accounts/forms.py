@@ -1,0 +1,48 @@
+"""The forms of members and of a person's own account."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+
+from accounts.models import Membership, Source
+from accounts.rights import Role
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Every time zone of the IANA list, as people read it."""
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+
+
+class MemberForm(forms.Form):
+    """A member's role, and the sources they are limited to."""
+
+    name = forms.CharField(max_length=200, required=False)
+    email = forms.EmailField()
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.AGENT)
+    sources = forms.ModelMultipleChoiceField(
+        queryset=Source.objects.none(),
+        required=False,
+        help_text="None: all sources. A business includes its locations.",
+    )
+
+    def __init__(self, *args: Any, membership: Membership, changes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sources"].queryset = Source.objects.filter(organization=membership.organization)  # type: ignore[attr-defined]
+        if changes:
+            del self.fields["name"], self.fields["email"]
+        for field in self.fields.values():
+            is_choice = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
+
+
+class ZoneForm(forms.Form):
+    """The zone in which a person reads times."""
+
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        choices=zone_choices,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )

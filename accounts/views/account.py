@@ -1,0 +1,73 @@
+"""A person's own account: zone, organizations, invitations."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.actors import Actor
+from accounts.forms import ZoneForm
+from accounts.middleware import SESSION_KEY
+from accounts.models import Membership, User
+from accounts.services import members
+
+UNCHOSEN_ZONE = "UTC"  # what a person has before anybody knows better
+
+
+@login_required
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """The person's own password, factors and organizations."""
+    user: User = request.user  # type: ignore[assignment]
+    values = {
+        "zone": ZoneForm(initial={"time_zone": user.time_zone}),
+        "organizations": user.current_memberships,
+        "invitations": Membership.objects.offered_to(user),
+    }
+    return render(request, "accounts/account_page.html", values)
+
+
+@login_required
+@require_POST
+def zone(request: HttpRequest) -> HttpResponse:
+    """Show times in another zone from now on. The browser's own is taken (`guess`) until the person chose one."""
+    form, user = ZoneForm(request.POST), Actor.of(request).user
+    if user is None:
+        raise Http404
+    is_chosen = user.time_zone != UNCHOSEN_ZONE
+    if form.is_valid() and not ("guess" in request.POST and is_chosen):
+        User.objects.filter(pk=user.pk).update(time_zone=form.cleaned_data["time_zone"])
+        if "guess" not in request.POST:
+            messages.success(request, "Saved.")
+    return HttpResponse(status=204) if "guess" in request.POST else redirect("accounts:account")
+
+
+@login_required
+@require_POST
+def invitation(request: HttpRequest, member_id: UUID) -> HttpResponse:
+    """Accept an invitation, or (button "decline") decline it."""
+    offered = get_object_or_404(Membership.objects.offered_to(request.user), pk=member_id)  # type: ignore[arg-type]
+    members.answer_invitation(membership=offered, actor=Actor.of(request), accepts="decline" not in request.POST)
+    return redirect("accounts:account")
+
+
+@login_required
+@require_POST
+def switch_organization(request: HttpRequest) -> HttpResponse:
+    """Show another organization's lists from now on, if the person is a member of it."""
+    mine = Membership.objects.current().filter(user=request.user)  # type: ignore[misc]
+    wanted = mine.filter(organization=_uuid(request.POST.get("organization", "")))
+    request.session[SESSION_KEY] = str(get_object_or_404(wanted).organization_id)
+    return redirect("/")
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None

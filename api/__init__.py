@@ -1,0 +1,1 @@
+"""How programs call: tokens, callers, limits, problems, idempotency, MCP."""

@@ -1,0 +1,91 @@
+"""API tokens: created here, shown in full once."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import membership_with
+from accounts.actors import Actor
+from accounts.models import Membership
+from accounts.rights import Right
+from api import services as tokens
+from api.forms import TokenForm
+from api.models import ApiToken
+from core.overlaps import OVERLAPS
+from core.problems import Refusal
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def tokens_page(request: HttpRequest) -> HttpResponse:
+    """API tokens: made here, shown in full once. Owners see all, others their own."""
+    makes_for_an_app = request.POST.get("kind") == ApiToken.Kind.APP
+    mine = membership_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
+    form, made = TokenForm(request.POST or None, maker=mine), ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.settings())
+            form = TokenForm(maker=mine)
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+    return _tokens(request, mine, form, made)
+
+
+def _tokens(request: HttpRequest, mine: Membership, form: TokenForm, made: str = "") -> HttpResponse:
+    rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)  # type: ignore[arg-type]
+    values = {
+        "form": form,
+        "made": made,
+        "mine": mine,
+        "may_take_over": mine.may(Right.OWN),
+        "rows": rows.select_related("maker__user").order_by("-id")[:100],
+    }
+    return render(request, "api/tokens_page.html", values)
+
+
+@login_required
+@require_POST
+def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    tokens.revoke_token(token=token, actor=Actor.of(request))
+    messages.success(request, f"Revoked {token.name}. Callers with it get 401 from now on.")
+    return redirect("api:tokens")
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def token_rotate(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """Choose how long the old key works beside the new one, then show the new one."""
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    mine = membership_with(request, Right.READ)
+    if request.method == "POST":
+        overlap = OVERLAPS.get(request.POST.get("overlap", ""))
+        try:
+            made = tokens.rotate_token(token=token, actor=Actor.of(request), overlap=overlap)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+            return redirect("api:tokens")
+        return _tokens(request, mine, TokenForm(maker=mine), made)
+    return render(request, "api/token_rotate_page.html", {"token": token})
+
+
+@login_required
+@require_POST
+def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """An owner keeps a token going whose maker goes or went."""
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    mine = membership_with(request, Right.OWN)
+    if token.organization_id != mine.organization_id or token.kind != ApiToken.Kind.APP:
+        raise Http404
+    tokens.take_over(token=token, by=mine, actor=Actor.of(request))
+    messages.success(request, f"{token.name} is yours now, and works with your sources.")
+    return redirect("api:tokens")

@@ -1,0 +1,125 @@
+"""Open, close, retry, read: what the team does with a conversation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.models import Membership, User
+from accounts.reach import reach_of
+from accounts.rights import ROLES_WITH, Right
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import publish_for
+from conversations.services.replies import Author, Reply, send_reply
+from core.problems import Refusal
+from webhooks.event_types import EventType
+
+
+@transaction.atomic
+def close(*, conversation_id: UUID, by: User | None) -> Conversation:
+    """Close a conversation. Closing a closed one changes nothing."""
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
+    if conversation.is_open:
+        conversation.closed_at, conversation.closed_by = timezone.now(), by
+        conversation.waiting_since = conversation.unread_at = None
+        conversation.save(update_fields=["closed_at", "closed_by", "waiting_since", "unread_at"])
+        publish_for(EventType.CONVERSATION_CLOSED, conversation)
+    return conversation
+
+
+@transaction.atomic
+def reopen(*, conversation_id: UUID) -> Conversation:
+    """Open a closed conversation again."""
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
+    if not conversation.is_open:
+        conversation.closed_at = conversation.closed_by = None
+        conversation.waiting_since = _waiting_since(conversation)
+        conversation.save(update_fields=["closed_at", "closed_by", "waiting_since"])
+        publish_for(EventType.CONVERSATION_OPENED, conversation)
+    return conversation
+
+
+def _waiting_since(conversation: Conversation) -> datetime | None:
+    """When the lead first wrote what nobody has answered yet; None when all is answered."""
+    rows = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("id")
+    answers = rows.filter(direction=Message.Direction.OUTBOUND).exclude(author=Message.Author.AUTOMATION)
+    answered = answers.exclude(status=Message.Status.FAILED).last()
+    words = rows.filter(direction=Message.Direction.INBOUND, is_automatic=False)
+    first = (words.filter(pk__gt=answered.pk) if answered else words).first()
+    return first.created_at if first else None
+
+
+@transaction.atomic
+def retry(*, message: Message, author: Author) -> Message:
+    """Send a failed message again, as a new one that says so. Raise Refusal `message.notFailed`.
+
+    Only the team reopens a closed conversation by it.
+    """
+    locked = Message.objects.select_for_update().get(pk=message.pk)
+    if not locked.has_failed:
+        raise Refusal(409, "message.notFailed", "Only a message that failed can be sent again.")
+    if Message.objects.filter(retry_of=locked).exclude(status=Message.Status.FAILED).exists():
+        raise Refusal(409, "message.notFailed", "This message was sent again already.")
+    is_staff = author.kind is Message.Author.STAFF
+    reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff)
+    return send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
+
+
+@transaction.atomic
+def assign(*, conversation_id: UUID, to: User | None, actor: Actor) -> Conversation:
+    """Give a conversation to somebody of the team, or to nobody. Raise Refusal `assignee.notAllowed`."""
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
+    if to and not reach_of(to, Right.ANSWER).includes(conversation.source):
+        raise Refusal(422, "assignee.notAllowed", "This person may not answer for this source.")
+    if conversation.assignee_id != (to.pk if to else None):
+        before, conversation.assignee = str(conversation.assignee or ""), to
+        conversation.save(update_fields=["assignee"])
+        actor.record(
+            "conversation.assign",
+            organization=conversation.organization_id,
+            target=conversation.public_id,
+            source_id=conversation.source_id,
+            before={"assignee": before},
+            after={"assignee": str(to or "")},
+        )
+    return conversation
+
+
+def assignable(conversation: Conversation) -> list[User]:
+    """The people who may answer in a conversation."""
+    source = conversation.source
+    near = Q(limited_at=None) | Q(source_accesses__source__in=[one for one in (source.pk, source.parent_id) if one])
+    rows = Membership.objects.current().filter(
+        near, organization=conversation.organization_id, user__is_active=True, role__in=ROLES_WITH[Right.ANSWER]
+    )
+    return list(dict.fromkeys(one.user for one in rows.select_related("user").order_by("user__name", "user__email")))
+
+
+@transaction.atomic
+def note(*, conversation: Conversation, content: str, author: Author) -> Message:
+    """Write a note for the team: never sent, never quoted, in webhooks only if chosen."""
+    return Message.objects.create(
+        organization_id=conversation.organization_id,
+        source_id=conversation.source_id,
+        lead_id=conversation.lead_id,
+        conversation=conversation,
+        kind=Message.Kind.NOTE,
+        direction=Message.Direction.INBOUND,
+        author=author.kind,
+        author_name=author.name[:250],
+        author_user_id=author.user_id,
+        content=content,
+        status=Message.Status.RECEIVED,
+    )
+
+
+def mark_read(conversation: Conversation) -> None:
+    """Somebody of the team looks at it."""
+    if conversation.is_unread:
+        Conversation.objects.filter(pk=conversation.pk).update(unread_at=None)
+        conversation.unread_at = None

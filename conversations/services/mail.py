@@ -1,0 +1,188 @@
+"""A kept mail becomes a message: whose it is, where it belongs, and what it sets off."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import Words, arrive, publish_for
+from core.ids import decode
+from leads.models import Lead, OptOut
+from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
+from messaging.addresses import is_email, normalize_email
+from messaging.email.reader import reader
+from messaging.email.reading import Mail
+from messaging.email.senders import Sender
+from messaging.models import InboundMail
+from understanding.optout import START_WORDS, STOP_WORDS
+from webhooks.event_types import EventType
+
+LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
+LOOP_REPEATS = 5  # mails with the same words
+SUBJECT_SHOWN = 300  # characters
+NOBODY = "Unknown sender"
+
+
+class StillSending(Exception):
+    """A bounce came before the record of what it bounces: the job tries again."""
+
+
+def read_mail(mail_id: UUID) -> None:
+    """Make a message of a kept mail. Done twice, it changes nothing the second time."""
+    waiting = InboundMail.objects.filter(pk=mail_id, outcome=InboundMail.Outcome.WAITING).first()
+    if waiting is None:
+        return
+    mail = reader.read(bytes(waiting.raw))  # outside the transaction: a stranger may make it long
+    with transaction.atomic():
+        kept = InboundMail.objects.select_for_update().select_related("connection__source").get(pk=mail_id)
+        if kept.outcome != InboundMail.Outcome.WAITING:
+            return
+        sender = _sender(kept, mail)
+        kept.header_id, kept.sender, kept.subject = mail.header_id, sender.address, mail.subject[:SUBJECT_SHOWN]
+        kept.outcome, message = _take(kept, mail, sender)
+        kept.message_id = message.pk if message else None
+        kept.save(update_fields=["header_id", "sender", "subject", "outcome", "message_id"])
+
+
+def _sender(kept: InboundMail, mail: Mail) -> Sender:
+    """Who wrote it. A mail whose head names nobody who could be answered is of whoever handed it over."""
+    envelope = normalize_email(kept.envelope_from)
+    return Sender(mail.sender_name, mail.sender or (envelope if is_email(envelope) else ""))
+
+
+def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Outcome, Message | None]:
+    """Say what a mail is, and do what follows from it. The message is the one it made or concerns."""
+    outcomes = InboundMail.Outcome
+    before = Message.objects.filter(connection=kept.connection, repeat_key=mail.repeat_key, direction="inbound").first()
+    if before:
+        return outcomes.REPEATED, before
+    if mail.is_bounce:
+        return outcomes.AUTOMATIC, _take_bounce(kept, mail)
+    thread = _thread(kept, mail, sender)
+    if mail.is_automatic or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
+        return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
+    return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(kept, mail, sender, thread)
+
+
+def _is_in_a_loop(thread: Conversation, mail: Mail) -> bool:
+    """True for a program that has no marks of one: it says the same again and again to programs that answer it.
+
+    Then the mail is shown and is no event, so that nobody's program answers it again. People who write to a program
+    twenty times in an hour are people still.
+    """
+    lately = Message.objects.filter(conversation=thread, created_at__gt=timezone.now() - LOOP_WINDOW)
+    answers = lately.filter(
+        direction=Message.Direction.OUTBOUND, author__in=[Message.Author.API, Message.Author.AUTOMATION]
+    )
+    same = lately.filter(direction=Message.Direction.INBOUND, content=mail.written or mail.subject)
+    return answers[:LOOP_ANSWERS].count() >= LOOP_ANSWERS and same[:LOOP_REPEATS].count() >= LOOP_REPEATS
+
+
+def _is_ours(sender: str) -> bool:
+    return sender.endswith(f"@{settings.MAIL_DOMAIN.lower()}")
+
+
+def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> Message:
+    source = kept.connection.source
+    words = Words(
+        content=mail.written or mail.subject or "(empty mail)",
+        folded=mail.folded,
+        title=mail.subject or "Mail",
+        connection=kept.connection,
+        external_id=mail.header_id,
+        repeat_key=mail.repeat_key,
+    )
+    if thread:
+        lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
+        if normalize_email(lead.email) != sender.address:
+            words.author_name = sender.address or sender.name or NOBODY
+        arrived = arrive(source=source, who=Identified(lead), words=words, into=thread)
+    else:
+        first, _, last = (sender.name or ("" if sender.address else NOBODY)).partition(" ")
+        who = identify_by_channel(
+            source=source, details=Details(first_name=first, last_name=last, email=sender.address)
+        )
+        arrived = arrive(source=source, who=who, words=words)
+    if not words.author_name or words.author_name == arrived.lead.name:
+        _obey_stop_words(arrived.lead, arrived.conversation, mail.written)
+    return arrived.message
+
+
+def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | None:
+    """The conversation a mail belongs to: by its reply address, else by what it answers.
+
+    The address cannot be guessed, so it counts whoever writes. In-Reply-To can be guessed or forwarded, so it counts
+    only from the lead's own address.
+    """
+    source = kept.connection.source
+    token = kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
+    if token and (named := Conversation.objects.filter(reply_token=token, source=source).first()):
+        return named
+    for parent in mail.parents:
+        own = decode("msg", parent.strip("<>").partition("@")[0])
+        rows = Message.objects.filter(source=source).select_related("conversation", "lead")
+        found = (
+            rows.filter(pk=own).first()
+            if own
+            else rows.filter(connection=kept.connection, external_id=parent, direction="inbound").first()
+        )
+        if found and sender.address and normalize_email(found.lead.email) == sender.address:
+            return found.conversation
+    return None
+
+
+def _obey_stop_words(lead: Lead, conversation: Conversation, written: str) -> None:
+    word = " ".join(written.lower().strip(" .!\n").split())
+    if word in STOP_WORDS and opt_out(lead=lead, channel="email", reason=OptOut.Reason.STOP):
+        publish_for(EventType.LEAD_OPTED_OUT, conversation)
+    elif word in START_WORDS:
+        lift_opt_out(lead=lead, channel="email", only=OptOut.Reason.STOP)
+
+
+def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation) -> Message:
+    """Show an automatic answer in its conversation. It reopens nothing, marks nothing unread, and is no event."""
+    return Message.objects.create(
+        organization_id=thread.organization_id,
+        source_id=thread.source_id,
+        lead_id=thread.lead_id,
+        conversation=thread,
+        connection=kept.connection,
+        direction=Message.Direction.INBOUND,
+        author=Message.Author.AUTOMATION,  # a program's words, not the lead's
+        author_name=sender.address or "Automatic answer",
+        content=mail.written or mail.subject or "(empty mail)",
+        folded=mail.folded,
+        external_id=mail.header_id,
+        repeat_key=mail.repeat_key,
+        status=Message.Status.RECEIVED,
+        is_automatic=True,
+    )
+
+
+def _take_bounce(kept: InboundMail, mail: Mail) -> Message | None:
+    """A mail of ours came back: its message failed after all. Return it; None when the bounce names none of ours.
+
+    Raise StillSending when what it bounces is not yet recorded as sent.
+    """
+    own = decode("msg", mail.bounced_message)
+    rows = Message.objects.filter(pk__in=[own] if own else [], source=kept.connection.source_id)
+    message = rows.select_related("conversation__source").first()
+    if message is None:
+        return None
+    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
+    message.refresh_from_db(fields=["status"])
+    if message.status == Message.Status.SENDING:
+        raise StillSending(message.public_id)
+    sent = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]
+    changed = Message.objects.filter(pk=message.pk, status__in=sent).update(
+        status=Message.Status.FAILED, error_code="channel.bounced", error_detail=mail.bounce_reason[:500]
+    )
+    if changed:
+        message.refresh_from_db()
+        publish_for(EventType.MESSAGE_BOUNCED, conversation, message)
+    return message

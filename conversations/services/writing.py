@@ -1,0 +1,57 @@
+"""Write a message as its channel sends it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from conversations.models import Conversation, Message
+from messaging.base import NotSent, Outgoing
+
+REFERENCES_KEPT = 20
+
+
+def message_id_of(message: Message) -> str:
+    """The Message-ID of a mail of ours (RFC 5322, 3.6.4), the same however often it is sent."""
+    return f"<{message.public_id}@{settings.MAIL_DOMAIN}>"
+
+
+def write(message: Message) -> Outgoing:
+    """Return a message as its channel sends it. Raise NotSent when it has no channel."""
+    conversation, connection = message.conversation, message.connection
+    if connection is None:
+        raise NotSent("channel.failed", "The message has no channel.", is_permanent=True)
+    references = _mail_ids_before(message)
+    subject = _subject(conversation)
+    return Outgoing(
+        to=message.lead.email,
+        text=message.content,
+        html=render_to_string("mail/message.html", {"message": message}),
+        subject=f"Re: {subject}" if references else subject,
+        message_id=message_id_of(message),
+        references=references,
+        sender_name=connection.name,
+        sender_address=connection.address,
+        reply_to=connection.address_with(conversation.reply_token),
+        is_from_a_program=message.author != Message.Author.STAFF,
+        is_automatic=message.author == Message.Author.AUTOMATION,
+    )
+
+
+def _subject(conversation: Conversation) -> str:
+    """Who wrote by a form without a subject gets one of ours: their own first words would read oddly there."""
+    title = " ".join(conversation.title.split())
+    first = Message.objects.filter(conversation=conversation).order_by("id").only("content").first()
+    if first and " ".join(first.content.split()).startswith(title.rstrip("…")):
+        return " ".join(f"Your message to {conversation.source.name}".split())
+    return title
+
+
+def _mail_ids_before(message: Message) -> list[str]:
+    """Message-IDs of the thread so far, oldest first."""
+    before = Message.objects.filter(
+        conversation=message.conversation_id, id__lt=message.pk, connection__kind="email", is_automatic=False
+    ).exclude(status=Message.Status.FAILED)
+    newest = before.order_by("-id").only("id", "external_id", "direction")[:REFERENCES_KEPT]
+    ids = [one.external_id if one.is_inbound else message_id_of(one) for one in reversed(newest)]
+    return [one for one in ids if one.startswith("<") and one.endswith(">") and one.isascii() and " " not in one]

@@ -1,0 +1,1 @@
+"""The Lead Reply API card, and the callers with its key."""

@@ -1,0 +1,1 @@
+"""How messages travel: channel connections, and the wire of each channel."""

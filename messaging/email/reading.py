@@ -1,0 +1,112 @@
+"""What a raw mail says, and whether a person wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+
+from core.mime.bounds import READ_MAX, BoundedHeaders, bounded
+from core.mime.headers import SHOWN_MAX, Headers, decode_words
+from core.mime.text import CONTENT_MAX, clean, text_of
+from messaging.addresses import is_email, normalize_email
+from messaging.email.senders import Sender, sender_of
+from understanding.programs import bounce_of, is_automatic
+from understanding.quotes import split_reply
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
+PARENTS_MAX = 50
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail, read. Text is safe to store: without NUL and lone surrogates."""
+
+    header_id: str
+    sender: str  # normalized, "" when there is none that could be answered
+    sender_name: str
+    subject: str
+    written: str  # what the person wrote
+    folded: str  # quotes and signature
+    parents: list[str] = field(default_factory=list)  # Message-IDs of In-Reply-To and References
+    is_bounce: bool = False
+    is_automatic: bool = False
+    bounced_message: str = ""  # our own id of the message that came back
+    bounce_reason: str = ""
+    is_understood: bool = True  # False: these are its bytes as text, not its words
+
+    @property
+    def repeat_key(self) -> str:
+        """The same for the same words of the same sender under the same Message-ID: anybody can write any of these."""
+        said = "\0".join((self.header_id, self.sender, self.written, self.folded))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+def read(raw: bytes) -> Mail:
+    """Read a raw mail, the beginning of it where it is long. The parsers may take long: see `reader.py`."""
+    try:
+        return _read(raw)
+    except Exception:  # they raise whatever they like, RecursionError among it
+        logger.info("a mail could not be understood", exc_info=True)
+        return read_as_text(raw)
+
+
+def _read(raw: bytes) -> Mail:
+    beginning = bounded(raw)
+    parsed = BytesParser(policy=BoundedHeaders()).parsebytes(beginning)
+    headers = Headers(parsed)
+    sender = sender_of(headers)
+    written, folded = split_reply(text_of(parsed))
+    if not written and len(beginning) < min(len(raw), READ_MAX):
+        return read_as_text(raw)  # the words, if there are any, are behind what no mail program writes
+    bounce = bounce_of(parsed, headers, sender.address)
+    return Mail(
+        header_id=_id_of(headers.text("Message-ID"), raw),
+        sender=sender.address,
+        sender_name=sender.name,
+        subject=headers.text("Subject"),
+        written=written,
+        folded=folded,
+        parents=MESSAGE_ID.findall(f"{headers.text('In-Reply-To')} {headers.text('References')}")[:PARENTS_MAX],
+        is_bounce=bounce is not None,
+        is_automatic=bounce is not None or is_automatic(parsed, headers, sender.address),
+        bounced_message=bounce.message if bounce else "",
+        bounce_reason=bounce.reason if bounce else "",
+    )
+
+
+def _id_of(header: str, raw: bytes) -> str:
+    match = MESSAGE_ID.search(header)
+    return match[0] if match else f"<sha256.{hashlib.sha256(raw).hexdigest()}@unnamed>"
+
+
+def read_as_text(raw: bytes) -> Mail:
+    """Return what anybody can see in a mail that no parser understands: its bytes as text. It takes no time."""
+    text = clean(raw[:READ_MAX].decode("utf-8", "replace")).replace("\r\n", "\n")
+    head, _, body = text.partition("\n\n")
+    lines = dict(reversed([_field(line) for line in head[:SHOWN_MAX].split("\n")]))
+    sender = _sender_in(lines.get("from", ""))
+    return Mail(
+        header_id=_id_of(lines.get("message-id", ""), raw),
+        sender=sender.address,
+        sender_name=sender.name,
+        subject=decode_words(lines.get("subject", "")),
+        written=body[:CONTENT_MAX].strip() or head[:CONTENT_MAX].strip(),
+        folded="",
+        is_understood=False,
+    )
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip().lower(), value.strip()
+
+
+def _sender_in(text: str) -> Sender:
+    words = re.split(r"[\s<>\"',;]+", text[:SHOWN_MAX])
+    address = next((normalize_email(word) for word in words if is_email(normalize_email(word))), "")
+    return Sender("", address)

@@ -1,0 +1,19 @@
+"""Outbound messages on their way to a channel."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from outbox.models import Work
+
+
+class Dispatch(Work):
+    """An outbound message on its way to its channel. Its id is the message's id."""
+
+    organization_id = models.UUIDField()
+    source_id = models.UUIDField()
+
+    class Meta(Work.Meta):
+        abstract = False
+        verbose_name_plural = "dispatches"
+        indexes = [*Work.Meta.indexes]

@@ -1,0 +1,12 @@
+"""Celery's doorways. They decide nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from messaging.email import forgetting
+
+
+@shared_task(ignore_result=True)
+def forget_mails() -> None:
+    forgetting.forget_mails()

@@ -1,0 +1,213 @@
+"""Take work: first lanes, then rows of each lane, never more than there are free slots.
+
+`clock.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
+again after 1, 2, 4 ... 30 s, unless it is woken (`wakes.py`). All times are the database's.
+
+A look takes two statements: the first locks the clocks, the second reads the rows. A statement sees what was committed
+when it began, so with one for both a row could commit, and its wake see nothing to do, between its begin and its lock.
+
+A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
+of them each time would take longer and longer. Every five seconds a look is whole, so what a short one cannot see (it
+committed late, or there were no slots for a while) waits no longer than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import class_row
+
+from outbox.models import Pace
+from outbox.schedule import scaled
+from outbox.wakes import SWEEP_MARGIN, Look, wake_in
+
+LEASE = scaled(timedelta(seconds=30))
+LANES_AT_ONCE = 100
+LONGEST_IDLE_SECONDS = 30
+WHOLE_LOOK_SECONDS = 5.0  # of each stream
+MUCH = 32  # rows of a whole look: there is a backlog, and the next one is whole again
+RECENT = SWEEP_MARGIN  # what a short look sees of lanes, and how long before its last whole sweep of rows
+EVER = timedelta(days=36_500)
+# Of a lane that only fails, or that answers slowly, so that they do not take the slots of the others.
+FAILING_IN_FLIGHT, SLOW_IN_FLIGHT = 2, 8
+
+_LOCK_LANES = """
+SELECT c.ctid FROM outbox_clock c JOIN outbox_lane l ON l.id = c.lane_id
+WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
+    AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
+    AND NOT c.lane_id = ANY(%(resting)s)
+    AND (l.organization_id IS NULL OR NOT l.organization_id = ANY(%(full_fresh)s))
+-- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
+ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
+"""
+_CLAIM = sql.SQL("""
+WITH lane AS MATERIALIZED (
+    SELECT l.id, l.organization_id, c.ctid AS place, c.idle_rounds,
+    CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NOT NULL THEN %(failing)s
+        WHEN l.id = ANY(%(slow)s) THEN least(l.max_in_flight, %(slow_in_flight)s) ELSE l.max_in_flight END - (
+        SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
+    ) AS free,
+    CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
+    FROM outbox_clock c JOIN outbox_lane l ON l.id = c.lane_id
+    -- By its place: an index has an entry for each version of a row that a held snapshot keeps. It is locked, so it
+    -- stays where it is. The rest again, because people stop lanes.
+    WHERE c.ctid = ANY(%(places)s::tid[]) AND l.held_at IS NULL AND l.stopped_at IS NULL
+        AND (l.open_until IS NULL OR l.open_until <= now())
+), share AS (
+    SELECT id, organization_id, place, idle_rounds, free, since,
+        least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
+    FROM lane
+-- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
+-- endpoint are never read on the way to a first attempt.
+), fresh AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 0
+            AND next_attempt_at BETWEEN share.since AND now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(share.n, %(fresh)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(fresh)s
+), retry AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1
+            AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_retry)s))
+            AND next_attempt_at BETWEEN share.since AND now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(
+            share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id), %(retry)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(retry)s
+), replay AS MATERIALIZED (
+    SELECT w.id, share.id AS lane_id FROM share, LATERAL (
+        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2
+            AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_replay)s))
+            AND next_attempt_at BETWEEN share.since AND now()
+            AND NOT id = ANY(%(held)s) {unless}
+        ORDER BY next_attempt_at, id LIMIT greatest(least(
+            share.n - (SELECT count(*) FROM fresh WHERE lane_id = share.id)
+                    - (SELECT count(*) FROM retry WHERE lane_id = share.id), %(replay)s), 0) FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(replay)s
+), claimed AS (
+    UPDATE {table} w SET claim = %(claim)s, attempts = attempts + 1, next_attempt_at = now() + %(lease)s
+    FROM (SELECT id FROM fresh UNION ALL SELECT id FROM retry UNION ALL SELECT id FROM replay) picked
+    WHERE w.id = picked.id RETURNING w.*
+), counted AS (
+    SELECT share.place, share.id, share.free, c.got,
+        -- when to look again at the latest
+        now() + CASE WHEN c.got > 0 THEN interval '1 s'
+            ELSE make_interval(secs => least(power(2, share.idle_rounds + 1), %(idle)s)) END AS latest, (
+        SELECT count(*) > c.got FROM (
+            -- ordered by the index, or the planner reads the whole table for a lane that has nothing
+            SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
+                SELECT FROM {table} WHERE lane_id = share.id AND pace = p.pace AND next_attempt_at >= share.since
+                    AND next_attempt_at <= now() {unless}
+                ORDER BY next_attempt_at, id LIMIT c.got + 1) rows
+            LIMIT c.got + 1
+        ) due
+    ) AS has_more
+    FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
+), looked AS (
+    UPDATE outbox_clock clock SET
+        swept_to = CASE WHEN c.has_more THEN clock.swept_to ELSE now() END,
+        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(clock.idle_rounds + 1, 5) END,
+        next_due_at = CASE
+            WHEN c.got >= c.free THEN now() + interval '0.25 s'  -- full: whoever finishes wakes it before
+            WHEN c.has_more AND c.got > 0 THEN now()
+            WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
+            ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
+                SELECT next_attempt_at FROM {table} WHERE lane_id = c.id AND pace = p.pace
+                    AND next_attempt_at > now() AND next_attempt_at <= c.latest
+                ORDER BY next_attempt_at LIMIT 1) w), c.latest)
+        END
+    FROM counted c WHERE clock.ctid = c.place
+)
+SELECT {columns}, now() AS claimed_at FROM claimed
+""")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One row of work that is ours until `next_attempt_at`, if `claim` still stands in it."""
+
+    id: UUID
+    lane_id: UUID
+    order_key: UUID | None
+    pace: int
+    attempts: int
+    claim: UUID
+    next_attempt_at: datetime
+    created_at: datetime
+    claimed_at: datetime
+    organization_id: UUID
+    source_id: UUID | None
+
+
+class Turn(NamedTuple):
+    """How many rows the next look may take, and of which organizations none: they have their share."""
+
+    slots: int
+    full: frozenset[UUID] = frozenset()
+
+
+Turns = Mapping[Pace, Turn]
+C = TypeVar("C", bound=Claimed)
+
+_RELEASE = sql.SQL("""
+UPDATE {table} SET claim = NULL, attempts = attempts - 1, next_attempt_at = now() + interval '5 s'
+WHERE id = ANY(%s) AND claim = ANY(%s) RETURNING lane_id, next_attempt_at
+""")
+
+
+async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed], table: str) -> None:
+    """Give back what was claimed and not begun; it counts no attempt."""
+    values = [[one.id for one in claimed], list({one.claim for one in claimed})]
+    async with connection.transaction(), connection.cursor() as cursor:
+        await cursor.execute(_RELEASE.format(table=sql.Identifier(table)), values)
+        await wake_in(cursor, [Look(lane_id, due) for lane_id, due in await cursor.fetchall()])
+
+
+async def claim(
+    connection: AsyncConnection[Any],
+    turns: Turns,
+    kind: str,
+    table: str,
+    unless: str,
+    shape: type[C],
+    held: Collection[UUID] = (),
+    resting: Collection[UUID] = (),
+    *,
+    slow: Collection[UUID] = (),
+    whole: bool = True,
+) -> list[C]:
+    query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=columns_of(shape))
+    values = {
+        "kind": kind,
+        "slots": sum(turn.slots for turn in turns.values()),
+        **{pace.name.lower(): turns[pace].slots if pace in turns else 0 for pace in Pace},
+        **{f"full_{pace.name.lower()}": list(turns[pace].full) if pace in turns else [] for pace in Pace},
+        "lanes": LANES_AT_ONCE,
+        "claim": uuid4(),
+        "lease": LEASE,
+        "idle": LONGEST_IDLE_SECONDS,
+        "failing": FAILING_IN_FLIGHT,
+        "slow": list(slow),
+        "slow_in_flight": SLOW_IN_FLIGHT,
+        "held": list(held),
+        "resting": list(resting),
+        "whole": whole,
+        "window": EVER if whole else RECENT,
+        "recent": RECENT,
+    }
+    async with connection.transaction(), connection.cursor(row_factory=class_row(shape)) as cursor:
+        places = [place for (place,) in await (await connection.execute(_LOCK_LANES, values)).fetchall()]
+        if not places:
+            return []
+        await cursor.execute(query, {**values, "places": places})
+        return await cursor.fetchall()
+
+
+def columns_of(shape: type[Claimed]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in shape.__dataclass_fields__ if name != "claimed_at")

@@ -1,0 +1,1 @@
+"""A source as a whole: create, change, archive, its overview, and the test lead."""

@@ -1,0 +1,1 @@
+"""What a text means: pure functions, without Django."""

@@ -1,0 +1,122 @@
+"""The stream of deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import psycopg
+
+from outbox.claims import LEASE, MUCH, WHOLE_LOOK_SECONDS, Claimed, Turn, release
+from outbox.models import Pace
+from outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
+from outbox.shares import next_turn
+from outbox.streams import Stream
+from webhooks.delivery.attempts import Parcel, attempt
+from webhooks.delivery.claims import ClaimedDelivery, claim_deliveries, claim_tests
+from webhooks.delivery.endpoints import Endpoint, load_endpoints
+from webhooks.delivery.recorder import Recorder
+from webhooks.delivery.session import make_session
+
+TEST_SLOTS = 4
+RETRY_PART, REPLAY_PART = 4, 8  # one slot for so many of first attempts
+SLOW_CALL_SECONDS = 2.0  # of the last call of an endpoint: then it gets few slots
+
+LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
+
+Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
+Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
+
+
+class Deliveries(Stream):
+    """Webhooks: one client session for the life of the process, results written in batches."""
+
+    name = "deliver"
+
+    def __init__(self, slots: int, render: Render) -> None:
+        super().__init__(slots)
+        # Retries and replays have slots beside those of first attempts: neither do they delay these, nor starve.
+        self.slots_of = {
+            Pace.FRESH: slots,
+            Pace.RETRY: max(1, slots // RETRY_PART),
+            Pace.REPLAY: max(1, slots // REPLAY_PART),
+        }
+        self.render = render
+        self.recorder = Recorder(after=self.woken.set)
+        self.session: aiohttp.ClientSession
+        self.looked_whole_at = 0.0
+        self.slow: set[UUID] = set()  # lanes whose last call took long
+
+    @contextlib.asynccontextmanager
+    async def equipment(self) -> Any:
+        connections = sum(self.slots_of.values()) + TEST_SLOTS
+        self.session = make_session(connections=connections, seconds=DEADLINE_SECONDS)
+        recording = asyncio.create_task(self.recorder.run())
+        try:
+            yield
+        finally:
+            await self.recorder.close()
+            recording.cancel()
+            await self.session.close()
+
+    async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """Tests have slots of their own: neither do they wait for deliveries, nor deliveries for them."""
+        taken_at = time.monotonic()
+        busy = Counter(_slot_of(claimed) for claimed in self.active.values())
+        claimed: list[ClaimedDelivery] = []
+        if busy[None] < TEST_SLOTS:
+            claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
+        turns = {pace: self._turn(pace) for pace, slots in self.slots_of.items() if slots > busy[pace]}
+        if turns:
+            in_hand = [one.id for one in self.active.values()]
+            whole = taken_at - self.looked_whole_at >= WHOLE_LOOK_SECONDS
+            found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, whole=whole)
+            if whole and len(found) < MUCH:
+                self.looked_whole_at = taken_at
+            claimed += found
+        try:
+            await self._start_all(connection, claimed, taken_at)
+        except BaseException:
+            begun = {one.id for one in self.active.values()}
+            left = [one for one in claimed if one.id not in begun]
+            with contextlib.suppress(psycopg.Error, OSError):
+                await release(connection, left, "webhooks_delivery")
+            raise
+        return len(claimed)
+
+    def _turn(self, pace: Pace) -> Turn:
+        busy = [claimed for claimed in self.active.values() if _slot_of(claimed) == pace]
+        return next_turn(busy, self.slots_of[pace], self.slots_of[pace] - len(busy))
+
+    async def _start_all(
+        self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
+    ) -> None:
+        if not claimed:
+            return
+        endpoints = await load_endpoints(connection, {delivery.lane_id for delivery in claimed})
+        bodies = await self.render(connection, claimed, endpoints)
+        for delivery in claimed:
+            body, is_fresh = bodies.get(delivery.id, (None, False))
+            parcel = Parcel(delivery, endpoints.get(delivery.lane_id), body, is_fresh)
+            self.start(delivery, self._deliver(parcel, taken_at))
+
+    async def _deliver(self, parcel: Parcel, taken_at: float) -> None:
+        # The lease is the database's; what is left of it is counted by this machine's steady clock.
+        if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
+            return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
+        result = await attempt(self.session, parcel)
+        note = self.slow.add if result.duration_ms > SLOW_CALL_SECONDS * 1000 else self.slow.discard
+        note(parcel.delivery.lane_id)
+        self.recorder.add(result)
+
+
+def _slot_of(claimed: Claimed) -> Pace | None:
+    """Whose slot a delivery takes; None for a test's."""
+    is_test = isinstance(claimed, ClaimedDelivery) and claimed.is_test
+    return None if is_test else Pace(claimed.pace)

@@ -1,0 +1,36 @@
+"""The feed: an organization's events under gapless numbers, for who cannot be called.
+
+Ids and clocks are taken before commit and do not order: a number is given after the commit, by one sequencer.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Unsequenced(models.Model):
+    """An event that has no number yet. Written with the event, deleted by the sequencer."""
+
+    event_id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField()
+    source_id = models.UUIDField(null=True)
+
+
+class FeedHead(models.Model):
+    """The last number that an organization's feed gave out."""
+
+    organization_id = models.UUIDField(primary_key=True)
+    position = models.BigIntegerField()
+
+
+class FeedEntry(models.Model):
+    """One event's place in its organization's feed."""
+
+    event_id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField()
+    position = models.BigIntegerField()
+    source_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name_plural = "feed entries"
+        constraints = [models.UniqueConstraint(fields=["organization_id", "position"], name="feed_position_once")]

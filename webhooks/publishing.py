@@ -1,0 +1,172 @@
+"""Write an event and what it gives rise to, in the transaction of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.rights import ROLES_WITH, Right
+from core.ids import uuid7
+from outbox.models import Lane
+from outbox.wakes import wake
+from webhooks.event_types import EventType
+from webhooks.models import Event, Listener, RestWebhook, Subscription, Unsequenced
+from webhooks.ordering import keys_in_use
+
+ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that happened to a lead, with what the options of cards ask about it."""
+
+    type: EventType
+    organization_id: UUID
+    source_id: UUID | None
+    lead_id: UUID | None = None
+    conversation_id: UUID | None = None
+    sequence: int = 0
+    payload: dict[str, Any] = field(default_factory=dict)
+    has_message: bool = False
+    is_ready: bool = True  # a phone number or an email is known
+    is_new: bool = True
+    withheld_from: frozenset[UUID] = frozenset()  # lanes that were not told of this lead
+
+
+@dataclass(frozen=True)
+class Published:
+    event: Event
+    withheld_from: frozenset[UUID]  # as it is now
+
+
+def seen_as(happening: Happening, listener: Listener) -> EventType | None:
+    """Return the type under which an endpoint hears of this, or None when it does not.
+
+    Exactly one event for one arrival: the options of a card rename an arrival, they never add one.
+    """
+    if listener.needs_contact and not happening.is_ready:
+        return None
+    seen = happening.type
+    if seen in ARRIVALS and listener.lane_id in happening.withheld_from:
+        seen = EventType.LEAD_CREATED  # the announcement that was held back, with the history
+    elif seen is EventType.LEAD_CREATED and not happening.is_new and listener.only_new_leads:
+        seen = EventType.MESSAGE_RECEIVED
+    if seen in ARRIVALS and happening.has_message and seen not in listener.event_types:
+        seen = EventType.MESSAGE_RECEIVED  # who did not ask for leads or contact details still gets the message
+    if seen is EventType.MESSAGE_RECEIVED and not happening.has_message:
+        return None
+    return seen if seen in listener.event_types else None
+
+
+def publish(happening: Happening) -> Published:
+    """Write the event and one open delivery for each endpoint that hears of it. Call it inside a transaction.
+
+    Whoever publishes for a conversation holds the lock of its row, so the deliveries of one order key are
+    written one after the other.
+    """
+    event = Event.objects.create(
+        type=happening.type,
+        organization_id=happening.organization_id,
+        source_id=happening.source_id,
+        lead_id=happening.lead_id,
+        conversation_id=happening.conversation_id,
+        sequence=happening.sequence,
+        payload=happening.payload,
+    )
+    Unsequenced.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
+    withheld = set(happening.withheld_from)
+    due = []
+    for listener in _listening(happening):
+        lane_id, seen = listener.lane_id, seen_as(happening, listener)
+        if seen:
+            announces = lane_id in withheld and seen is EventType.LEAD_CREATED
+            due.append(Due(lane_id, seen, announces, listener.is_ordered))
+        if happening.type in ARRIVALS:
+            if listener.needs_contact and not happening.is_ready:
+                withheld.add(lane_id)
+            else:
+                withheld.discard(lane_id)
+    if due:
+        add_deliveries(event, due)
+    return Published(event, frozenset(withheld))
+
+
+# The locks are shared among publishers. After waiting for a Disconnect the row is read anew and is off.
+_CARDS = """
+SELECT card.* FROM webhooks_restwebhook card JOIN outbox_lane lane ON lane.id = card.lane_id
+WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL FOR KEY SHARE OF card
+"""
+# A subscription hears of what its maker may see, and of what concerns the organization if that is all of it. Only what
+# `seen_as` and `publish` ask is read: an organization may have hundreds.
+_SUBSCRIPTIONS = """
+SELECT sub.id, sub.lane_id, sub.event_types, sub.is_ordered FROM webhooks_subscription sub
+JOIN outbox_lane lane ON lane.id = sub.lane_id AND lane.stopped_at IS NULL
+JOIN accounts_membership maker ON maker.id = sub.maker_id AND maker.removed_at IS NULL
+    AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%(roles)s)
+JOIN accounts_user person ON person.id = maker.user_id AND person.is_active
+LEFT JOIN accounts_source source ON source.id = %(source)s
+WHERE sub.organization_id = %(organization)s AND sub.deleted_at IS NULL AND sub.enabled_at IS NOT NULL
+    AND (sub.source_ids = '{}' OR sub.source_ids && ARRAY[source.id, source.parent_id])
+    AND (maker.limited_at IS NULL OR EXISTS (
+        SELECT FROM accounts_sourceaccess access
+        WHERE access.membership_id = maker.id AND access.source_id IN (source.id, source.parent_id)))
+FOR KEY SHARE OF sub
+"""
+
+
+def _listening(happening: Happening) -> list[Listener]:
+    """Who hears of this, locked against a Disconnect until our commit."""
+    where = {
+        "organization": happening.organization_id,
+        "source": happening.source_id,
+        "roles": sorted(ROLES_WITH[Right.CONFIGURE]),
+    }
+    cards: list[Listener] = list(RestWebhook.objects.raw(_CARDS, [happening.source_id])) if happening.source_id else []
+    return [*cards, *Subscription.objects.raw(_SUBSCRIPTIONS, where)]
+
+
+@dataclass(frozen=True, order=True)
+class Due:
+    """One endpoint that hears of an event, and how."""
+
+    lane_id: UUID
+    seen: EventType
+    is_announcement: bool = False  # that was held back so far
+    is_ordered: bool = True
+
+
+# One statement with arrays, however many endpoints hear of it: an organization may have hundreds.
+_INSERT = """
+INSERT INTO webhooks_delivery (id, lane_id, order_key, event_type, is_announcement, next_attempt_at,
+    sequence, organization_id, source_id, event_id, is_test)
+SELECT due.*, %(sequence)s, %(organization)s, %(source)s, %(event)s, false FROM (
+    SELECT id, lane_id, order_key, event_type, is_announcement, CASE WHEN NOT waits THEN statement_timestamp() END
+    FROM unnest(%(ids)s::uuid[], %(lanes)s::uuid[], %(keys)s::uuid[], %(types)s::text[], %(announces)s::bool[],
+        %(waits)s::bool[]) AS u(id, lane_id, order_key, event_type, is_announcement, waits)) due
+"""
+
+
+def add_deliveries(event: Event, due: Iterable[Due]) -> None:
+    """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
+    due = sorted(due)
+    key = event.conversation_id
+    in_use = keys_in_use((one.lane_id, key) for one in due if one.is_ordered and key)
+    wake(Lane.Kind.WEBHOOK, [one.lane_id for one in due])
+    values: dict[str, Any] = {
+        "ids": [uuid7() for _ in due],
+        "lanes": [one.lane_id for one in due],
+        "keys": [key if one.is_ordered else None for one in due],
+        "types": [one.seen.value for one in due],
+        "announces": [one.is_announcement for one in due],
+        "waits": [one.is_ordered and (one.lane_id, key) in in_use for one in due],
+        "sequence": event.sequence,
+        "organization": event.organization_id,
+        "source": event.source_id,
+        "event": event.pk,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
