@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 _NAMES = UUID("5f0d1b2e-7f0c-4a53-9e0e-2f2d2c6f6c11")  # of letters' ids (RFC 9562, 5.5)
 
 
-class Words(NamedTuple):
+class LetterText(NamedTuple):
     """What a letter says."""
 
     subject: str
     body: str
 
 
-Writer = Callable[[Letter], Words | None]  # None: there is nothing to say any more
+Writer = Callable[[Letter], LetterText | None]  # None: there is nothing to say any more
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def send(letter_id: UUID) -> None:
     Letter.objects.filter(pk=letter.pk).update(sent_at=timezone.now())
 
 
-def _mail(letter: Letter, words: Words) -> None:
+def _mail(letter: Letter, words: LetterText) -> None:
     # However often it goes out, it has one id.
     headers = {"Message-ID": f"<letter.{letter.pk.hex}@{settings.MAIL_DOMAIN}>", "Auto-Submitted": "auto-generated"}
     mail = EmailMessage(" ".join(words.subject.split()), words.body, to=[letter.user.email], headers=headers)
@@ -70,6 +70,6 @@ def _mail(letter: Letter, words: Words) -> None:
         logger.warning("the mail server refused letter %s for good: %s %s", letter.pk, code, said)
 
 
-def written(subject: str, template: str, **values: object) -> Words:
+def written(subject: str, template: str, **values: object) -> LetterText:
     """Return a letter whose body is a template."""
-    return Words(subject, render_to_string(template, values).strip() + "\n")
+    return LetterText(subject, render_to_string(template, values).strip() + "\n")

@@ -21,13 +21,13 @@ INSERT INTO api_apicall (id, organization_id, source_id, kind, key_id, method, p
 """
 
 
-def about(request: Request, *, source_id: UUID, lead_id: UUID | None = None) -> None:
+def set_call_subject(request: Request, *, source_id: UUID, lead_id: UUID | None = None) -> None:
     """Say which source and lead a call is about, so that it stands in the right card's Activity."""
     request._request.call_about = (source_id, lead_id)  # type: ignore[attr-defined]
 
 
 def subject_of(request: Request) -> UUID | None:
-    """The lead that a call is about, as far as `about` was told."""
+    """The lead that a call is about, as far as `set_call_subject` was told."""
     about_it: tuple[UUID | None, UUID | None] = getattr(request._request, "call_about", (None, None))
     return about_it[1]
 

@@ -54,7 +54,7 @@ class Caller:
     names_a_place: bool = False  # the call has the header X-On-Behalf-Of
     named_source_id: UUID | None = None  # the source that the header names; None for an organization
     address: str | None = None
-    maker: Membership | None = None  # of a token: whose rights it carries
+    creator: Membership | None = None  # of a token: whose rights it carries
 
     def reach(self, right: Right = Right.READ) -> Reach:
         """Return what the key opens. Its scopes say what may be done there, so it has every right or none."""
@@ -100,17 +100,17 @@ def find_token_caller(key: str, address: str | None, on_behalf_of: str = "") -> 
     `on_behalf_of` is the header X-On-Behalf-Of. Raise Refusal `organization.required` where an operator's token lacks
     it, NotFound where it names nothing that the token reaches.
     """
-    token = ApiToken.objects.select_related("maker__user").with_key(key).first()
+    token = ApiToken.objects.select_related("creator__user").with_key(key).first()
     if token is None or not token.is_live:
         return None
     if is_stale(token.last_used_at):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now(), last_used_from=address)
-    place = _directory_place(token, on_behalf_of) if token.maker is None else _own_place(token, on_behalf_of)
+    place = _directory_place(token, on_behalf_of) if token.creator is None else _own_place(token, on_behalf_of)
     is_staff = token.kind == ApiToken.Kind.STAFF
     return Caller(
         kind=token.kind,
         name=token.name,
-        principal=f"member:{token.maker_id}" if is_staff else f"token:{token.pk}",
+        principal=f"member:{token.creator_id}" if is_staff else f"token:{token.pk}",
         key_id=token.pk,
         key_prefix=token.prefix,
         key_last_four=token.last_four,
@@ -122,12 +122,12 @@ def find_token_caller(key: str, address: str | None, on_behalf_of: str = "") -> 
         named_source_id=place.source_id,
         scopes=token.scopes_in_force,
         address=address,
-        maker=token.maker,
+        creator=token.creator,
     )
 
 
 @dataclass(frozen=True)
-class Place:
+class ActingFor:
     """On whose behalf a token calls."""
 
     organization_id: UUID
@@ -135,21 +135,21 @@ class Place:
     source_id: UUID | None = None  # that the header names
 
 
-def _own_place(token: ApiToken, named: str) -> Place:
-    """An app's or a member's token: its organization, cut down to its maker's sources, and to a source named."""
-    assert token.maker is not None  # noqa: S101  the caller looked
+def _own_place(token: ApiToken, named: str) -> ActingFor:
+    """An app's or a member's token: its organization, cut down to its creator's sources, and to a source named."""
+    assert token.creator is not None  # noqa: S101  the caller looked
     assert token.organization_id is not None  # noqa: S101  all tokens but the operator's have one
     whole = Reach(organization_ids=frozenset({token.organization_id}))
-    reach = Reach(source_ids=token.maker.source_ids) if token.maker.is_limited else whole
+    reach = Reach(source_ids=token.creator.source_ids) if token.creator.is_limited else whole
     if not named or decode("org", named) == token.organization_id:
-        return Place(token.organization_id, reach)
+        return ActingFor(token.organization_id, reach)
     if named.startswith("org_"):
         raise NotFound("organization")
     sources = Source.objects.filter(reach.where(organization="organization_id", source="pk"))
     return _at(sources.named(named, organizations=[token.organization_id]).first())
 
 
-def _directory_place(token: ApiToken, named: str) -> Place:
+def _directory_place(token: ApiToken, named: str) -> ActingFor:
     """An operator's token: one of its organizations, which it must name."""
     if not named:
         words = "Name an organization, or a source, in the header X-On-Behalf-Of."
@@ -158,19 +158,19 @@ def _directory_place(token: ApiToken, named: str) -> Place:
         wanted = decode("org", named)
         if wanted is None or not token.organizations.filter(pk=wanted).exists():
             raise NotFound("organization")
-        return Place(wanted, Reach(organization_ids=frozenset({wanted})))
+        return ActingFor(wanted, Reach(organization_ids=frozenset({wanted})))
     found = Source.objects.named(named, organizations=token.organizations.all())[:2]
     if len(found) > 1:
         raise Refusal(400, "organization.ambiguous", "Several sources have this external id. Name one by its id.")
     return _at(found[0] if found else None)
 
 
-def _at(source: Source | None) -> Place:
+def _at(source: Source | None) -> ActingFor:
     """A source, and with a business its locations."""
     if source is None:
         raise NotFound("source")
     locations = Source.objects.filter(parent=source).values_list("pk", flat=True)
-    return Place(source.organization_id, Reach(source_ids=frozenset({source.pk, *locations})), source.pk)
+    return ActingFor(source.organization_id, Reach(source_ids=frozenset({source.pk, *locations})), source.pk)
 
 
 def is_stale(last_used_at: datetime | None) -> bool:

@@ -1,4 +1,4 @@
-"""Fields that take what they say and nothing like it: a number is no text, a word is no truth value."""
+"""Serializer fields without type coercion: `"12"` is not a number, `12` is not a string."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework import serializers
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?")
 
 
-class Text(serializers.CharField):
+class StrictString(serializers.CharField):
     """A JSON string."""
 
     def to_internal_value(self, data: Any) -> str:
@@ -22,7 +22,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class Truth(serializers.BooleanField):
+class StrictBoolean(serializers.BooleanField):
     """`true` or `false`."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -40,7 +40,7 @@ class Whole(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-class Moment(serializers.DateTimeField):
+class StrictDateTime(serializers.DateTimeField):
     """A point in time (RFC 3339)."""
 
     def to_internal_value(self, value: Any) -> datetime:

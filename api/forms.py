@@ -41,18 +41,18 @@ class TokenForm(forms.Form):
         choices=EXPIRIES.items(), required=False, widget=forms.Select(attrs={"class": "form-select"})
     )
 
-    def __init__(self, *args: Any, maker: Membership, **more: Any) -> None:
+    def __init__(self, *args: Any, creator: Membership, **more: Any) -> None:
         super().__init__(*args, **more)
-        if not maker.may(Right.CONFIGURE):
+        if not creator.may(Right.CONFIGURE):
             kinds: Any = self.fields["kind"]
             kinds.choices, kinds.initial = self.KINDS[1:], ApiToken.Kind.STAFF
         scopes: Any = self.fields["scopes"]
         scopes.choices = [
             (value, label)
             for value, label in ApiToken.Scope.choices
-            if maker.may(ApiToken.RIGHTS.get(ApiToken.Scope(value), Right.READ))
+            if creator.may(ApiToken.RIGHTS.get(ApiToken.Scope(value), Right.READ))
         ]
-        if not maker.may(Right.ANSWER):
+        if not creator.may(Right.ANSWER):
             scopes.initial = [ApiToken.Scope.LEADS_READ]
 
     def settings(self) -> dict[str, Any]:

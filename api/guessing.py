@@ -1,4 +1,4 @@
-"""Addresses that show keys which nobody has: guessing is slow, and hinders nobody who shares the address."""
+"""Rate-limit clients that guess API keys, without hindering callers behind the same address that show a valid key."""
 
 from __future__ import annotations
 

@@ -31,13 +31,13 @@ def answer_once(
     request: Request,
     effect: Callable[[], Response],
     *,
-    may_still: Callable[[], object] = lambda: None,
+    authorize: Callable[[], object] = lambda: None,
     body: str | None = None,
 ) -> Response:
     """Run `effect` and log the call in one transaction; with an Idempotency-Key at most once in 24 hours.
 
-    `may_still` raises before a stored answer is given to who has meanwhile lost the right to it. `body` is a digest of
-    one that was read in pieces.
+    `authorize` runs before a stored response is replayed, and raises if the caller has lost access since. `body` is the
+    digest of a body that was read in pieces.
     """
     caller: Caller = request.user  # type: ignore[assignment]
     key = request.headers.get("Idempotency-Key")
@@ -50,7 +50,7 @@ def answer_once(
             digest = _digest(caller.idempotency_scope, request.method, request.path, key)
             query = json.dumps(sorted(request.query_params.lists()))  # of an import it says whether it is a trial
             said = _digest(query, body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
-            response = _once(request, digest, said, effect, may_still)
+            response = _once(request, digest, said, effect, authorize)
         log_call(request, response.status_code)
     return response
 
@@ -60,7 +60,7 @@ def _once(
     digest: bytes,
     body: bytes,
     effect: Callable[[], Response],
-    may_still: Callable[[], object],
+    authorize: Callable[[], object],
 ) -> Response:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
@@ -70,7 +70,7 @@ def _once(
     if first is not None:
         if bytes(first.body_digest) != body:
             raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body or query.")
-        may_still()
+        authorize()
         return Response(
             _stored(first),
             status=first.status,

@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from accounts.rights import Right
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from api.callers import Caller
-from api.fields import Text
+from api.fields import StrictString
 from api.idempotency import answer_once
-from core.ids import moment
+from core.ids import rfc3339
 from core.keyset import page
 from core.problems import NotFound, Refusal
 from outbox.job_kinds import kind_of
@@ -66,7 +66,7 @@ class JobCancelApi(Api):
     scopes = {"POST": "jobs:write"}
 
     class CancelInput(serializers.Serializer[Any]):
-        reason = Text(required=False, allow_blank=True, max_length=200)
+        reason = StrictString(required=False, allow_blank=True, max_length=200)
 
     @extend_schema(
         operation_id="cancel_background_job",
@@ -91,8 +91,8 @@ class JobCancelApi(Api):
 
 def require_right(request: Request, right: Right) -> None:
     """Raise Refusal 403 where whoever made the token lacks a right, as the pages do."""
-    maker = caller_of(request).maker
-    if maker is not None and not maker.may(right):
+    creator = caller_of(request).creator
+    if creator is not None and not creator.may(right):
         raise Refusal(403, "request.forbidden", f"This needs the right: {right.label.lower()}.")
 
 
@@ -120,9 +120,9 @@ def job_json(job: Job) -> dict[str, Any]:
         "category": job.category,
         "status": job.status,
         "progress": job.progress,
-        "created_at": moment(job.created_at),
-        "started_at": moment(job.started_at),
-        "finished_at": moment(job.finished_at),
+        "created_at": rfc3339(job.created_at),
+        "started_at": rfc3339(job.started_at),
+        "finished_at": rfc3339(job.finished_at),
         "result": {"count": job.done, "total": job.total, **(job.result or {})} if not job.is_unfinished else None,
         "error": job.error or job.cancelled_because or None,
     }

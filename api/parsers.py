@@ -45,7 +45,7 @@ def parse_json(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise Invalid.at("#", f"The body is not JSON: {error.msg} at character {error.pos}.", "json") from error
     except (RecursionError, ValueError) as error:
-        raise Invalid.at("#", "The body is nested too deeply or has a number that is none.", "json") from error
+        raise Invalid.at("#", "The body is nested too deeply, or contains NaN or Infinity.", "json") from error
     errors: list[dict[str, str]] = []
     _inspect(value, "#", 0, [MEMBERS_MAX], errors)
     if errors:

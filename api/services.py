@@ -22,23 +22,23 @@ TOKENS_MAX = 100  # of an organization
 @transaction.atomic
 def make_token(
     *,
-    maker: Membership,
+    creator: Membership,
     actor: Actor,
     name: str,
     scopes: list[str],
     kind: ApiToken.Kind = ApiToken.Kind.APP,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """Make a token of the maker's organization, limited to the maker's sources. Return it and the key itself.
+    """Make a token of the creator's organization, limited to the creator's sources. Return it and the key itself.
 
-    An app's token answers for an application, a staff token for its maker, with the maker's rights of each moment.
+    An app's token answers for an application, a staff token for its creator, with the creator's rights of each moment.
     Raise Refusal `token.tooMany`: each may call a hundred times a minute.
     """
-    if ApiToken.objects.filter(organization=maker.organization, revoked_at=None).count() >= TOKENS_MAX:
+    if ApiToken.objects.filter(organization=creator.organization, revoked_at=None).count() >= TOKENS_MAX:
         raise Refusal(409, "token.tooMany", f"An organization has at most {TOKENS_MAX} tokens. Revoke one first.")
-    token, key = _make(kind, actor, name, scopes, expires_at, organization=maker.organization, maker=maker)
+    token, key = _make(kind, actor, name, scopes, expires_at, organization=creator.organization, creator=creator)
     after = {"scopes": scopes, "kind": kind.value, "expires_at": expires_at.isoformat() if expires_at else None}
-    actor.record("token.make", organization=maker.organization, target=f"{name} ({token})", after=after)
+    actor.record("token.make", organization=creator.organization, target=f"{name} ({token})", after=after)
     return token, key
 
 
@@ -97,17 +97,17 @@ def _organizations_of(token: ApiToken) -> list[UUID]:
 
 
 @transaction.atomic
-def take_over(*, token: ApiToken, by: Membership, actor: Actor) -> None:
+def transfer(*, token: ApiToken, by: Membership, actor: Actor) -> None:
     """Make `by` answer for a token: it works again, with their limit to sources."""
-    before = str(token.maker)
-    token.maker = by
-    token.save(update_fields=["maker"])
+    before = str(token.creator)
+    token.creator = by
+    token.save(update_fields=["creator"])
     actor.record(
         "token.takeOver",
         organization=by.organization,
         target=f"{token.name} ({token})",
-        before={"maker": before},
-        after={"maker": str(by)},
+        before={"creator": before},
+        after={"creator": str(by)},
     )
 
 
@@ -121,6 +121,6 @@ def revoke_token(*, token: ApiToken, actor: Actor) -> None:
             "token.revoke",
             organization=organization_id,
             target=f"{token.name} ({token})",
-            before={"scopes": token.scopes, "maker": str(token.maker)},
+            before={"scopes": token.scopes, "creator": str(token.creator)},
             after={"revoked": True},
         )

@@ -41,7 +41,7 @@ def source_for(caller: Caller, data: dict[str, Any]) -> Source:
         raise Invalid.at("#/business_id", "The call names different sources.", "conflict")
     if named:
         return named.pop()
-    several = list(reachable.live()[:2])
+    several = list(reachable.active()[:2])
     if len(several) != 1:
         raise Invalid.at("#/source_id", "Say which source this lead belongs to.", "required")
     return several[0]

@@ -22,9 +22,9 @@ from bench.witness import Witness
 CLAIMS = 400
 P99_WANTED_MS, FIRST_WANTED_MS = 10, 1_000
 
-# Due retries of one endpoint: each its own conversation, or all of one (only its head is due).
+# PlannedDelivery retries of one endpoint: each its own conversation, or all of one (only its head is due).
 FILL = """
-INSERT INTO webhooks_delivery (id, lane_id, order_key, sequence, attempts, pace, next_attempt_at, organization_id,
+INSERT INTO webhooks_delivery (id, lane_id, order_key, sequence, attempts, slot_kind, next_attempt_at, organization_id,
     source_id, event_id, event_type, is_test, is_announcement)
 SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(n), 11, '0')
         || substr(md5(random()::text), 1, 8))::uuid,
@@ -35,7 +35,7 @@ FROM generate_series(1, %(rows)s) n
 """
 CLAIM_ONCE = """
 import asyncio, json, sys, time
-from outbox.models import Pace
+from outbox.models import SlotKind
 from outbox.claims import Turn, claim_deliveries, release
 from outbox.database import connect
 
@@ -43,9 +43,9 @@ async def run(count):
     connection, times = await connect(), []
     for _ in range(count):
         await connection.execute("UPDATE outbox_lane SET failing_since = now(), open_until = NULL WHERE kind = 'webhook'")
-        await connection.execute("UPDATE outbox_clock SET next_due_at = now() WHERE kind = 'webhook'")
+        await connection.execute("UPDATE outbox_lanetimer SET check_at = now() WHERE kind = 'webhook'")
         started = time.perf_counter()
-        claimed = await claim_deliveries(connection, {Pace.FRESH: Turn(50), Pace.RETRY: Turn(12), Pace.REPLAY: Turn(6)})
+        claimed = await claim_deliveries(connection, {SlotKind.FRESH: Turn(50), SlotKind.RETRY: Turn(12), SlotKind.REPLAY: Turn(6)})
         times.append(time.perf_counter() - started)
         await connection.execute("UPDATE webhooks_delivery SET claim = NULL, next_attempt_at = now() - interval '1 hour' WHERE claim = ANY(%s)", [[one.claim for one in claimed]])
     return times

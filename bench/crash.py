@@ -53,7 +53,7 @@ owner = Membership.objects.create(organization=organization, user=user, role="ow
 source = create_source(organization=organization, actor=SYSTEM, name=name)
 made = cards.set_up(card=source.restwebhook, actor=SYSTEM, url=url)
 cards.switch(card=source.restwebhook, on=True, actor=SYSTEM)
-token = tokens.make_token(maker=owner, actor=SYSTEM, name="x", scopes=["leads:write"])[1]
+token = tokens.make_token(creator=owner, actor=SYSTEM, name="x", scopes=["leads:write"])[1]
 print(json.dumps({"source": str(source.pk), "token": token, "signing": made.secrets["Signing secret"]}))
 """
 REPLAY = """
@@ -63,8 +63,8 @@ from django.utils import timezone
 from accounts.actors import SYSTEM
 from webhooks.models import RestWebhook
 from webhooks.services.replays import start_replay
-card = RestWebhook.objects.with_owner().get(source=sys.stdin.read().strip())
-start_replay(listener=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
+card = RestWebhook.objects.with_credential_card().get(source=sys.stdin.read().strip())
+start_replay(endpoint=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
 print("started")
 """
 ROTATE = """

@@ -26,13 +26,13 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "before-insert": ("webhooks.publishing", "add_deliveries", "before"),
     "after-insert": ("webhooks.publishing", "add_deliveries", "after"),
     "after-commit": ("outbox.hints", "send", "before"),
-    "after-claim": ("webhooks.delivery.stream", "load_endpoints", "before"),
+    "after-claim": ("webhooks.delivery.stream", "load_destinations", "before"),
     "after-send": ("webhooks.delivery.stream", "attempt", "after"),
     "in-record": ("webhooks.delivery.results", "_log", "after"),
     "scheduling-a-retry": ("webhooks.delivery.results", "_try_again", "after"),
     "while-disabling": ("outbox.lanes", "_count_failures", "after"),
     "in-a-replay": ("webhooks.services.replays", "_in_order", "after"),
-    "in-a-rotation": ("integrations.services", "_lapse", "before"),
+    "in-a-rotation": ("integrations.services", "_clear_verification", "before"),
 }
 AT_ONCE = {"scheduling-a-retry", "while-disabling", "in-a-replay", "in-a-rotation"}  # these are passed once
 

@@ -124,7 +124,7 @@ def throughput(stack: Stack, count: int) -> float:
 
 
 def latency(stack: Stack, seconds: float) -> tuple[float, float]:
-    """p50 and p99 of the milliseconds from an event to its first attempt, at a steady pace."""
+    """p50 and p99 of the milliseconds from an event to its first attempt, at a steady slot_kind."""
     with connect(stack) as connection, Publishers(stack) as publishers:
         connection.execute("TRUNCATE webhooks_attempt")
         batch, begin = PACE // 50, time.perf_counter()

@@ -32,18 +32,18 @@ from integrations import services as cards
 from leads.services import Details
 from outbox.claims import Turn, release
 from outbox.database import connect, hang_up
-from outbox.models import Lane, Pace
+from outbox.models import Lane, SlotKind
 from outbox.wakes import wake_with
 from webhooks.delivery.claims import ClaimedDelivery, claim_deliveries
 from webhooks.delivery.results import Outcome, Result, record
 from webhooks.event_types import EventType
 from webhooks.models import Delivery, RestWebhook
-from webhooks.publishing import Happening, publish
+from webhooks.publishing import EventDraft, publish
 from webhooks.services import replays, subscriptions
 
 PAUSE_SECONDS = 0.0015  # before a statement, at most
 CROWD = 30  # open rows: then the world is tidied
-SLOTS = dict.fromkeys(Pace, Turn(2))
+SLOTS = dict.fromkeys(SlotKind, Turn(2))
 
 # A row that waits and has nobody ahead of it; two of one key that are due; a lane whose look comes later than a second
 # after its row's time, or would begin its sweep after it.
@@ -58,9 +58,9 @@ SELECT count(*) FROM (SELECT FROM webhooks_delivery WHERE order_key IS NOT NULL 
 """
 _LATE = """
 SELECT count(*) FROM webhooks_delivery d JOIN outbox_lane l ON l.id = d.lane_id
-JOIN outbox_clock c ON c.lane_id = l.id
+JOIN outbox_lanetimer c ON c.lane_id = l.id
 WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.open_until IS NULL AND d.next_attempt_at IS NOT NULL
-    AND (c.next_due_at > greatest(d.next_attempt_at, now()) + interval '1 s'
+    AND (c.check_at > greatest(d.next_attempt_at, now()) + interval '1 s'
         OR d.claim IS NULL AND c.swept_to - interval '2 s' > d.next_attempt_at)
 """
 
@@ -84,7 +84,7 @@ class World:
     def __init__(self) -> None:
         self.organization = Organization.objects.create(name="Interleaved")
         user = User.objects.create_user(f"{uuid4().hex}@example.com", None)
-        self.maker = Membership.objects.create(organization=self.organization, user=user, role="owner")
+        self.creator = Membership.objects.create(organization=self.organization, user=user, role="owner")
         from sources.services import create_source
 
         self.source = create_source(organization=self.organization, actor=SYSTEM, name="Interleaved")
@@ -95,7 +95,7 @@ class World:
         self.conversations = list(Conversation.objects.filter(source=self.source))
         self._set_up_card()
         self.subscription = subscriptions.subscribe(
-            maker=self.maker,
+            creator=self.creator,
             actor=SYSTEM,
             name="All",
             url="https://hook.example/",
@@ -107,7 +107,7 @@ class World:
 
     @property
     def card(self) -> RestWebhook:
-        return RestWebhook.objects.with_owner().get(source=self.source)
+        return RestWebhook.objects.with_credential_card().get(source=self.source)
 
     @property
     def lanes(self) -> list[Any]:
@@ -126,7 +126,7 @@ class World:
             conversation.sequence += 1
             conversation.save(update_fields=["sequence"])
             publish(
-                Happening(
+                EventDraft(
                     type=EventType.MESSAGE_RECEIVED,
                     organization_id=self.organization.pk,
                     source_id=self.source.pk,
@@ -139,7 +139,7 @@ class World:
             )
 
     def claim(self) -> None:
-        claimed = outbox(lambda c: claim_deliveries(c, SLOTS, whole=random.random() < 0.5))
+        claimed = outbox(lambda c: claim_deliveries(c, SLOTS, full=random.random() < 0.5))
         with self.lock:
             self.in_flight += claimed
 
@@ -170,14 +170,14 @@ class World:
 
     def replay(self) -> None:
         since = timezone.now() - timedelta(seconds=1)
-        job = replays.start_replay(listener=self.card, actor=SYSTEM, since=since, only_undelivered=False)
+        job = replays.start_replay(endpoint=self.card, actor=SYSTEM, since=since, only_undelivered=False)
         while replays._run_portion(job.subject_id) is not None:
             pass
         type(job).objects.filter(pk=job.pk).update(status="done", finished_at=Now(), next_attempt_at=None)
 
     def cancel(self) -> None:
         since = timezone.now() - timedelta(seconds=1)
-        job = replays.start_replay(listener=self.card, actor=SYSTEM, since=since, only_undelivered=False)
+        job = replays.start_replay(endpoint=self.card, actor=SYSTEM, since=since, only_undelivered=False)
         replays._run_portion(job.subject_id)
         replays.cancel_replay(job=job, actor=SYSTEM)
 

@@ -35,7 +35,7 @@ FEW = {
 }
 FILL = """
 INSERT INTO leads_lead (id, organization_id, source_id, first_name, last_name, email, phone, phone_e164, address,
-    unique_id, status, tags, custom_fields, origin, source_url, opt_in, opt_in_transactional_sms, withheld_from,
+    unique_id, status, tags, custom_fields, origin, source_url, opt_in, opt_in_transactional_sms, not_announced_to,
     returned_at, created_at, updated_at, last_message_at)
 SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + n), 12, '0') || '7000'
         || substr(md5(n::text), 1, 16))::uuid,

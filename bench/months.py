@@ -51,10 +51,10 @@ print("made")
 """
 FORGET = """
 import json
-from core.retention import forget_old_months
+from core.retention import drop_expired_partitions
 dropped = []
 for _ in range(20):
-    dropped += forget_old_months()
+    dropped += drop_expired_partitions()
 print(json.dumps(dropped))
 """
 # Ids of an old month, as many as there are milliseconds and more.

@@ -49,7 +49,7 @@ made = {}
 for name in ("quiet", "greedy"):
     organization = Organization.objects.create(name=name)
     user = User.objects.create_user(f"{name}@example.com", "a long password of ours")
-    maker = Membership.objects.create(organization=organization, user=user, role="owner")
+    creator = Membership.objects.create(organization=organization, user=user, role="owner")
     source = create_source(organization=organization, actor=SYSTEM, name=name)
     key = cards.set_up(card=source.leadreplyapi, actor=SYSTEM).secrets["Secret key"]
     cards.switch(card=source.leadreplyapi, on=True, actor=SYSTEM)
@@ -57,11 +57,11 @@ for name in ("quiet", "greedy"):
     cards.set_up(card=source.restwebhook, actor=SYSTEM, url=fast if name == "quiet" else slow)
     cards.switch(card=source.restwebhook, on=True, actor=SYSTEM)
     scopes = ["leads:write", "webhooks:write", "jobs:write"]
-    token = tokens.make_token(maker=maker, actor=SYSTEM, name="Bench", scopes=scopes)[1]
+    token = tokens.make_token(creator=creator, actor=SYSTEM, name="Bench", scopes=scopes)[1]
     made[name] = {"key": key, "token": token, "source": source.public_id, "lead": Lead.objects.latest("id").public_id,
                   "lane": str(source.restwebhook.lane_id), "address": source.connections.get(kind="email").address}
     if name == "greedy":
-        subs = [subscriptions.subscribe(maker=maker, actor=SYSTEM, name=f"Slow {n}", url=slow,
+        subs = [subscriptions.subscribe(creator=creator, actor=SYSTEM, name=f"Slow {n}", url=slow,
                 event_types=["lead.created", "message.received"])[0] for n in range(int(count))]
         made[name]["webhook"] = subs[0].public_id
         for number in range(int(events)):

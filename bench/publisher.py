@@ -61,7 +61,7 @@ def main(number: int, count: int) -> None:
 
     from config import celery
     from conversations.models import Conversation, Message
-    from conversations.services.arrivals import happening
+    from conversations.services.arrivals import draft_event
     from webhooks.event_types import EventType
     from webhooks.publishing import publish
 
@@ -80,7 +80,7 @@ def main(number: int, count: int) -> None:
                 conversation.sequence += 1
                 conversation.save(update_fields=["sequence"])
                 lead, message = conversation.lead, messages[conversation.pk]
-                publish(happening(EventType.MESSAGE_RECEIVED, conversation.source, lead, conversation, message))
+                publish(draft_event(EventType.MESSAGE_RECEIVED, conversation.source, lead, conversation, message))
         print("done", flush=True)
 
 

@@ -37,7 +37,7 @@ _WAITS = """
 SELECT extract(epoch FROM a.started_at - e.happened_at) * 1000 FROM webhooks_attempt a
 JOIN webhooks_event e ON e.id = a.event_id WHERE a.number = 1 ORDER BY 1
 """
-NARROW = ["webhooks_delivery", "outbox_lane", "outbox_clock"]
+NARROW = ["webhooks_delivery", "outbox_lane", "outbox_lanetimer"]
 
 
 @dataclass
@@ -135,7 +135,7 @@ def flow(
     seconds: float,
     snapshots: int,
 ) -> None:
-    """Commit events at a steady pace, woken as the product does, and watch."""
+    """Commit events at a steady slot_kind, woken as the product does, and watch."""
     watcher = Watcher(stack, seen, began)
     watcher.start()
     if snapshots:

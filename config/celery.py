@@ -47,10 +47,10 @@ app.conf.update(
     beat_schedule={
         **{queue: _looks_for_jobs(queue) for queue in ("jobs", "mail", "imports")},
         "partitions": {"task": "core.tasks.ensure_partitions", "schedule": 86_400.0},
-        "months": {"task": "core.tasks.forget_old_months", "schedule": 3_600.0},
+        "months": {"task": "core.tasks.drop_expired_partitions", "schedule": 3_600.0},
         "files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
         "mails": {"task": "messaging.tasks.forget_mails", "schedule": 3_600.0},
-        "forget": {"task": "core.tasks.forget_expired", "schedule": 3_600.0},
+        "forget": {"task": "core.tasks.delete_expired_rows", "schedule": 3_600.0},
     },
 )
 app.autodiscover_tasks(["core", "outbox", "messaging", "leads"])

@@ -99,7 +99,7 @@ MOMENTS = {"ends_at": _LATER, "expires_at": _LATER, "next_attempt_at": _LATER, "
 # What is shown has an id of its own kind.
 IDS = {"AssigneeShown": "usr", "AttemptShown": "att", "ConversationExported": "conv", "ConversationShown": "conv",
        "CustomFieldShown": "cf", "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead",
-       "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "OpenSourceShown": "src", "SourceShown": "src",
+       "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "WhoamiSource": "src", "SourceShown": "src",
        "WebhookEvent": "evt", "WebhookMade": "wh", "WebhookShown": "wh"}  # fmt: skip
 
 

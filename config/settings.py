@@ -203,7 +203,7 @@ LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 30  # from one address
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # for /metrics; empty: there is no such page
 
 # --- webhooks ---
-# Gaps, leases and limits of the outbox in parts of their real length: tests and trials live days in seconds.
+# Scales the outbox's gaps, leases and limits. 0.001 turns a day into 86 seconds. Tests only.
 LEADWIRE_TIME_SCALE = env.float("LEADWIRE_TIME_SCALE", default=1.0)
 
 # --- mail out: EMAIL_URL is smtp://, smtp+tls:// or smtp+ssl:// ---

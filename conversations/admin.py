@@ -23,7 +23,7 @@ class MessageAdmin(ReadOnly):
     search_fields = ["external_id"]
 
 
-@admin.register(models.OnceUsed)
-class OnceUsedAdmin(ReadOnly):
+@admin.register(models.UsedNonce)
+class UsedNonceAdmin(ReadOnly):
     list_display = ["expires_at"]
     exclude = ["digest"]

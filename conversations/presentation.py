@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.models import User
 from conversations.models import Conversation, Message
-from core.ids import encode, moment
+from core.ids import encode, rfc3339
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -25,11 +25,11 @@ def message_json(message: Message) -> dict[str, Any]:
         "error": error,
         "classification": None,
         "retry_of": encode("msg", message.retry_of_id) if message.retry_of_id else None,
-        "created_at": moment(message.created_at),
-        "said_at": moment(message.said_at),
-        "sent_at": moment(message.sent_at),
-        "delivered_at": moment(message.delivered_at),
-        "read_at": moment(message.read_at),
+        "created_at": rfc3339(message.created_at),
+        "said_at": rfc3339(message.said_at),
+        "sent_at": rfc3339(message.sent_at),
+        "delivered_at": rfc3339(message.delivered_at),
+        "read_at": rfc3339(message.read_at),
     }
 
 
@@ -43,8 +43,8 @@ def conversation_json(conversation: Conversation, messages: Iterable[Message], c
         "messaging_channel_id": channel,
         "campaign_id": None,
         "assignee": assignee_json(conversation.assignee),
-        "created_at": moment(conversation.created_at),
-        "last_message_at": moment(conversation.last_message_at),
+        "created_at": rfc3339(conversation.created_at),
+        "last_message_at": rfc3339(conversation.last_message_at),
         "messages": [message_json(message) for message in messages],
     }
 

@@ -14,9 +14,9 @@ from uuid import UUID
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
-from core.ids import encode, moment
+from core.ids import encode, rfc3339
 from webhooks.delivery.claims import ClaimedDelivery
-from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.destinations import Destination
 from webhooks.delivery.stream import Bodies
 
 Histories = dict[tuple[UUID, bool], str]  # by conversation, and whether with all that the lead ever said
@@ -57,7 +57,7 @@ _WHOLE_HISTORY = _HISTORY.replace(
 
 
 async def render_bodies(
-    connection: AsyncConnection[Any], claimed: list[ClaimedDelivery], endpoints: dict[UUID, Endpoint]
+    connection: AsyncConnection[Any], claimed: list[ClaimedDelivery], destinations: dict[UUID, Destination]
 ) -> Bodies:
     """Return the body of each claimed delivery and whether it was rendered now; without its event it has none."""
     retries = [one.id for one in claimed if one.attempts > 1 or one.claimed_at - one.created_at > SURELY_FIRST]
@@ -69,7 +69,7 @@ async def render_bodies(
         fresh = {delivery.id: delivery for delivery in claimed if delivery.id not in bodies}
         if not fresh:
             return bodies
-        await cursor.execute(_EVENTS, _asked(fresh.values(), endpoints))
+        await cursor.execute(_EVENTS, _asked(fresh.values(), destinations))
         events = await cursor.fetchall()
         histories = await _histories(cursor, fresh, events)
     for event in events:
@@ -91,10 +91,10 @@ async def _histories(
     return histories
 
 
-def _asked(fresh: Iterable[ClaimedDelivery], endpoints: dict[UUID, Endpoint]) -> list[list[Any]]:
+def _asked(fresh: Iterable[ClaimedDelivery], destinations: dict[UUID, Destination]) -> list[list[Any]]:
     """The columns of the question: delivery, event, whether the source's name is wanted, whether it announces."""
     rows = [
-        (one.id, one.event_id, one.lane_id in endpoints and endpoints[one.lane_id].includes_source_name,
+        (one.id, one.event_id, one.lane_id in destinations and destinations[one.lane_id].includes_source_name,
          one.is_announcement)
         for one in fresh
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def render(delivery: ClaimedDelivery, event: dict[str, Any], histories: Historie
     history = histories.get((event["conversation_id"], delivery.is_announcement))
     if history:
         data = f'{data[:-1]}, "conversation": {history}}}'
-    happened_at, webhook_id = moment(event["happened_at"]), encode("evt", delivery.event_id)
+    happened_at, webhook_id = rfc3339(event["happened_at"]), encode("evt", delivery.event_id)
     return (
         f'{{"type": "{delivery.event_type}", "timestamp": "{happened_at}", "id": "{webhook_id}",'
         f' "sequence": {event["sequence"]}, "data": {data}}}'
@@ -125,7 +125,7 @@ def _conversations(rows: Iterable[dict[str, Any]]) -> dict[UUID, dict[str, Any]]
                 "title": row["title"],
                 "status": "closed" if row["closed_at"] else "open",
                 "messaging_channel_id": row["channel"],
-                "created_at": moment(row["opened_at"]),
+                "created_at": rfc3339(row["opened_at"]),
                 "messages": [],
                 "truncated": False,
             },
@@ -145,7 +145,7 @@ def _conversations(rows: Iterable[dict[str, Any]]) -> dict[UUID, dict[str, Any]]
                 "content": row["content"],
                 "messaging_channel_connection_id": row["connection_id"],
                 "status": row["status"],
-                "created_at": moment(row["created_at"]),
+                "created_at": rfc3339(row["created_at"]),
             }
         )
     return found

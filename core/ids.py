@@ -45,6 +45,6 @@ def decode(prefix: str, text: str) -> UUID | None:
     return UUID(int=number) if number < 1 << 128 else None
 
 
-def moment(value: datetime | None) -> str | None:
+def rfc3339(value: datetime | None) -> str | None:
     """Return a time as RFC 3339 in UTC with Z."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None

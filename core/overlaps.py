@@ -17,7 +17,7 @@ K = TypeVar("K", bound=models.Model)
 
 
 class EndingQuerySet(models.QuerySet[K]):
-    def live(self) -> Self:
+    def active(self) -> Self:
         return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=timezone.now()))
 
 

@@ -33,7 +33,7 @@ DELETE FROM webhooks_feedentry WHERE event_id IN (
 # What has served: answers to repeated calls, nonces, windows, finished jobs, keys whose overlap ended.
 _EXPIRED = {
     "api_idempotencykey": "created_at < now() - interval '25 hours'",
-    "conversations_onceused": "expires_at < now()",
+    "conversations_usednonce": "expires_at < now()",
     "api_ratelimitwindow": "hour_at < now() - interval '2 hours'",
     "cache": "expires < now()",
     "django_session": "expire_date < now()",
@@ -45,7 +45,7 @@ _EXPIRED = {
 }
 
 
-def forget_expired() -> None:
+def delete_expired_rows() -> None:
     """Remove what has served, a few rows at a time."""
     for table, condition in _EXPIRED.items():
         some = f"SELECT ctid FROM {table} WHERE {condition} LIMIT %s FOR UPDATE SKIP LOCKED"  # noqa: S608  both are ours
@@ -56,7 +56,7 @@ def forget_expired() -> None:
                     break
 
 
-def forget_old_months(now: datetime | None = None) -> list[str]:
+def drop_expired_partitions(now: datetime | None = None) -> list[str]:
     """Drop the months that ended before what is kept; return their names. What is busy is left for the next time."""
     now = now or datetime.now(UTC)
     dropped = []

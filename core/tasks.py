@@ -13,10 +13,10 @@ def ensure_partitions() -> None:
 
 
 @shared_task(ignore_result=True)
-def forget_old_months() -> None:
-    retention.forget_old_months()
+def drop_expired_partitions() -> None:
+    retention.drop_expired_partitions()
 
 
 @shared_task(ignore_result=True)
-def forget_expired() -> None:
-    retention.forget_expired()
+def delete_expired_rows() -> None:
+    retention.delete_expired_rows()

@@ -29,7 +29,7 @@ def text_problem(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return "Half of a surrogate pair is not a character. Send whole ones."
+        return "The text contains an unpaired surrogate. Send valid Unicode."
     return ""
 
 

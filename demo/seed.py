@@ -12,7 +12,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.models import Membership, Organization, Source, SourceAccess, User
 from accounts.rights import Role
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import happening, last_words
+from conversations.services.arrivals import draft_event, last_words
 from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
 from demo.stories import STORIES, Story
@@ -227,7 +227,7 @@ def _publish_newest(source: Source) -> None:
         conversation.save(update_fields=["sequence"])
         message = conversation.messages.filter(direction="inbound", kind="message").latest("id")
         lead = conversation.lead
-        publish(happening(EventType.MESSAGE_RECEIVED, source, lead, conversation, message))
+        publish(draft_event(EventType.MESSAGE_RECEIVED, source, lead, conversation, message))
 
 
 def move_crm(old: str, new: str) -> None:

@@ -12,23 +12,23 @@ from rest_framework.response import Response
 
 from accounts.models import Source
 from api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_body, read_query
-from api.fields import Truth
+from api.fields import StrictBoolean
 from api.idempotency import answer_once
-from core.ids import moment
+from core.ids import rfc3339
 from core.overlaps import OVERLAPS
 from core.problems import Invalid, NotFound, Refusal
 from integrations import services as cards
-from integrations.kinds import OPTIONS, Made
+from integrations.kinds import OPTIONS, NewSecrets
 from integrations.models import Card
 from integrations.registry import card_kinds
 
 
 class CardInput(serializers.Serializer[Any]):
-    enabled = Truth(required=False)
-    inherits = Truth(required=False, help_text="Use the parent's credential. Of a location.")
-    needs_contact = Truth(required=False, help_text="Create customer only when contact info is captured.")
-    only_new_leads = Truth(required=False)
-    includes_source_name = Truth(required=False)
+    enabled = StrictBoolean(required=False)
+    inherits = StrictBoolean(required=False, help_text="Use the parent's credential. Of a location.")
+    needs_contact = StrictBoolean(required=False, help_text="Create customer only when contact info is captured.")
+    only_new_leads = StrictBoolean(required=False)
+    includes_source_name = StrictBoolean(required=False)
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -155,9 +155,9 @@ class CardRegenerateApi(Api):
 
         def regenerate() -> Response:
             card, actor = load_card(request, source_id, slug), actor_of(request)
-            require_owner(request, card)
-            if not card.owner.has_credential and not cards.kind_of(card).set_up_fields:
-                made = cards.set_up(card=card.owner, actor=actor)
+            require_credential_right(request, card)
+            if not card.credential_card.has_credential and not cards.kind_of(card).set_up_fields:
+                made = cards.set_up(card=card.credential_card, actor=actor)
             else:
                 made = cards.regenerate(card=card, actor=actor, overlap=overlap)
             return shown(request, load_card(request, source_id, slug), made)
@@ -208,18 +208,18 @@ def load_card(request: Request, source_id: str, slug: str) -> Card:
     if source.is_archived and request.method != "GET":
         raise Refusal(409, "source.archived", "This source is archived. Restore it first.")
     kind = card_kinds()[slug]
-    card: Card = kind.model.objects.with_owner().select_related(*kind.related).get(source=source)
+    card: Card = kind.model.objects.with_credential_card().select_related(*kind.related).get(source=source)
     return card
 
 
-def change(request: Request, card: Card, data: dict[str, Any]) -> Made | None:
+def change(request: Request, card: Card, data: dict[str, Any]) -> NewSecrets | None:
     """Do what a PATCH asks for, in one transaction. Return fresh secrets, if some were made."""
     actor, kind, made = actor_of(request), cards.kind_of(card), None
     with transaction.atomic():
         if connection := {name: data[name] for name in kind.set_up_fields if name in data}:
-            require_owner(request, card)
-            set_up = cards.configure if card.owner.has_credential else cards.set_up
-            made = set_up(card=card.owner, actor=actor, **connection)
+            require_credential_right(request, card)
+            set_up = cards.configure if card.credential_card.has_credential else cards.set_up
+            made = set_up(card=card.credential_card, actor=actor, **connection)
             card.refresh_from_db()
         if "inherits" in data:
             if data["inherits"]:
@@ -233,9 +233,9 @@ def change(request: Request, card: Card, data: dict[str, Any]) -> Made | None:
     return made
 
 
-def require_owner(request: Request, card: Card) -> None:
+def require_credential_right(request: Request, card: Card) -> None:
     """Raise Refusal 403 for who may not configure the card that owns the credential."""
-    require_source(request, card.owner.source)
+    require_source(request, card.credential_card.source)
 
 
 def require_source(request: Request, source: Source | None) -> None:
@@ -243,14 +243,14 @@ def require_source(request: Request, source: Source | None) -> None:
         raise Refusal(403, "request.forbidden", "This needs the right to configure the parent.")
 
 
-def shown(request: Request, card: Card, made: Made | None = None) -> Response:
-    body = card_json(card, may_see_owner=caller_of(request).reach().includes(card.owner.source))
+def shown(request: Request, card: Card, made: NewSecrets | None = None) -> Response:
+    body = card_json(card, may_see_credential=caller_of(request).reach().includes(card.credential_card.source))
     if made:
         body["secrets"] = dict(made.secrets)
     return Response({"data": {"card": body}})
 
 
-def card_json(card: Card, *, may_see_owner: bool) -> dict[str, Any]:
+def card_json(card: Card, *, may_see_credential: bool) -> dict[str, Any]:
     """One card. What belongs to the parent is shown to who may configure that one."""
     kind, check = cards.kind_of(card), card.last_check or {}
     health = kind.health(card)
@@ -263,13 +263,13 @@ def card_json(card: Card, *, may_see_owner: bool) -> dict[str, Any]:
         "is_verified": card.is_verified,
         "is_checking": kind.is_checking(card),
         "last_check": {name: check[name] for name in ("ok", "title", "detail", "at")} if "ok" in check else None,
-        "health": {"state": health.state, "detail": health.detail or None, "since": moment(health.since)},
+        "health": {"state": health.state, "detail": health.detail or None, "since": rfc3339(health.since)},
         **{name: getattr(card, name) for name in OPTIONS},
-        **kind.shown_values(card, may_see_owner=may_see_owner),
+        **kind.shown_values(card, may_see_credential=may_see_credential),
     }
-    keys = kind.keys(card.owner) if may_see_owner else []
+    keys = kind.keys(card.credential_card) if may_see_credential else []
     body["keys"] = [
-        {"label": one.label, "masked": one.masked, "created_at": moment(one.made_at), "ends_at": moment(one.ends_at)}
+        {"label": one.label, "masked": one.masked, "created_at": rfc3339(one.made_at), "ends_at": rfc3339(one.ends_at)}
         for one in keys
     ]
     return body

@@ -11,7 +11,7 @@ from accounts.reach import reach_of
 from accounts.rights import Right
 from integrations.kinds import OPTIONS, ActivityRow, CardKind, Health, KeyShown
 from integrations.models import Card
-from integrations.services import heirs, kind_of, rows_of
+from integrations.services import inheriting_cards, kind_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class CardView:
 
     card: Any
     kind: CardKind[Any]
-    owner: Any
+    credential_card: Any
     may_configure: bool
-    may_configure_owner: bool
+    may_configure_credential: bool
     may_configure_parent: bool
     is_set_up: bool
     health: Health
@@ -38,7 +38,7 @@ class CardView:
     options: list[Option]
     activity: list[ActivityRow]
     activity_summary: str
-    heirs: list[Any]
+    inheriting_cards: list[Any]
     siblings: int  # other locations that inherit the same credential
     is_checking: bool
 
@@ -128,8 +128,8 @@ class CardView:
         return self.kind.stops_at(self.card)
 
     @property
-    def stopped_heirs(self) -> list[Any]:
-        return [heir for heir in self.heirs if getattr(heir, "is_stopped", False)]
+    def stopped_inheriting_cards(self) -> list[Any]:
+        return [heir for heir in self.inheriting_cards if getattr(heir, "is_stopped", False)]
 
     @property
     def has_overlap(self) -> bool:
@@ -138,18 +138,20 @@ class CardView:
 
 def view_card(card: Card, user: User) -> CardView:
     """Collect what a card shows. The owner's details stay with those who may configure the owner."""
-    kind, owner = kind_of(card), card.owner
+    kind, owner = kind_of(card), card.credential_card
     mine, full = reach_of(user, Right.CONFIGURE), owner.pk == card.pk
     may_owner = mine.includes(owner.source)
     inheriting = (
-        list(heirs(owner).in_use().select_related(*kind.related)) if owner.source.kind == Source.Kind.BUSINESS else []
+        list(inheriting_cards(owner).active().select_related(*kind.related))
+        if owner.source.kind == Source.Kind.BUSINESS
+        else []
     )
     return CardView(
         card=card,
         kind=kind,
-        owner=owner,
+        credential_card=owner,
         may_configure=mine.includes(card.source),
-        may_configure_owner=may_owner,
+        may_configure_credential=may_owner,
         may_configure_parent=bool(card.source.parent and mine.includes(card.source.parent)),
         is_set_up=card.is_set_up,
         health=kind.health(card),
@@ -157,7 +159,7 @@ def view_card(card: Card, user: User) -> CardView:
         options=[_option(card, name) for name in OPTIONS],
         activity=kind.activity(card),
         activity_summary=kind.activity_summary(card),
-        heirs=inheriting if full else [],
+        inheriting_cards=inheriting if full else [],
         siblings=_siblings(card),
         is_checking=kind.is_checking(card),
     )
@@ -173,4 +175,4 @@ def _siblings(card: Card) -> int:
     parent = card.source.parent
     if parent is None:
         return 0
-    return rows_of(card).inheriting_from(parent).in_use().exclude(pk=card.pk).count()
+    return rows_of(card).inheriting_from(parent).active().exclude(pk=card.pk).count()

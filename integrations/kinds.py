@@ -21,7 +21,7 @@ OPTIONS = ("needs_contact", "only_new_leads", "includes_source_name")  # that ev
 
 
 @dataclass(frozen=True)
-class Made:
+class NewSecrets:
     """Fresh secrets, shown to a person this one time: label and value."""
 
     secrets: dict[str, str] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class CardKind(ABC, Generic[C]):
         """The fields that only this kind shows in the API."""
         return {}
 
-    def shown_values(self, card: C, *, may_see_owner: bool) -> dict[str, Any]:
+    def shown_values(self, card: C, *, may_see_credential: bool) -> dict[str, Any]:
         """The values of these fields. What belongs to the parent is for those who may configure that one."""
         return {}
 
@@ -122,7 +122,7 @@ class CardKind(ABC, Generic[C]):
         return None
 
     @abstractmethod
-    def make_credential(self, card: C, actor: Actor, overlap: timedelta | None) -> Made:
+    def make_credential(self, card: C, actor: Actor, overlap: timedelta | None) -> NewSecrets:
         """Make new keys. The old ones end now, or after `overlap`; a key already in overlap ends in any case."""
 
     @abstractmethod

@@ -59,12 +59,16 @@ def locations(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
 def _cards(request: HttpRequest, source: Source, slug: str) -> list[Any]:
     """The cards of the locations that the person may configure."""
     model = card_kinds()[slug].model
-    rows = model.objects.with_owner().select_related(*card_kinds()[slug].related).prefetch_related(model.credentials)
+    rows = (
+        model.objects.with_credential_card()
+        .select_related(*card_kinds()[slug].related)
+        .prefetch_related(model.credentials)
+    )
     reach = reach_of(request.user, Right.CONFIGURE).where(organization="source__organization_id", source="source_id")
-    found = list(rows.in_use().filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
+    found = list(rows.active().filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
     parent = rows.get(source=source)
     for card in found:
-        card.read_owner(parent)
+        card.use_parent(parent)
     return found
 
 

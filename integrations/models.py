@@ -22,10 +22,10 @@ class CardQuerySet(ReachQuerySet[C]):
         """The locations' cards that use this one's credential, those of archived locations too: they may come back."""
         return self.filter(source__parent=source).exclude(inherits_at=None)
 
-    def in_use(self) -> Self:
+    def active(self) -> Self:
         return self.filter(source__archived_at=None)
 
-    def with_owner(self) -> Self:
+    def with_credential_card(self) -> Self:
         return self.select_related("source__parent", "source__organization", "switched_by")
 
 
@@ -76,18 +76,20 @@ class Card(models.Model):
         return self.verified_at is not None
 
     @property
-    def owner(self) -> Self:
+    def credential_card(self) -> Self:
         """The card whose credential this one uses: the parent's while it inherits, else itself."""
         if not (self.inherits and self.source.parent_id):
             return self
-        if not hasattr(self, "_owner"):
-            self._owner = type(self)._default_manager.select_related("source").get(source=self.source.parent_id)
-        return self._owner
+        if not hasattr(self, "_credential_card"):
+            self._credential_card = (
+                type(self)._default_manager.select_related("source").get(source=self.source.parent_id)
+            )
+        return self._credential_card
 
-    def read_owner(self, parent: Self) -> None:
+    def use_parent(self, parent: Self) -> None:
         """Take the parent's card, where it inherits, from one that is read already."""
         if self.inherits and self.source.parent_id == parent.source_id:
-            self._owner = parent
+            self._credential_card = parent
 
     @property
     def has_credential(self) -> bool:
@@ -96,7 +98,7 @@ class Card(models.Model):
 
     @property
     def is_set_up(self) -> bool:
-        return self.owner.has_credential
+        return self.credential_card.has_credential
 
     def switch_on(self, *, by: User | None) -> None:
         self._switch(timezone.now(), by, "")
@@ -109,12 +111,12 @@ class Card(models.Model):
         self.switched_because = because[:300]
         self.save(update_fields=["enabled_at", "switched_at", "switched_by", "switched_because"])
 
-    def lapse(self) -> None:
+    def clear_verification(self) -> None:
         """Forget that the connection was verified: its URL, key or inheritance changed."""
         self.verified_at = self.last_check = None
         self.save(update_fields=["verified_at", "last_check"])
 
-    def keep_check(self, *, ok: bool, title: str, detail: str) -> None:
+    def record_check(self, *, ok: bool, title: str, detail: str) -> None:
         """Keep the result of Validate or Test as the card's last one."""
         now = timezone.now()
         self.last_check = {"ok": ok, "title": title, "detail": detail, "at": now.isoformat()}

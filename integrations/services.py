@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.actors import Actor
 from core.dialling import same_server, shown_url
 from core.problems import Refusal
-from integrations.kinds import CardKind, Made
+from integrations.kinds import CardKind, NewSecrets
 from integrations.models import Card, CardQuerySet
 from integrations.registry import card_kinds
 
@@ -41,14 +41,14 @@ def locked(card: C) -> C:
 
 
 @transaction.atomic
-def set_up(*, card: Card, actor: Actor, **settings: Any) -> Made:
+def set_up(*, card: Card, actor: Actor, **settings: Any) -> NewSecrets:
     """Make the first key, and keep what else the card's first step takes (the webhook's URL)."""
     card = locked(card)
     if card.has_credential:
         raise Refusal(409, "card.isSetUp", "This card is set up already.")
     _change(card, settings)
     made = kind_of(card).make_credential(card, actor, None)
-    _lapse(card)
+    _clear_verification(card)
     _audit(card, actor, "set-up", after=_plain(settings))
     return made
 
@@ -70,7 +70,7 @@ def switch(*, card: Card, on: bool, actor: Actor) -> None:
 
 
 def not_set_up(card: Card) -> Refusal:
-    owner = card.owner
+    owner = card.credential_card
     if owner.pk != card.pk:
         return Refusal(409, "card.notSetUp", f"{owner.source} has no key yet, so there is nothing to inherit.")
     return Refusal(409, "card.notSetUp", "Create a key first, then you can turn this on.")
@@ -91,24 +91,24 @@ def set_inherits(*, card: Card, inherits: bool, actor: Actor) -> None:
         return
     card.inherits_at = timezone.now() if inherits else None
     card.save(update_fields=["inherits_at"])
-    card.__dict__.pop("_owner", None)
-    card.lapse()
+    card.__dict__.pop("_credential_card", None)
+    card.clear_verification()
     if card.is_enabled and not card.is_set_up:
-        who = card.owner.source if inherits else "This location"
+        who = card.credential_card.source if inherits else "This location"
         _off(card, actor, f"{who} has no key of its own" if not inherits else f"{who} has no key yet")
     states = {"before": {"inherits": not inherits}, "after": {"inherits": inherits}}
     _audit(card, actor, "inherit" if inherits else "inherit-end", **states)
 
 
 @transaction.atomic
-def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) -> Made:
+def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) -> NewSecrets:
     """Make new keys on the card that owns the credential. The caller has checked the right to configure that one."""
-    owner = locked(locked(card).owner)
+    owner = locked(locked(card).credential_card)
     if not owner.has_credential:
         raise not_set_up(owner)
     before = _keys(owner)
     made = kind_of(owner).make_credential(owner, actor, overlap)
-    _lapse(owner)
+    _clear_verification(owner)
     hours = f"{overlap.total_seconds() / 3600:g} h" if overlap else "none"
     _audit(owner, actor, "regenerate", before=before, after={"overlap": hours, **_keys(owner)})
     return made
@@ -117,7 +117,7 @@ def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) ->
 @transaction.atomic
 def end_overlap(*, card: Card, actor: Actor) -> None:
     """The old key stops working now."""
-    owner = locked(locked(card).owner)
+    owner = locked(locked(card).credential_card)
     before = _keys(owner)
     kind_of(owner).end_overlap(owner)
     _audit(owner, actor, "overlap-end", before=before, after=_keys(owner))
@@ -126,7 +126,7 @@ def end_overlap(*, card: Card, actor: Actor) -> None:
 @transaction.atomic
 def switch_header(*, card: Card, actor: Actor) -> None:
     """Send the new secret key in the header from now on, while the signature still carries both."""
-    owner = locked(locked(card).owner)
+    owner = locked(locked(card).credential_card)
     kind_of(owner).switch_header(owner)
     _audit(owner, actor, "header-switch", before={"header": "old key"}, after={"header": "new key"})
 
@@ -142,18 +142,18 @@ def disconnect(*, card: Card, actor: Actor) -> list[Card]:
     masked = kind_of(card).clear_credential(card)
     card.inherits_at = None
     card.save(update_fields=["inherits_at"])
-    card.__dict__.pop("_owner", None)
-    card.lapse()
+    card.__dict__.pop("_credential_card", None)
+    card.clear_verification()
     kind_of(card).cancel(card)
     _off(card, actor, "Disconnected")
     _audit(card, actor, "disconnect", before={**before, "credential": masked}, after={"enabled": False})
-    return _turn_off_heirs(card, actor)
+    return _turn_off_inheriting_cards(card, actor)
 
 
-def _turn_off_heirs(card: Card, actor: Actor) -> list[Card]:
+def _turn_off_inheriting_cards(card: Card, actor: Actor) -> list[Card]:
     turned_off = []
-    for heir in heirs(card).select_for_update(of=("self",)).order_by("id"):
-        heir.lapse()
+    for heir in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
+        heir.clear_verification()
         if heir.is_enabled:
             _off(heir, actor, f"{card.source} was disconnected")
             because = {"enabled": False, "because": f"{card.source} was disconnected"}
@@ -162,14 +162,14 @@ def _turn_off_heirs(card: Card, actor: Actor) -> list[Card]:
     return turned_off
 
 
-def heirs(card: C) -> Any:
+def inheriting_cards(card: C) -> Any:
     """The cards of locations that use this card's credential."""
     return rows_of(card).inheriting_from(card.source).select_related("source")
 
 
 @transaction.atomic
-def configure(*, card: Card, actor: Actor, **settings: Any) -> Made | None:
-    """Change options, the event filter or the URL. A change of what is connected to makes *Verified* lapse.
+def configure(*, card: Card, actor: Actor, **settings: Any) -> NewSecrets | None:
+    """Change options, the event filter or the URL. A change of what is connected to ends *Verified*.
 
     Another server gets keys of its own, which are returned: the old ones would tell it how to speak for us elsewhere.
     """
@@ -180,7 +180,7 @@ def configure(*, card: Card, actor: Actor, **settings: Any) -> Made | None:
     made = None
     _change(card, settings)
     if "url" in settings and before["url"] != settings["url"]:
-        _lapse(card)
+        _clear_verification(card)
         if before["url"] and card.has_credential and not same_server(before["url"], settings["url"]):
             made = kind_of(card).make_credential(card, actor, None)
     new = {"keys": "new ones: another server"} if made else {}
@@ -196,11 +196,11 @@ def check(*, card: Card, actor: Actor) -> None:
     _audit(card, actor, "check")
 
 
-def _lapse(card: Card) -> None:
+def _clear_verification(card: Card) -> None:
     """*Verified* lapses here and at the locations that use this card's credential."""
-    card.lapse()
-    for heir in heirs(card).select_for_update(of=("self",)).order_by("id"):
-        heir.lapse()
+    card.clear_verification()
+    for heir in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
+        heir.clear_verification()
 
 
 def _change(card: Card, settings: dict[str, Any]) -> None:

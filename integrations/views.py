@@ -21,7 +21,7 @@ from core.overlaps import OVERLAPS
 from core.problems import Refusal
 from integrations import services as cards
 from integrations.card_view import view_card
-from integrations.kinds import Made
+from integrations.kinds import NewSecrets
 from integrations.models import Card
 from integrations.registry import card_kinds
 
@@ -37,7 +37,7 @@ def integrations(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @require_safe
 def card(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     """One card, for what polls."""
-    return render_card(request, load_card(request, source_id, slug, Right.READ), keeps_made=True)
+    return render_card(request, load_card(request, source_id, slug, Right.READ), keep_new_key=True)
 
 
 @login_required
@@ -57,7 +57,7 @@ def card_switch(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespons
     card, on = load_card(request, source_id, slug), request.POST.get("on") == "1"
     said = f"{card.label} is {'on' if on else 'off'}."
     return run_and_answer(
-        request, card, lambda actor: cards.switch(card=card, on=on, actor=actor), keeps_made=True, said=said
+        request, card, lambda actor: cards.switch(card=card, on=on, actor=actor), keep_new_key=True, said=said
     )
 
 
@@ -79,7 +79,7 @@ def card_options(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespon
     options = cards.kind_of(card).options
     changed = {name: request.POST[name] == "1" for name in options if name in request.POST}
     return run_and_answer(
-        request, card, lambda actor: cards.configure(card=card, actor=actor, **changed), keeps_made=True
+        request, card, lambda actor: cards.configure(card=card, actor=actor, **changed), keep_new_key=True
     )
 
 
@@ -90,14 +90,14 @@ def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse
     card = load_card(request, source_id, slug)
     form = cards.kind_of(card).unsaved_form(card, request.POST)
     if form and not form.is_valid():
-        return render_card(request, card, set_up_form=form, keeps_made=True)
+        return render_card(request, card, set_up_form=form, keep_new_key=True)
     settings = form.cleaned_data if form else {}
     if any(getattr(card, name) != value for name, value in settings.items()):
         made = cards.configure(card=card, actor=Actor.of(request), **settings)
         card = load_card(request, source_id, slug)
         cards.check(card=card, actor=Actor.of(request))
-        return render_card(request, card, made=made, keeps_made=made is None)
-    return run_and_answer(request, card, partial(cards.check, card=card), keeps_made=True)
+        return render_card(request, card, made=made, keep_new_key=made is None)
+    return run_and_answer(request, card, partial(cards.check, card=card), keep_new_key=True)
 
 
 @login_required
@@ -105,7 +105,7 @@ def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse
 def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     """New keys, on the card that owns them."""
     card = load_card(request, source_id, slug)
-    require_configure(request, card.owner.source)
+    require_configure(request, card.credential_card.source)
     overlap = OVERLAPS.get(request.POST.get("overlap", ""))
     return run_and_answer(request, card, partial(cards.regenerate, card=card, overlap=overlap))
 
@@ -115,7 +115,7 @@ def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
 def card_end_overlap(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
     """End the old key now, or (button "header") only stop sending it in the header."""
     card = load_card(request, source_id, slug)
-    require_configure(request, card.owner.source)
+    require_configure(request, card.credential_card.source)
     end = cards.switch_header if "header" in request.POST else cards.end_overlap
     return run_and_answer(request, card, partial(end, card=card))
 
@@ -137,7 +137,7 @@ def load_card(request: HttpRequest, source_id: UUID, slug: str, right: Right = R
     source = load(Source.objects.select_related("parent"), request, source_id, right)
     if source.is_archived and right is not Right.READ:
         raise PermissionDenied("This source is archived. Restore it first.")
-    card: Card = card_kinds()[slug].model.objects.with_owner().get(source=source)
+    card: Card = card_kinds()[slug].model.objects.with_credential_card().get(source=source)
     return card
 
 
@@ -147,25 +147,27 @@ def require_configure(request: HttpRequest, source: Source) -> None:
 
 
 def run_and_answer(
-    request: HttpRequest, card: Card, action: Any, *, keeps_made: bool = False, said: str = ""
+    request: HttpRequest, card: Card, action: Any, *, keep_new_key: bool = False, said: str = ""
 ) -> HttpResponse:
     """Run one action and answer with the card as it is afterwards.
 
-    `said`: what screen readers hear. `keeps_made`: a fresh key that stands on the page stays there, so that who turns
-    the card on can still copy it.
+    `said`: what screen readers hear. `keep_new_key`: leave a key that was just generated on the page, so
+    it can still be copied after the card is turned on.
     """
     try:
         made = action(actor=Actor.of(request))
     except Refusal as refusal:
-        return render_card(request, card, error=str(refusal), keeps_made=True)
-    return render_card(request, card, made=made if isinstance(made, Made) else None, keeps_made=keeps_made, said=said)
+        return render_card(request, card, error=str(refusal), keep_new_key=True)
+    return render_card(
+        request, card, made=made if isinstance(made, NewSecrets) else None, keep_new_key=keep_new_key, said=said
+    )
 
 
 def render_card(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
-    fresh = cards.rows_of(card).with_owner().get(pk=card.pk)
+    fresh = cards.rows_of(card).with_credential_card().get(pk=card.pk)
     if not request.htmx:  # type: ignore[attr-defined]
         if request.method == "POST" and not any(
-            value for name, value in more.items() if name not in ("keeps_made", "said")
+            value for name, value in more.items() if name not in ("keep_new_key", "said")
         ):
             return redirect("integrations:integrations", fresh.source_id)
         return render_tab(request, fresh.source, {fresh.slug: more})
@@ -177,7 +179,7 @@ def render_card(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
 def render_tab(request: HttpRequest, source: Source, more: dict[str, dict[str, Any]] | None = None) -> HttpResponse:
     shown = []
     for slug, kind in card_kinds().items():
-        card = kind.model.objects.with_owner().get(source=source)
+        card = kind.model.objects.with_credential_card().get(source=source)
         context = card_context(request, card, **(more or {}).get(slug, {}))
         shown.append(render_to_string(kind.template, context, request))
     may_test = not source.is_archived and reach_of(request.user, Right.CONFIGURE).includes(source)

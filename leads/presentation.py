@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from core.ids import encode, moment
+from core.ids import encode, rfc3339
 from leads.models import Lead, OptOut
 
 
@@ -32,11 +32,11 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
         "is_new": lead.is_new,
         "is_ready": lead.has_contact,
         "is_test": lead.is_test,
-        "contact_captured_at": moment(lead.contact_captured_at),
-        "created_at": moment(lead.created_at),
-        "updated_at": moment(lead.updated_at),
+        "contact_captured_at": rfc3339(lead.contact_captured_at),
+        "created_at": rfc3339(lead.created_at),
+        "updated_at": rfc3339(lead.updated_at),
     }
 
 
 def opt_out_json(one: OptOut) -> dict[str, Any]:
-    return {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason}
+    return {"channel": one.channel, "at": rfc3339(one.created_at), "reason": one.reason}

@@ -91,7 +91,7 @@ def identify_by_channel(*, source: Source, details: Details) -> Identified:
     elif phone:
         rows = _locked(source).filter(organization=source.organization_id, phone_e164=phone).exclude(phone_e164="")
         found = rows.order_by("-last_message_at").first()
-    return _fill(remaining(found), details) if found else _create(source, details)
+    return _fill(surviving_lead(found), details) if found else _create(source, details)
 
 
 def _locked(source: Source) -> LeadQuerySet:
@@ -102,7 +102,7 @@ def _locked(source: Source) -> LeadQuerySet:
     return Lead.objects.filter(source=source, is_test=False, erased_at=None).select_for_update(no_key=True)
 
 
-def remaining(lead: Lead) -> Lead:
+def surviving_lead(lead: Lead) -> Lead:
     """Return the lead that this one became part of, locked, or itself. That one may be merged while we wait for it."""
     while lead.merged_into_id:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=lead.merged_into_id)
@@ -124,7 +124,7 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
     found = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
     by_email = next((lead for lead in found if email and normalize_email(lead.email) == email), None)
     by_unique_id = next((lead for lead in found if unique_id and lead.unique_id == unique_id), None)
-    return by_email and remaining(by_email), by_unique_id and remaining(by_unique_id)
+    return by_email and surviving_lead(by_email), by_unique_id and surviving_lead(by_unique_id)
 
 
 def refuse_oversize(custom_fields: Mapping[str, Any], tags: Sequence[str]) -> None:

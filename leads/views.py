@@ -47,7 +47,7 @@ class ImportForm(forms.Form):
     def __init__(self, *args: Any, user: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         sources: Any = self.fields["source"]
-        sources.queryset = Source.objects.live().visible_to(user, Right.CONFIGURE).order_by("name")
+        sources.queryset = Source.objects.active().visible_to(user, Right.CONFIGURE).order_by("name")
         for field in self.fields.values():
             is_choice = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from outbox.claims import LEASE, Claimed, Turn, claim
 from outbox.database import connect, hang_up
-from outbox.models import Pace
+from outbox.models import SlotKind
 from outbox.shares import next_turn
 from outbox.streams import Stream, logger
 from outbox.threads import DaemonThreads
@@ -27,7 +27,7 @@ async def claim_dispatches(
     resting: Collection[UUID] = (),
 ) -> list[Claimed]:
     """Claim as many outbound messages as a turn says, none that this process has in hand, none of resting lanes."""
-    turns = {Pace.FRESH: turn}
+    turns = {SlotKind.FRESH: turn}
     return await claim(connection, turns, "channel", "messaging_dispatch", "", Claimed, held, resting)
 
 

@@ -8,8 +8,8 @@ from outbox import models
 
 @admin.register(models.Lane)
 class LaneAdmin(ReadOnly):
-    list_select_related = ["clock"]
-    list_display = ["id", "kind", "clock__next_due_at", "held_at", "stopped_at", "failing_since", "last_error"]
+    list_select_related = ["timer"]
+    list_display = ["id", "kind", "timer__check_at", "held_at", "stopped_at", "failing_since", "last_error"]
     list_filter = ["kind", ("failing_since", admin.EmptyFieldListFilter)]
     search_fields = ["last_error"]
 
@@ -21,7 +21,7 @@ class JobAdmin(ReadOnly):
     search_fields = ["subject_id"]
 
 
-@admin.register(models.Tally)
-class TallyAdmin(ReadOnly):
+@admin.register(models.Counter)
+class CounterAdmin(ReadOnly):
     list_display = ["name", "count"]
     search_fields = ["name"]

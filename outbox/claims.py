@@ -1,14 +1,15 @@
-"""Take work: first lanes, then rows of each lane, never more than there are free slots.
+"""Claim work: first lanes, then rows of each lane, never more rows than there are free slots.
 
-`clock.next_due_at` is a hint about when to look, never the truth: the rows are. A lane without due rows is looked at
-again after 1, 2, 4 ... 30 s, unless it is woken (`wakes.py`). All times are the database's.
+A lane's timer (`check_at`) is a hint about when to scan the lane. The rows themselves are the truth. A lane without due
+rows is scanned again after 1, 2, 4 ... 30 s, unless it is woken (`wakes.py`). All times are the database's.
 
-A look takes two statements: the first locks the clocks, the second reads the rows. A statement sees what was committed
-when it began, so with one for both a row could commit, and its wake see nothing to do, between its begin and its lock.
+A scan takes two statements: the first locks the timers, the second reads the rows. A statement sees what was committed
+when it began. With a single statement, a row could commit between its begin and its lock, and the wake of that row
+would see nothing to do.
 
-A look is usually at what became due of late: a snapshot that somebody holds open keeps dead rows, and to step over all
-of them each time would take longer and longer. Every five seconds a look is whole, so what a short one cannot see (it
-committed late, or there were no slots for a while) waits no longer than that.
+Most scans read only rows that became due recently. While another transaction holds an old snapshot, dead rows stay in
+the index, and scanning past all of them would get slower and slower. Every five seconds a scan is full, so a row that a
+recent scan misses (it committed late, or there were no free slots for a while) waits no longer than that.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
-from outbox.models import Pace
+from outbox.models import SlotKind
 from outbox.schedule import scaled
 from outbox.wakes import SWEEP_MARGIN, Look, wake_in
 
 LEASE = scaled(timedelta(seconds=30))
 LANES_AT_ONCE = 100
 LONGEST_IDLE_SECONDS = 30
-WHOLE_LOOK_SECONDS = 5.0  # of each stream
-MUCH = 32  # rows of a whole look: there is a backlog, and the next one is whole again
-RECENT = SWEEP_MARGIN  # what a short look sees of lanes, and how long before its last whole sweep of rows
-EVER = timedelta(days=36_500)
-# Of a lane that only fails, or that answers slowly, so that they do not take the slots of the others.
+FULL_SCAN_SECONDS = 5.0  # between two full scans of one stream
+BACKLOG_ROWS = 32  # a full scan that finds this many has a backlog, so the next scan is full too
+RECENT_WINDOW = SWEEP_MARGIN  # how far back a recent scan looks, for lanes and before the last full sweep of rows
+NO_LIMIT = timedelta(days=36_500)
+# The most rows in flight of a lane that only fails, or that answers slowly.
 FAILING_IN_FLIGHT, SLOW_IN_FLIGHT = 2, 8
 
 _LOCK_LANES = """
-SELECT c.ctid FROM outbox_clock c JOIN outbox_lane l ON l.id = c.lane_id
-WHERE c.kind = %(kind)s AND c.next_due_at <= now() AND c.next_due_at > now() - %(window)s
+SELECT c.ctid FROM outbox_lanetimer c JOIN outbox_lane l ON l.id = c.lane_id
+WHERE c.kind = %(kind)s AND c.check_at <= now() AND c.check_at > now() - %(window)s
     AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
     AND NOT c.lane_id = ANY(%(resting)s)
     AND (l.organization_id IS NULL OR NOT l.organization_id = ANY(%(full_fresh)s))
--- Lanes in use before the idle ones; no more lanes than slots, so that each one looked at is also served.
-ORDER BY c.idle_rounds > 0, c.next_due_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
+-- Busy lanes come before idle ones. No more lanes than slots, so that every lane that is scanned is also served.
+ORDER BY c.idle_rounds > 0, c.check_at LIMIT least(%(lanes)s, %(slots)s) FOR UPDATE OF c SKIP LOCKED
 """
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
@@ -52,28 +53,28 @@ WITH lane AS MATERIALIZED (
         WHEN l.id = ANY(%(slow)s) THEN least(l.max_in_flight, %(slow_in_flight)s) ELSE l.max_in_flight END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
     ) AS free,
-    CASE WHEN %(whole)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
-    FROM outbox_clock c JOIN outbox_lane l ON l.id = c.lane_id
-    -- By its place: an index has an entry for each version of a row that a held snapshot keeps. It is locked, so it
-    -- stays where it is. The rest again, because people stop lanes.
+    CASE WHEN %(full)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
+    FROM outbox_lanetimer c JOIN outbox_lane l ON l.id = c.lane_id
+    -- By ctid: an index has an entry for each dead version of a row that an open snapshot keeps alive. The row is
+    -- locked, so its ctid cannot change. The other conditions again, because a person may have stopped the lane since.
     WHERE c.ctid = ANY(%(places)s::tid[]) AND l.held_at IS NULL AND l.stopped_at IS NULL
         AND (l.open_until IS NULL OR l.open_until <= now())
 ), share AS (
     SELECT id, organization_id, place, idle_rounds, free, since,
         least(free, greatest(1, %(slots)s / greatest(1, (SELECT count(*) FROM lane WHERE free > 0)))) AS n
     FROM lane
--- The rows of each pace are picked from an index range of their own, in their own slots: a million retries of one
--- endpoint are never read on the way to a first attempt.
+-- Each kind of slot reads an index range of its own: a million retries of one endpoint are never read on the way to a
+-- first attempt.
 ), fresh AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 0
+        SELECT id FROM {table} WHERE lane_id = share.id AND slot_kind = 0
             AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
         ORDER BY next_attempt_at, id LIMIT greatest(least(share.n, %(fresh)s), 0) FOR UPDATE SKIP LOCKED
     ) w LIMIT %(fresh)s
 ), retry AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 1
+        SELECT id FROM {table} WHERE lane_id = share.id AND slot_kind = 1
             AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_retry)s))
             AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
@@ -82,7 +83,7 @@ WITH lane AS MATERIALIZED (
     ) w LIMIT %(retry)s
 ), replay AS MATERIALIZED (
     SELECT w.id, share.id AS lane_id FROM share, LATERAL (
-        SELECT id FROM {table} WHERE lane_id = share.id AND pace = 2
+        SELECT id FROM {table} WHERE lane_id = share.id AND slot_kind = 2
             AND (share.organization_id IS NULL OR NOT share.organization_id = ANY(%(full_replay)s))
             AND next_attempt_at BETWEEN share.since AND now()
             AND NOT id = ANY(%(held)s) {unless}
@@ -96,33 +97,33 @@ WITH lane AS MATERIALIZED (
     WHERE w.id = picked.id RETURNING w.*
 ), counted AS (
     SELECT share.place, share.id, share.free, c.got,
-        -- when to look again at the latest
+        -- when to scan the lane again at the latest
         now() + CASE WHEN c.got > 0 THEN interval '1 s'
             ELSE make_interval(secs => least(power(2, share.idle_rounds + 1), %(idle)s)) END AS latest, (
         SELECT count(*) > c.got FROM (
             -- ordered by the index, or the planner reads the whole table for a lane that has nothing
-            SELECT FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
-                SELECT FROM {table} WHERE lane_id = share.id AND pace = p.pace AND next_attempt_at >= share.since
-                    AND next_attempt_at <= now() {unless}
+            SELECT FROM (VALUES (0), (1), (2)) p(slot_kind), LATERAL (
+                SELECT FROM {table} WHERE lane_id = share.id AND slot_kind = p.slot_kind
+                    AND next_attempt_at >= share.since AND next_attempt_at <= now() {unless}
                 ORDER BY next_attempt_at, id LIMIT c.got + 1) rows
             LIMIT c.got + 1
         ) due
     ) AS has_more
     FROM share, LATERAL (SELECT count(*) AS got FROM claimed WHERE lane_id = share.id) c
 ), looked AS (
-    UPDATE outbox_clock clock SET
-        swept_to = CASE WHEN c.has_more THEN clock.swept_to ELSE now() END,
-        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(clock.idle_rounds + 1, 5) END,
-        next_due_at = CASE
-            WHEN c.got >= c.free THEN now() + interval '0.25 s'  -- full: whoever finishes wakes it before
+    UPDATE outbox_lanetimer timer SET
+        swept_to = CASE WHEN c.has_more THEN timer.swept_to ELSE now() END,
+        idle_rounds = CASE WHEN c.got > 0 OR c.has_more THEN 0 ELSE least(timer.idle_rounds + 1, 5) END,
+        check_at = CASE
+            WHEN c.got >= c.free THEN now() + interval '0.25 s'  -- full: whatever finishes first wakes it earlier
             WHEN c.has_more AND c.got > 0 THEN now()
-            WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its pace
-            ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(pace), LATERAL (
-                SELECT next_attempt_at FROM {table} WHERE lane_id = c.id AND pace = p.pace
+            WHEN c.has_more THEN now() + interval '0.1 s'  -- what is left waits for slots of its kind
+            ELSE coalesce((SELECT min(w.next_attempt_at) FROM (VALUES (0), (1), (2)) p(slot_kind), LATERAL (
+                SELECT next_attempt_at FROM {table} WHERE lane_id = c.id AND slot_kind = p.slot_kind
                     AND next_attempt_at > now() AND next_attempt_at <= c.latest
                 ORDER BY next_attempt_at LIMIT 1) w), c.latest)
         END
-    FROM counted c WHERE clock.ctid = c.place
+    FROM counted c WHERE timer.ctid = c.place
 )
 SELECT {columns}, now() AS claimed_at FROM claimed
 """)
@@ -130,12 +131,12 @@ SELECT {columns}, now() AS claimed_at FROM claimed
 
 @dataclass(frozen=True)
 class Claimed:
-    """One row of work that is ours until `next_attempt_at`, if `claim` still stands in it."""
+    """A claimed row of work. It is ours until `next_attempt_at`, as long as it still carries our `claim`."""
 
     id: UUID
     lane_id: UUID
     order_key: UUID | None
-    pace: int
+    slot_kind: int
     attempts: int
     claim: UUID
     next_attempt_at: datetime
@@ -146,13 +147,13 @@ class Claimed:
 
 
 class Turn(NamedTuple):
-    """How many rows the next look may take, and of which organizations none: they have their share."""
+    """How many rows the next scan may take, and from which organizations none, because they have their share."""
 
     slots: int
     full: frozenset[UUID] = frozenset()
 
 
-Turns = Mapping[Pace, Turn]
+Turns = Mapping[SlotKind, Turn]
 C = TypeVar("C", bound=Claimed)
 
 _RELEASE = sql.SQL("""
@@ -162,7 +163,7 @@ WHERE id = ANY(%s) AND claim = ANY(%s) RETURNING lane_id, next_attempt_at
 
 
 async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed], table: str) -> None:
-    """Give back what was claimed and not begun; it counts no attempt."""
+    """Give back rows that were claimed and never started. This uses up no attempt."""
     values = [[one.id for one in claimed], list({one.claim for one in claimed})]
     async with connection.transaction(), connection.cursor() as cursor:
         await cursor.execute(_RELEASE.format(table=sql.Identifier(table)), values)
@@ -180,14 +181,17 @@ async def claim(
     resting: Collection[UUID] = (),
     *,
     slow: Collection[UUID] = (),
-    whole: bool = True,
+    full: bool = True,
 ) -> list[C]:
     query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=columns_of(shape))
     values = {
         "kind": kind,
         "slots": sum(turn.slots for turn in turns.values()),
-        **{pace.name.lower(): turns[pace].slots if pace in turns else 0 for pace in Pace},
-        **{f"full_{pace.name.lower()}": list(turns[pace].full) if pace in turns else [] for pace in Pace},
+        **{slot_kind.name.lower(): turns[slot_kind].slots if slot_kind in turns else 0 for slot_kind in SlotKind},
+        **{
+            f"full_{slot_kind.name.lower()}": list(turns[slot_kind].full) if slot_kind in turns else []
+            for slot_kind in SlotKind
+        },
         "lanes": LANES_AT_ONCE,
         "claim": uuid4(),
         "lease": LEASE,
@@ -197,9 +201,9 @@ async def claim(
         "slow_in_flight": SLOW_IN_FLIGHT,
         "held": list(held),
         "resting": list(resting),
-        "whole": whole,
-        "window": EVER if whole else RECENT,
-        "recent": RECENT,
+        "full": full,
+        "window": NO_LIMIT if full else RECENT_WINDOW,
+        "recent": RECENT_WINDOW,
     }
     async with connection.transaction(), connection.cursor(row_factory=class_row(shape)) as cursor:
         places = [place for (place,) in await (await connection.execute(_LOCK_LANES, values)).fetchall()]

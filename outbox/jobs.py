@@ -79,7 +79,7 @@ def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, atte
     mine = Job.objects.filter(pk=job_id, attempts=attempts, status=Job.Status.PROCESSING)
     try:
         if attempts > len(GAPS):
-            raise RuntimeError("Every attempt ended with the process that made it.")
+            raise RuntimeError("The process crashed during every attempt.")
         with _lease(job_id, attempts):
             goes_on_after = handlers[category](subject_id)
     except Exception as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from outbox.models import Tally
+from outbox.models import Counter
 from outbox.sweeps import LEFT_BEHIND
 
 COUNTED_MAX = 1_000_000  # rows of a queue: more are shown as this
@@ -29,8 +29,9 @@ WITH RECURSIVE busy AS (
 SELECT extract(epoch FROM now() - min(due.at)), extract(epoch FROM now() - min(due.at) FILTER (
     WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.failing_since IS NULL
         AND NOT EXISTS (SELECT FROM served WHERE served.organization_id = l.organization_id)))
-FROM busy JOIN outbox_lane l ON l.id = busy.lane_id, (VALUES (0), (1), (2)) p(pace), LATERAL (
-    SELECT next_attempt_at AS at FROM {table} WHERE lane_id = l.id AND pace = p.pace AND next_attempt_at <= now()
+FROM busy JOIN outbox_lane l ON l.id = busy.lane_id, (VALUES (0), (1), (2)) p(slot_kind), LATERAL (
+    SELECT next_attempt_at AS at FROM {table}
+    WHERE lane_id = l.id AND slot_kind = p.slot_kind AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT 1
 ) due
 """
@@ -98,7 +99,7 @@ def _read_jobs(name: str) -> Queue:
 
 def left_behind() -> int:
     """How many deliveries were ever found waiting with nobody ahead of them (outbox/sweeps.py)."""
-    return sum(Tally.objects.filter(name=LEFT_BEHIND).values_list("count", flat=True))
+    return sum(Counter.objects.filter(name=LEFT_BEHIND).values_list("count", flat=True))
 
 
 class Collector:
@@ -122,7 +123,7 @@ class Collector:
         yield from (depth, oldest, free)
         yield self._endpoints()
         attempts = CounterMetricFamily("leadwire_attempts", "Webhook attempts by outcome.", labels=["outcome"])
-        for tally in Tally.objects.filter(name__startswith="attempts."):
+        for tally in Counter.objects.filter(name__startswith="attempts."):
             attempts.add_metric([tally.name.partition(".")[2]], tally.count)
         yield attempts
         yield CounterMetricFamily(

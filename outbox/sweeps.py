@@ -30,8 +30,8 @@ TABLES = {Lane.Kind.WEBHOOK: "webhooks_delivery", Lane.Kind.CHANNEL: "messaging_
 # By the primary key, whose ids are in the order of time: only what was written of late is read.
 _UNWOKEN = """
 SELECT DISTINCT w.lane_id FROM {table} w
-JOIN outbox_clock c ON c.lane_id = w.lane_id JOIN outbox_lane l ON l.id = w.lane_id
-WHERE w.id > %s AND w.claim IS NULL AND w.next_attempt_at <= now() - interval '0.2 s' AND c.next_due_at > now()
+JOIN outbox_lanetimer c ON c.lane_id = w.lane_id JOIN outbox_lane l ON l.id = w.lane_id
+WHERE w.id > %s AND w.claim IS NULL AND w.next_attempt_at <= now() - interval '0.2 s' AND c.check_at > now()
     AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
 """
 # The first row of each key that has rows which wait; it should never be one of these.
@@ -47,7 +47,7 @@ UPDATE webhooks_delivery d SET next_attempt_at = now() WHERE d.next_attempt_at I
 ) RETURNING d.lane_id
 """
 _COUNT = """
-INSERT INTO outbox_tally AS t (name, count) VALUES (%s, %s)
+INSERT INTO outbox_counter AS t (name, count) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET count = t.count + excluded.count
 """
 

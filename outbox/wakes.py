@@ -1,7 +1,7 @@
 """Make idle lanes due, so that a worker looks at them.
 
-No wake is lost, whatever happens at the same moment: a look locks the clocks of its lanes before it looks at their rows
-(`claims.py`), and a wake locks the clock before it decides whether there is anything to do. So a wake that comes while
+No wake is lost, whatever happens at the same moment: a look locks the timers of its lanes before it looks at their rows
+(`claims.py`), and a wake locks the timer before it decides whether there is anything to do. So a wake that comes while
 a lane is being looked at waits for the end of that look, and one that came before it is seen by it.
 """
 
@@ -22,23 +22,23 @@ from outbox.models import Lane
 # after its time needs a whole look.
 SWEEP_MARGIN = timedelta(seconds=2)
 
-# What was read with the lock is the newest version of the clock; `c` is only the one of the statement's beginning.
+# What was read with the lock is the newest version of the timer; `c` is only the one of the statement's beginning.
 _WAKE = """
 WITH {quickly} asked AS (
     SELECT u.lane_id, min(coalesce(u.due, now())) AS at FROM {from_quickly}
         unnest(%(lanes)s::uuid[], %(dues)s::timestamptz[], %(sinces)s::timestamptz[]) u(lane_id, due, since)
-    WHERE u.since IS NULL OR EXISTS (SELECT FROM outbox_clock c WHERE c.lane_id = u.lane_id
-        AND c.next_due_at > coalesce(u.due, now()) AND (c.swept_to IS NULL OR c.swept_to < u.since))
+    WHERE u.since IS NULL OR EXISTS (SELECT FROM outbox_lanetimer c WHERE c.lane_id = u.lane_id
+        AND c.check_at > coalesce(u.due, now()) AND (c.swept_to IS NULL OR c.swept_to < u.since))
     GROUP BY u.lane_id
 ), locked AS MATERIALIZED (
-    SELECT c.lane_id, c.next_due_at, c.swept_to, asked.at FROM outbox_clock c JOIN asked USING (lane_id)
+    SELECT c.lane_id, c.check_at, c.swept_to, asked.at FROM outbox_lanetimer c JOIN asked USING (lane_id)
     ORDER BY c.lane_id FOR UPDATE OF c
 )
-UPDATE outbox_clock c SET idle_rounds = 0,
-    next_due_at = least(locked.next_due_at, greatest(locked.at, l.open_until)),
+UPDATE outbox_lanetimer c SET idle_rounds = 0,
+    check_at = least(locked.check_at, greatest(locked.at, l.open_until)),
     swept_to = CASE WHEN %(behind)s THEN NULL WHEN locked.swept_to > locked.at THEN locked.at ELSE locked.swept_to END
 FROM locked JOIN outbox_lane l ON l.id = locked.lane_id
-WHERE c.lane_id = locked.lane_id AND (locked.next_due_at > greatest(locked.at, l.open_until)
+WHERE c.lane_id = locked.lane_id AND (locked.check_at > greatest(locked.at, l.open_until)
     OR locked.swept_to > locked.at + %(margin)s / 2 OR (%(behind)s AND locked.swept_to IS NOT NULL))
 """
 _WAKE_WITH = _WAKE.format(quickly="", from_quickly="")
@@ -92,7 +92,7 @@ def wake_with(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
 def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
     """After the commit, make idle lanes due and hint the worker. Call it before the rows are written.
 
-    Not in the transaction: intakes of one source would wait for each other's commits on the clock's row. Should the
+    Not in the transaction: intakes of one source would wait for each other's commits on the timer's row. Should the
     process die in between, `sweeps.py` finds the rows within a second.
     """
     lanes = sorted(set(lane_ids))

@@ -18,9 +18,9 @@ from accounts.models import Organization, Source
 from accounts.models.sources import validate_time_zone
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from api.callers import Caller
-from api.fields import Text
+from api.fields import StrictString
 from api.idempotency import answer_once
-from core.ids import decode, encode, moment
+from core.ids import decode, encode, rfc3339
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
 from integrations.registry import card_kinds
@@ -51,10 +51,10 @@ SOURCES = inline_serializer(
 
 
 class SourceChanges(serializers.Serializer[Any]):
-    name = Text(max_length=200)
-    external_id = Text(max_length=100, required=False, allow_null=True, allow_blank=True)
-    time_zone = Text(max_length=64, required=False, validators=[validate_time_zone])
-    form_origins = serializers.ListField(child=Text(max_length=300), required=False, max_length=50)
+    name = StrictString(max_length=200)
+    external_id = StrictString(max_length=100, required=False, allow_null=True, allow_blank=True)
+    time_zone = StrictString(max_length=64, required=False, validators=[validate_time_zone])
+    form_origins = serializers.ListField(child=StrictString(max_length=300), required=False, max_length=50)
 
     def validate_form_origins(self, origins: list[str]) -> list[str]:
         for origin in origins:
@@ -68,7 +68,7 @@ class SourceChanges(serializers.Serializer[Any]):
 
 
 class SourceInput(SourceChanges):
-    parent_id = Text(
+    parent_id = StrictString(
         required=False, allow_null=True, help_text="Its business, by id or external id; left out: it is one."
     )
 
@@ -233,6 +233,6 @@ def source_json(source: Source) -> dict[str, Any]:
         "time_zone": source.time_zone,
         "form_origins": list(source.form_origins),
         "cards": {slug: getattr(source, kind.accessor).is_enabled for slug, kind in card_kinds().items()},
-        "archived_at": moment(source.archived_at),
-        "created_at": moment(source.created_at),
+        "archived_at": rfc3339(source.archived_at),
+        "created_at": rfc3339(source.created_at),
     }

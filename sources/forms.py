@@ -43,7 +43,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             del self.fields["parent"]
             self.initial["form_origins"] = "\n".join(self.instance.form_origins)
         else:
-            businesses = Source.objects.businesses().live().visible_to(user, Right.CONFIGURE)
+            businesses = Source.objects.businesses().active().visible_to(user, Right.CONFIGURE)
             self.fields["parent"].queryset = businesses  # type: ignore[attr-defined]
             self.fields["parent"].label_from_instance = lambda one: f"A location of {one.name}"  # type: ignore[attr-defined]
             if not reach_of(user, Right.CONFIGURE).organization_ids:

@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.models import Source, User
 from api.models import ApiCall
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import Words, arrive
+from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.new_leads import website_of
 from core.ids import encode
 from leads.models import Lead
@@ -71,7 +71,7 @@ def send_test_lead(*, source: Source, tester: User, actor: Actor) -> Conversatio
         contact_captured_at=timezone.now(),
         is_test=True,
     )
-    words = Words(content=WORDS, title="Test lead", connection=website_of(source), opens_conversation=True)
+    words = InboundContent(content=WORDS, title="Test lead", connection=website_of(source), opens_conversation=True)
     conversation = arrive(source=source, who=Identified(lead, is_created=True), words=words).conversation
     Conversation.objects.filter(pk=conversation.pk).update(unread_at=None, waiting_since=None)
     actor.record("source.test-lead", organization=source.organization_id, target=source, source_id=source.pk)
@@ -99,7 +99,7 @@ def _is_over(conversation: Conversation) -> bool:
 
 def _webhook(conversation: Conversation) -> Hop:
     """Was it delivered? If not, why, and what to do."""
-    card = RestWebhook.objects.with_owner().select_related("lane").get(source=conversation.source_id)
+    card = RestWebhook.objects.with_credential_card().select_related("lane").get(source=conversation.source_id)
     if not card.is_set_up:
         return Hop("bad", "The REST Webhook is not set up. Set it up, then send another test lead.")
     events = list(Event.objects.filter(lead_id=conversation.lead_id).values_list("id", flat=True))

@@ -46,7 +46,7 @@ def sources(request: HttpRequest) -> HttpResponse:
 def _may_add_somewhere(request: HttpRequest) -> bool:
     """A member limited to sources adds locations, and only to businesses of theirs."""
     is_limited = not reach_of(request.user, Right.CONFIGURE).organization_ids
-    return not is_limited or Source.objects.businesses().live().visible_to(request.user, Right.CONFIGURE).exists()
+    return not is_limited or Source.objects.businesses().active().visible_to(request.user, Right.CONFIGURE).exists()
 
 
 @login_required

@@ -62,7 +62,7 @@ def harbor(db) -> Organization:
 
 @pytest.fixture(scope="session", autouse=True)
 def _hang_up_at_the_end(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """Threads of the listener and the streams keep connections; the test database could not be dropped."""
+    """Threads of the endpoint and the streams keep connections; the test database could not be dropped."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
@@ -154,7 +154,7 @@ def dana_client(dana) -> Client:
 def token(northside, dana) -> str:
     membership = Membership.objects.get(user=dana)
     scopes = [ApiToken.Scope.LEADS_WRITE.value]
-    return make_token(maker=membership, actor=Actor("Dana", dana), name="CRM", scopes=scopes)[1]
+    return make_token(creator=membership, actor=Actor("Dana", dana), name="CRM", scopes=scopes)[1]
 
 
 @dataclass
@@ -231,8 +231,8 @@ def webhooks_key(dana, actor) -> str:
     """An owner's token that may do everything with webhooks."""
     from api.services import make_token
 
-    maker = Membership.objects.get(user=dana)
-    return make_token(maker=maker, actor=actor, name="Ops", scopes=["webhooks:write", "jobs:write"])[1]
+    creator = Membership.objects.get(user=dana)
+    return make_token(creator=creator, actor=actor, name="Ops", scopes=["webhooks:write", "jobs:write"])[1]
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ def address_of():
 
 @pytest.fixture
 def receive(db):
-    """Keep and read one mail, as the listener and the job do."""
+    """Keep and read one mail, as the endpoint and the job do."""
 
     def take(connection, raw: bytes, to: str = "") -> InboundMail:
         kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)

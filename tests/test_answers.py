@@ -26,9 +26,9 @@ def cursor(*values: str) -> str:
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    maker = Membership.objects.get(user=dana)
+    creator = Membership.objects.get(user=dana)
     return make_token(
-        maker=maker, actor=actor, name="All", scopes=["conversations:read", "sources:write", "webhooks:read"]
+        creator=creator, actor=actor, name="All", scopes=["conversations:read", "sources:write", "webhooks:read"]
     )[1]
 
 

@@ -47,9 +47,9 @@ def keys(northside, harbor, plumbing, eastgate, dana, actor, key_of):
     mine = Membership.objects.get(user=dana)
     mia = Membership.objects.get(user=person("mia", northside, "manager", eastgate))
     return {
-        "app": make_token(maker=mine, actor=actor, name="A", scopes=scopes)[1],
-        "staff": make_token(maker=mine, actor=actor, name="S", scopes=scopes, kind=ApiToken.Kind.STAFF)[1],
-        "limited": make_token(maker=mia, actor=actor, name="L", scopes=scopes)[1],
+        "app": make_token(creator=mine, actor=actor, name="A", scopes=scopes)[1],
+        "staff": make_token(creator=mine, actor=actor, name="S", scopes=scopes, kind=ApiToken.Kind.STAFF)[1],
+        "limited": make_token(creator=mia, actor=actor, name="L", scopes=scopes)[1],
         "source_key": key_of(plumbing),
         "directory": make_directory_token(actor=actor, name="D", scopes=scopes, organizations=[northside])[1],
     }
@@ -112,8 +112,8 @@ def next_door(northside, westgate, eastgate, actor, keys, key_of, lead_at, webho
     max_ = Membership.objects.get(user=person("max", northside, "manager"))  # an owner may see each webhook
     here = {"X-On-Behalf-Of": eastgate.public_id}
 
-    def token_of(maker: Membership, kind: ApiToken.Kind) -> str:
-        return make_token(maker=maker, actor=actor, name=SECRET, scopes=list(ApiToken.Scope.values), kind=kind)[1]
+    def token_of(creator: Membership, kind: ApiToken.Kind) -> str:
+        return make_token(creator=creator, actor=actor, name=SECRET, scopes=list(ApiToken.Scope.values), kind=kind)[1]
 
     callers: dict[str, tuple[str, dict[str, str]]] = {
         "app": (token_of(max_, ApiToken.Kind.APP), here),
@@ -127,7 +127,7 @@ def next_door(northside, westgate, eastgate, actor, keys, key_of, lead_at, webho
         **ids_of(lead),
         "source_id": westgate.public_id,
         "job_id": encode("job", _replay_of(westgate).pk),
-        "webhook_id": _webhook_of(wes, actor).public_id,  # a webhook is its maker's, and sees what they see
+        "webhook_id": _webhook_of(wes, actor).public_id,  # a webhook is its creator's, and sees what they see
         "field_id": "cf_00000000000000000000000000",
         "slug": "rest-webhook",
     }

@@ -32,7 +32,7 @@ def test_no_key_opens_an_archived_source(api, key_of, plumbing, eastgate, actor,
     assert api.get("whoami", key).status_code == 401
 
 
-def test_a_token_stops_when_revoked_expired_or_its_makers_membership_ends(api, token):
+def test_a_token_stops_when_revoked_expired_or_its_creators_membership_ends(api, token):
     assert api.get("whoami", token).status_code == 200
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert api.get("whoami", token).status_code == 401
@@ -66,7 +66,7 @@ def test_a_token_is_no_secret_key_and_basic_is_no_bearer(api, key_of, eastgate, 
 
 def test_two_callers_with_the_same_idempotency_key_do_not_meet(api, token, plumbing, dental, eve):
     _, theirs = make_token(
-        maker=Membership.objects.get(user=eve), actor=Actor("Eve", eve), name="x", scopes=["leads:write"]
+        creator=Membership.objects.get(user=eve), actor=Actor("Eve", eve), name="x", scopes=["leads:write"]
     )
     once = {"headers": {"Idempotency_Key": "one"}}
     assert api.create_lead(token, **once).status_code == 201

@@ -30,7 +30,7 @@ STAFF = Author(Message.Author.STAFF, "Dana")
 @pytest.fixture
 def key(dana, actor) -> str:
     scopes = ["leads:write", "conversations:write", "jobs:write"]
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
 
 
 def traces(folder: Path) -> list[str]:

@@ -41,7 +41,7 @@ def test_every_step_of_a_card_is_audited(key_of, plumbing, eastgate, actor):
 
 def test_a_new_url_is_audited_without_its_path_and_verified_lapses(plumbing, webhook_at, actor):
     webhook_at(plumbing, "http://127.0.0.1:9/OLD-TOKEN")
-    plumbing.restwebhook.keep_check(ok=True, title="x", detail="x")
+    plumbing.restwebhook.record_check(ok=True, title="x", detail="x")
     cards.configure(card=plumbing.restwebhook, actor=actor, url="http://127.0.0.1:9/NEW-TOKEN")
     plumbing.restwebhook.refresh_from_db()
     assert not plumbing.restwebhook.is_verified

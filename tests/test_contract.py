@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def key(dana, actor) -> str:
     scopes = ["leads:write", "conversations:write", "sources:write", "jobs:write"]
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
 
 
 def test_when_the_lead_said_it_is_kept_and_shown(api, key, plumbing, lead_at):

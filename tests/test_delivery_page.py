@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from core.ids import encode
 from integrations import services as cards
-from outbox.models import Clock, Lane
+from outbox.models import Lane, LaneTimer
 from tests.conftest import log_in, person
 from tests.due import make_due
 from tests.test_deliveries import wait_for
@@ -140,10 +140,10 @@ def is_due(delivery: Delivery) -> bool:
 
 
 def test_retry_now_makes_a_delivery_due_and_its_lane_awake(dana_client, open_delivery):
-    Clock.objects.update(next_due_at=timezone.now() + timedelta(minutes=1))
+    LaneTimer.objects.update(check_at=timezone.now() + timedelta(minutes=1))
     retry(dana_client, open_delivery)
     assert is_due(open_delivery)
-    assert Clock.objects.get(lane=open_delivery.lane_id).next_due_at <= timezone.now()
+    assert LaneTimer.objects.get(lane=open_delivery.lane_id).check_at <= timezone.now()
     assert AuditEntry.objects.get(action="delivery.retry").target == open_delivery.event_type
 
 
@@ -151,7 +151,7 @@ def test_retry_now_is_the_probe_of_an_endpoint_that_is_given_a_rest(dana_client,
     Lane.objects.filter(pk=open_delivery.lane_id).update(opens=3, open_until=timezone.now() + timedelta(minutes=5))
     retry(dana_client, open_delivery)
     assert Lane.objects.filter(pk=open_delivery.lane_id, open_until__lte=Now()).exists()
-    assert Clock.objects.get(lane=open_delivery.lane_id).next_due_at <= timezone.now()
+    assert LaneTimer.objects.get(lane=open_delivery.lane_id).check_at <= timezone.now()
 
 
 def test_retry_now_refuses_what_cannot_be_hurried_and_writes_nothing(dana_client, open_delivery):

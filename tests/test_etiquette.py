@@ -13,10 +13,10 @@ from uuid import uuid4
 import pytest
 
 from core.secrets import Secret, make_signing_secret
-from outbox.models import Pace
-from webhooks.delivery.attempts import Parcel, attempt
+from outbox.models import SlotKind
+from webhooks.delivery.attempts import OutgoingRequest, attempt
 from webhooks.delivery.claims import ClaimedDelivery
-from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.destinations import Destination
 from webhooks.delivery.schedule import GAPS
 from webhooks.delivery.session import make_session
 
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 
 def claimed(attempts: int = 1, age: timedelta = timedelta(0)) -> ClaimedDelivery:
     return ClaimedDelivery(
-        id=uuid4(), lane_id=uuid4(), order_key=uuid4(), pace=Pace.FRESH, attempts=attempts, claim=uuid4(),
+        id=uuid4(), lane_id=uuid4(), order_key=uuid4(), slot_kind=SlotKind.FRESH, attempts=attempts, claim=uuid4(),
         next_attempt_at=NOW, created_at=NOW - age, claimed_at=NOW, organization_id=uuid4(), source_id=uuid4(),
         event_id=uuid4(), event_type="lead.created", is_test=False, is_announcement=False, is_aside=False,
     )  # fmt: skip
@@ -35,14 +35,14 @@ def claimed(attempts: int = 1, age: timedelta = timedelta(0)) -> ClaimedDelivery
 def send(url: str, delivery: ClaimedDelivery | None = None, seconds: float = 15):
     delivery = delivery or claimed()
     secret = [str(Secret.of(make_signing_secret()).token)]
-    endpoint = Endpoint(
+    endpoint = Destination(
         lane_id=delivery.lane_id, url=url, sends_secret_header=False, includes_source_name=False, signing=secret,
         header=[],
     )  # fmt: skip
 
     async def run():
         async with make_session(connections=1, seconds=seconds) as session:
-            return await attempt(session, Parcel(delivery, endpoint, b"{}"))
+            return await attempt(session, OutgoingRequest(delivery, endpoint, b"{}"))
 
     return asyncio.run(run())
 
@@ -94,7 +94,7 @@ def test_an_answer_cut_short_after_a_2xx_is_success(receiver):
 def test_anything_else_is_tried_again_on_schedule_and_redirects_are_not_followed(receiver, status):
     receiver.answers = [says(status, Location=receiver.url)]
     result = send(receiver.url)
-    assert (result.outcome, result.counts, result.stops_endpoint) == ("retrying", True, "")
+    assert (result.outcome, result.uses_up_attempt, result.stops_endpoint) == ("retrying", True, "")
     assert GAPS[1] <= result.retry_after <= GAPS[1] * 1.1
     assert len(receiver.requests) == 1
 
@@ -115,7 +115,7 @@ def test_anything_else_is_tried_again_on_schedule_and_redirects_are_not_followed
 def test_retry_after_is_honoured_never_earlier_and_not_counted(receiver, status, value, least, most):
     receiver.answers = [says(status, Retry_After=value() if callable(value) else value)]
     result = send(receiver.url)
-    assert (result.outcome, result.counts) == ("retrying", False)
+    assert (result.outcome, result.uses_up_attempt) == ("retrying", False)
     assert least <= result.retry_after <= most
 
 
@@ -124,7 +124,7 @@ def test_retry_after_is_honoured_never_earlier_and_not_counted(receiver, status,
 def test_rubbish_in_retry_after_is_as_if_it_were_not_there(receiver, status, value):
     receiver.answers = [says(status, Retry_After=value.encode().decode("latin-1"))]
     result = send(receiver.url)
-    assert (result.outcome, result.counts) == ("retrying", True)
+    assert (result.outcome, result.uses_up_attempt) == ("retrying", True)
     assert GAPS[1] <= result.retry_after <= GAPS[1] * 1.1
 
 

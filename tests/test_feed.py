@@ -11,7 +11,7 @@ from accounts.models import Membership
 from api.services import make_token
 from core.ids import uuid7
 from tests.conftest import person
-from webhooks.models import Event, FeedEntry, Unsequenced
+from webhooks.models import Event, FeedEntry, PendingFeedEntry
 from webhooks.sequencer import number_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def reader(northside, dana, actor) -> str:
-    maker = Membership.objects.get(user=dana)
-    return make_token(maker=maker, actor=actor, name="Feed", scopes=["webhooks:read"])[1]
+    creator = Membership.objects.get(user=dana)
+    return make_token(creator=creator, actor=actor, name="Feed", scopes=["webhooks:read"])[1]
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def test_many_writers_and_sequencers_leave_no_gap_and_repeat_nothing(northside, 
                 event = Event.objects.create(
                     type="lead.created", organization_id=organization.pk, source_id=eastgate.pk
                 )
-                Unsequenced.objects.create(event_id=event.pk, organization_id=organization.pk, source_id=eastgate.pk)
+                PendingFeedEntry.objects.create(
+                    event_id=event.pk, organization_id=organization.pk, source_id=eastgate.pk
+                )
         connection.close()
 
     def number() -> None:
@@ -118,9 +120,9 @@ def test_nobody_reads_anothers_feed(feed, lead_at, eastgate, dental):
     assert "secret@example.net" not in str(events)
 
 
-def test_a_limited_makers_token_reads_only_their_sources(api, actor, northside, eastgate, westgate, lead_at, feed):
-    maker = Membership.objects.get(user=person("max", northside, "manager", eastgate))
-    key = make_token(maker=maker, actor=actor, name="Feed", scopes=["webhooks:read"])[1]
+def test_a_limited_creators_token_reads_only_their_sources(api, actor, northside, eastgate, westgate, lead_at, feed):
+    creator = Membership.objects.get(user=person("max", northside, "manager", eastgate))
+    key = make_token(creator=creator, actor=actor, name="Feed", scopes=["webhooks:read"])[1]
     for number, source in enumerate((westgate, eastgate, westgate, eastgate)):
         lead_at(source, f"ava{number}@example.net")
     number_events()
@@ -159,6 +161,6 @@ def test_who_stayed_away_longer_than_events_are_kept_is_told(api, reader, feed, 
 
 def test_an_event_is_numbered_once(northside, eastgate):
     event = uuid7()
-    Unsequenced.objects.create(event_id=event, organization_id=northside.pk, source_id=eastgate.pk)
+    PendingFeedEntry.objects.create(event_id=event, organization_id=northside.pk, source_id=eastgate.pk)
     assert number_events() == 1
     assert number_events() == 0

@@ -19,7 +19,7 @@ from webhooks.delivery.session import make_session
 
 
 @dataclass
-class Listener:
+class Endpoint:
     """Counts connections; speaks to nobody."""
 
     port: int = 0
@@ -27,10 +27,10 @@ class Listener:
 
 
 @pytest.fixture
-def forbidden(settings) -> Iterator[Listener]:
+def forbidden(settings) -> Iterator[Endpoint]:
     """On 127.0.0.1 and ::1, while only 127.0.0.2 is allowed."""
     settings.LEADWIRE_ALLOW_NETWORKS = [ipaddress.ip_network("127.0.0.2/32")]
-    listener, sockets = Listener(), []
+    listener, sockets = Endpoint(), []
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with contextlib.suppress(OSError):  # a machine without IPv6
             one = socket.socket(family, socket.SOCK_STREAM)

@@ -88,15 +88,15 @@ def test_the_form_is_throttled_per_address(post_form):
 
 
 def test_the_same_body_from_the_same_address_within_a_minute_is_one(post_form):
-    from conversations.models import OnceUsed
+    from conversations.models import UsedNonce
 
     post_form(name="Ava", message="Hello")
     post_form(name="Ava", message="Hello")
     assert Message.objects.count() == 1
-    [left] = [one.expires_at - timezone.now() for one in OnceUsed.objects.all()]
+    [left] = [one.expires_at - timezone.now() for one in UsedNonce.objects.all()]
     assert timedelta(seconds=50) < left <= timedelta(seconds=60)
     post_form(name="Ava", message="Hello", sender="192.0.2.2")  # from elsewhere
     assert Message.objects.count() == 2
-    OnceUsed.objects.update(expires_at=LONG_AGO)
+    UsedNonce.objects.update(expires_at=LONG_AGO)
     post_form(name="Ava", message="Hello")
     assert Message.objects.count() == 3

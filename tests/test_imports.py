@@ -27,7 +27,7 @@ SCOPES = ["leads:write", "jobs:write"]
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=SCOPES)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=SCOPES)[1]
 
 
 @pytest.fixture(autouse=True)
@@ -249,7 +249,7 @@ def test_a_long_array_is_read_in_pieces():
 
 def test_another_organization_sees_nothing_of_an_import(api, key, upload, eve, actor, dental):
     answer = upload(CSV)
-    theirs = make_token(maker=Membership.objects.get(user=eve), actor=actor, name="Eve", scopes=SCOPES)[1]
+    theirs = make_token(creator=Membership.objects.get(user=eve), actor=actor, name="Eve", scopes=SCOPES)[1]
     path = answer["Location"].removeprefix("/v1/")
     for suffix in ("", "/errors"):
         assert api.get(f"{path}{suffix}", theirs).status_code == 404

@@ -17,7 +17,7 @@ SCOPES = ["conversations:write", "leads:read"]
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="Desk", scopes=SCOPES)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Desk", scopes=SCOPES)[1]
 
 
 @pytest.fixture
@@ -93,11 +93,11 @@ def test_only_who_may_answer_there_is_given_a_conversation(api, key, thread, nor
 
 def test_a_staff_token_closes_in_its_members_name_and_a_viewers_may_not(api, thread, northside, actor):
     ann = Membership.objects.get(user=person("ann", northside, "agent"))
-    theirs = make_token(maker=ann, actor=actor, name="A", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
+    theirs = make_token(creator=ann, actor=actor, name="A", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
     api.call("PATCH", f"conversations/{thread.public_id}", theirs, {"status": "closed"})
     assert Conversation.objects.get().closed_by == ann.user
     vic = Membership.objects.get(user=person("vic", northside, "viewer"))
-    reading = make_token(maker=vic, actor=actor, name="V", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
+    reading = make_token(creator=vic, actor=actor, name="V", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
     assert api.get(f"conversations/{thread.public_id}", reading).status_code == 200
     assert api.call("PATCH", f"conversations/{thread.public_id}", reading, {"status": "open"}).status_code == 403
 

@@ -105,7 +105,7 @@ def test_a_replay_keeps_its_place_together_with_its_rows(webhook_at, eastgate, l
     lead_at(eastgate)
     Delivery.objects.all().delete()
     since = Event.objects.get().happened_at - timedelta(hours=1)
-    job = start_replay(listener=eastgate.restwebhook, actor=actor, since=since, only_undelivered=False)
+    job = start_replay(endpoint=eastgate.restwebhook, actor=actor, since=since, only_undelivered=False)
 
     def full(rows):
         raise OperationalError("the disk is full")

@@ -20,7 +20,7 @@ SCOPES = ["leads:write", "conversations:write"]
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=SCOPES)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=SCOPES)[1]
 
 
 def events(lead) -> list[str]:
@@ -137,7 +137,7 @@ def test_fields_are_made_changed_and_deleted_by_who_may_configure(api, key, nort
         "XL",
     ]
     agent = Membership.objects.get(user=person("ann", northside, "agent"))
-    theirs = make_token(maker=agent, actor=actor, name="A", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
+    theirs = make_token(creator=agent, actor=actor, name="A", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
     assert api.call("DELETE", path, theirs).status_code == 403
     assert api.call("DELETE", path, key).status_code == 204
     assert api.get("custom-fields", key).json()["data"]["custom_fields"] == []

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def key(dana, actor) -> str:
     scopes = ["leads:write", "conversations:write"]
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
 
 
 def test_each_filter_of_the_list_has_an_index(plumbing):

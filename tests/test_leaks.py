@@ -61,7 +61,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
     lead = lead_at(dental, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
     mail_id = _keep_secret_mail(lead)
     membership = Membership.objects.get(user=eve)
-    token, _ = make_token(maker=membership, actor=stranger, name=SECRET, scopes=[ApiToken.Scope.LEADS_WRITE.value])
+    token, _ = make_token(creator=membership, actor=stranger, name=SECRET, scopes=[ApiToken.Scope.LEADS_WRITE.value])
     return {
         "source_id": dental.public_id,
         "lead_id": lead.public_id,
@@ -95,10 +95,10 @@ def _keep_secret_mail(lead) -> str:
     return mail.public_id
 
 
-def _webhook_of(maker: Membership, actor: Actor) -> Subscription:
+def _webhook_of(creator: Membership, actor: Actor) -> Subscription:
     """A subscription that hears of nothing: only its pages matter here."""
     return subscribe(
-        maker=maker,
+        creator=creator,
         actor=actor,
         name=SECRET,
         url=f"https://{SECRET.lower()}.example.com/hook",
@@ -107,7 +107,7 @@ def _webhook_of(maker: Membership, actor: Actor) -> Subscription:
 
 
 def _replay_of(source) -> Job:
-    return start_replay(listener=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
+    return start_replay(endpoint=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
 
 
 def _call_of(source) -> ApiCall:
@@ -198,7 +198,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     lead = lead_at(plumbing)
     membership = Membership.objects.get(user=dana)
-    token, _ = make_token(maker=membership, actor=actor, name="CRM", scopes=["leads:write"])
+    token, _ = make_token(creator=membership, actor=actor, name="CRM", scopes=["leads:write"])
     values = {
         "source_id": plumbing.public_id,
         "lead_id": lead.public_id,
@@ -233,7 +233,9 @@ def _state() -> list[object]:
         list(Conversation.objects.order_by("pk").values_list("closed_at", "unread_at")),
         list(RestWebhook.objects.order_by("pk").values_list("enabled_at", "url", "last_check")),
         list(Source.objects.order_by("pk").values_list("archived_at", "name")),
-        list(Subscription.objects.order_by("pk").values_list("enabled_at", "deleted_at", "url", "last_check", "maker")),
+        list(
+            Subscription.objects.order_by("pk").values_list("enabled_at", "deleted_at", "url", "last_check", "creator")
+        ),
         list(SubscriptionSecret.objects.order_by("pk").values_list("pk", "ends_at")),
         Job.objects.count(),
         list(ApiToken.objects.order_by("pk").values_list("revoked_at")),

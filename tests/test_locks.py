@@ -13,7 +13,7 @@ from psycopg import sql
 
 from conversations.models import Conversation, Message
 from conversations.services import mail as taking
-from conversations.services.arrivals import publish_for
+from conversations.services.arrivals import publish_conversation_event
 from conversations.services.lifecycle import retry
 from conversations.services.replies import Author, Reply, send_reply
 from integrations import services as cards
@@ -113,8 +113,8 @@ def test_a_conversation_is_locked_before_it_is_asked_whether_it_may_be_answered(
     lead = lead_at(plumbing)
     seen = []
 
-    def allow(addressee):
-        seen.append(is_locked("conversations_conversation", addressee.conversation_id, "NO KEY UPDATE"))
+    def allow(recipient):
+        seen.append(is_locked("conversations_conversation", recipient.conversation_id, "NO KEY UPDATE"))
 
     send_reply(lead_id=lead.pk, reply=Reply("Hello"), author=STAFF, allow=allow)
     assert seen == [True]
@@ -132,7 +132,7 @@ def test_an_arrival_beside_another_event_loses_and_doubles_no_number(plumbing, l
     lead_at(plumbing)
     conversation = Conversation.objects.get()
     with transaction.atomic():
-        publish_for(EventType.CONVERSATION_OPENED, conversation)
+        publish_conversation_event(EventType.CONVERSATION_OPENED, conversation)
         arrival = beside(lead_at, plumbing, message="Second")
         time.sleep(0.5)
         assert not arrival.done()

@@ -91,7 +91,7 @@ def test_a_mail_becomes_a_lead_with_a_message(receive, eastgate, address_of):
     assert (lead.first_name, lead.last_name, lead.email) == ("Ava", "Brooks", "ava@example.net")
     message = Message.objects.get()
     assert message.content == "My tap leaks."
-    assert message.folded.startswith("On Monday")
+    assert message.quoted_text.startswith("On Monday")
 
 
 def test_the_same_mail_twice_is_one_message(receive, eastgate, address_of):

@@ -65,8 +65,8 @@ def test_no_mail_takes_long(raw):
 
 
 def test_the_words_of_a_mail_that_means_harm_are_kept():
-    assert read(part(b'Content-Type: text/plain; a="' + b";\r\n " * 15_000 + b'"')).written == "It leaks."
-    assert read(HEAD + b"\r\n" + b"\n" * 25_000 + b"It leaks.").written == "It leaks."
+    assert read(part(b'Content-Type: text/plain; a="' + b";\r\n " * 15_000 + b'"')).reply_text == "It leaks."
+    assert read(HEAD + b"\r\n" + b"\n" * 25_000 + b"It leaks.").reply_text == "It leaks."
     assert read(HOSTILE["many headers"]).sender == "ava@example.net"
 
 
@@ -78,9 +78,9 @@ def apart():
 
 
 def test_mails_are_read_in_one_process_after_the_other(apart):
-    first = apart.read(HEAD + b"\r\nOne").written
+    first = apart.read(HEAD + b"\r\nOne").reply_text
     pid = apart.child.pid
-    assert (first, apart.read(HEAD + b"\r\nTwo").written, apart.child.pid) == ("One", "Two", pid)
+    assert (first, apart.read(HEAD + b"\r\nTwo").reply_text, apart.child.pid) == ("One", "Two", pid)
     assert pid != os.getpid()
 
 
@@ -89,7 +89,7 @@ def test_a_mail_that_takes_too_long_is_shown_as_text_and_the_next_is_read(apart,
     apart.read(HEAD + b"\r\nOne")
     os.kill(apart.child.pid, signal.SIGSTOP)  # as one that never ends
     slow = apart.read(HEAD + b"\r\nThis one never ends")
-    assert (slow.written, slow.sender, slow.subject, slow.is_understood) == (
+    assert (slow.reply_text, slow.sender, slow.subject, slow.is_understood) == (
         "This one never ends",
         "ava@example.net",
         "hi",
@@ -103,4 +103,4 @@ def test_a_mail_that_ends_the_process_is_shown_as_text(apart):
     apart.read(HEAD + b"\r\nOne")
     apart.child.kill()
     apart.child.wait()
-    assert apart.read(HEAD + b"\r\nTwo").written == "Two"
+    assert apart.read(HEAD + b"\r\nTwo").reply_text == "Two"

@@ -31,7 +31,7 @@ def html(text: str) -> str:
 def written(raw: bytes) -> str:
     found = read(raw)
     assert found
-    return " ".join(found.written.split())
+    return " ".join(found.reply_text.split())
 
 
 PICTURE = "Content-Type: image/png\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\nAAAA"
@@ -66,7 +66,7 @@ QUOTED = "> Which day suits you?\n> We are there all week."
 
 
 @pytest.mark.parametrize(
-    ("text", "expected", "folded"),
+    ("text", "expected", "quoted_text"),
     [
         ("Tuesday.\n\nOn Mon, 2 Nov 2026, Dana wrote:\n" + QUOTED, "Tuesday.", "Which day"),
         ("On Mon, 2 Nov 2026, Dana wrote:\n" + QUOTED + "\n\nTuesday.", "Tuesday.", "Which day"),
@@ -85,10 +85,10 @@ QUOTED = "> Which day suits you?\n> We are there all week."
     ],
     ids=["above", "below", "between", "a head of two lines", "everywhere", "signature"],
 )
-def test_an_answer_is_found_above_below_and_between_quotes(text, expected, folded):
+def test_an_answer_is_found_above_below_and_between_quotes(text, expected, quoted_text):
     said, rest = split_reply(text)
     assert said == expected
-    assert folded in rest
+    assert quoted_text in rest
     assert not any(line in rest.split("\n") for line in expected.split("\n") if line)
 
 

@@ -25,7 +25,7 @@ SCOPES = ["leads:write", "conversations:write", "channels:read"]
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="Agent", scopes=SCOPES)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Agent", scopes=SCOPES)[1]
 
 
 def with_client(live_server, key: str, work, mode: Any = "auto"):
@@ -133,7 +133,7 @@ def test_one_idempotency_key_is_one_reply(rpc, plumbing, lead_at, key_of):
 
 
 def test_scopes_limits_and_the_log_are_the_apis(rpc, settings, dana, actor, plumbing):
-    reading = make_token(maker=Membership.objects.get(user=dana), actor=actor, name="R", scopes=["leads:read"])[1]
+    reading = make_token(creator=Membership.objects.get(user=dana), actor=actor, name="R", scopes=["leads:read"])[1]
     arguments = {"first_name": "x", "request_title": "y", "identifier_type": "email", "email": "a@example.net"}
     is_error, content = tool(rpc("tools/call", {"name": "create_lead", "arguments": arguments}, key=reading))
     assert (is_error, content["code"]) == (True, "token.scopeMissing")
@@ -164,7 +164,7 @@ def test_a_limited_members_agent_sees_only_their_sources(rpc, northside, eastgat
     lead_at(westgate, "hidden@example.net")
     seen = lead_at(eastgate)
     mia = Membership.objects.get(user=person("mia", northside, "agent", eastgate))
-    theirs = make_token(maker=mia, actor=actor, name="M", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
+    theirs = make_token(creator=mia, actor=actor, name="M", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
     _, content = tool(rpc("tools/call", {"name": "list_leads", "arguments": {}}, key=theirs))
     assert [one["id"] for one in content["result"]["data"]["leads"]] == [seen.public_id]
 

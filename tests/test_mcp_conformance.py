@@ -25,7 +25,7 @@ ASKED_FOR = SCENARIOS if os.environ.get("LEADWIRE_CONFORMANCE") and shutil.which
 @pytest.fixture
 def with_key(live_server, dana, actor) -> Iterator[str]:
     """The runner cannot show a key: a proxy adds it, and leaves host and origin as they are."""
-    key = make_token(maker=Membership.objects.get(user=dana), actor=actor, name="Agent", scopes=["leads:read"])[1]
+    key = make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Agent", scopes=["leads:read"])[1]
 
     class Proxy(http.server.BaseHTTPRequestHandler):
         def _pass_on(self) -> None:

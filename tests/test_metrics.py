@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Source
 from messaging.email.incoming import keep
-from outbox.models import Job, Lane, Tally
+from outbox.models import Counter, Job, Lane
 from tests.test_deliveries import wait_for
 from webhooks.models import Delivery
 
@@ -64,7 +64,7 @@ def test_attempts_are_counted_by_outcome(scrape, worker, receiver, webhook_at, e
     lead_at(eastgate)
     receiver.wait(1)
     lead_at(eastgate, "bob@example.net")
-    wait_for(lambda: Tally.objects.filter(name="attempts.failed").first())
+    wait_for(lambda: Counter.objects.filter(name="attempts.failed").first())
     seen = scrape()
     assert seen['leadwire_attempts_total{outcome="delivered"}'] == 1
     assert seen['leadwire_attempts_total{outcome="failed"}'] == 1

@@ -83,18 +83,23 @@ def _keeps_the_connection():
 def world(_keeps_the_connection, dana, actor, northside, plumbing, lead_at, key_of, webhook_at, settings, tmp_path):
     """One of everything, so that random calls meet something: keys by what they may do, and ids by parameter."""
     settings.MEDIA_ROOT = tmp_path
-    maker = Membership.objects.get(user=dana)
+    creator = Membership.objects.get(user=dana)
     keys = {
-        "every scope": make_token(maker=maker, actor=actor, name="All", scopes=list(ApiToken.Scope.values))[1],
-        "one scope": make_token(maker=maker, actor=actor, name="Few", scopes=[ApiToken.Scope.LEADS_READ.value])[1],
+        "every scope": make_token(creator=creator, actor=actor, name="All", scopes=list(ApiToken.Scope.values))[1],
+        "one scope": make_token(creator=creator, actor=actor, name="Few", scopes=[ApiToken.Scope.LEADS_READ.value])[1],
         "a source's key": key_of(plumbing),
     }
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     lead = lead_at(plumbing)
     webhook, _ = subscribe(
-        maker=maker, actor=actor, name="W", url="https://x.example.com/", event_types=["lead.created"], source_ids=[]
+        creator=creator,
+        actor=actor,
+        name="W",
+        url="https://x.example.com/",
+        event_types=["lead.created"],
+        source_ids=[],
     )
-    job = start_replay(listener=webhook, actor=actor, since=timezone.now(), is_dry_run=True)
+    job = start_replay(endpoint=webhook, actor=actor, since=timezone.now(), is_dry_run=True)
     field = CustomField.objects.create(organization=northside, key="size")
     delivery = Delivery.objects.get()
     return keys, {

@@ -15,11 +15,11 @@ from messaging.models import Dispatch
 from messaging.stream import extend_leases
 from outbox.claims import SLOW_IN_FLIGHT, Turn, release
 from outbox.database import connect, hang_up
-from outbox.models import Clock, Lane, Pace
+from outbox.models import Lane, LaneTimer, SlotKind
 from tests.test_deliveries import wait_for
-from webhooks.delivery.attempts import Parcel, attempt
+from webhooks.delivery.attempts import OutgoingRequest, attempt
 from webhooks.delivery.claims import claim_deliveries, claim_tests
-from webhooks.delivery.endpoints import load_endpoints
+from webhooks.delivery.destinations import load_destinations
 from webhooks.delivery.results import Outcome, Result, record
 from webhooks.models import Attempt, Delivery, Event
 
@@ -28,8 +28,8 @@ URL = "http://127.0.0.1:9/hook"
 
 
 def slots(count):
-    """A turn of so many slots of each pace."""
-    return dict.fromkeys(Pace, Turn(count))
+    """A turn of so many slots of each slot_kind."""
+    return dict.fromkeys(SlotKind, Turn(count))
 
 
 def outbox(work):
@@ -73,7 +73,7 @@ def test_an_endpoint_that_fails_for_five_days_is_stopped(taken):
     outbox(lambda c: record(c, [result(taken, Outcome.RETRYING, error="500", retry_after=timedelta(0))]))
     assert Lane.objects.get(pk=taken.lane_id).stopped_at is None
     Lane.objects.filter(pk=taken.lane_id).update(failing_since=timezone.now() - timedelta(days=5, hours=1))
-    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    LaneTimer.objects.update(swept_to=None, check_at=timezone.now())
     [again] = outbox(lambda c: claim_deliveries(c, slots(5)))
     outbox(lambda c: record(c, [result(again, error="500")]))
     lane = Lane.objects.get(pk=taken.lane_id)
@@ -177,7 +177,7 @@ def test_a_lane_has_only_so_many_in_flight(webhook_at, eastgate, lead_at, failin
         lead_at(eastgate, f"lead{number}@example.net")
     Lane.objects.update(max_in_flight=3, failing_since=timezone.now() if failing else None)
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == first
-    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    LaneTimer.objects.update(swept_to=None, check_at=timezone.now())
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == second
 
 
@@ -187,30 +187,30 @@ def test_a_lane_that_answers_slowly_has_few_in_flight(webhook_at, eastgate, lead
         lead_at(eastgate, f"lead{number}@example.net")
     lanes = [eastgate.restwebhook.lane_id]
     assert len(outbox(lambda c: claim_deliveries(c, slots(20), slow=lanes))) == SLOW_IN_FLIGHT
-    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    LaneTimer.objects.update(swept_to=None, check_at=timezone.now())
     assert len(outbox(lambda c: claim_deliveries(c, slots(20), slow=lanes))) == 0
-    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    LaneTimer.objects.update(swept_to=None, check_at=timezone.now())
     assert len(outbox(lambda c: claim_deliveries(c, slots(20)))) == 3  # it is quick again
 
 
-@pytest.mark.parametrize("pace", [Pace.RETRY, Pace.REPLAY])
-def test_who_has_their_share_of_retries_gets_none_and_first_attempts_still(webhook_at, eastgate, lead_at, pace):
+@pytest.mark.parametrize("slot_kind", [SlotKind.RETRY, SlotKind.REPLAY])
+def test_who_has_their_share_of_retries_gets_none_and_first_attempts_still(webhook_at, eastgate, lead_at, slot_kind):
     webhook_at(eastgate, URL)
     lead_at(eastgate)
     lead_at(eastgate, "bob@example.net")
     again = Delivery.objects.order_by("id")[0]
-    Delivery.objects.filter(pk=again.pk).update(pace=pace)
-    turns = slots(5) | {pace: Turn(5, frozenset([eastgate.organization_id]))}
+    Delivery.objects.filter(pk=again.pk).update(slot_kind=slot_kind)
+    turns = slots(5) | {slot_kind: Turn(5, frozenset([eastgate.organization_id]))}
     [fresh] = outbox(lambda c: claim_deliveries(c, turns))
     assert fresh.id != again.pk
-    Clock.objects.update(next_due_at=timezone.now())
+    LaneTimer.objects.update(check_at=timezone.now())
     [later] = outbox(lambda c: claim_deliveries(c, slots(5)))
     assert later.id == again.pk
 
 
 def test_what_this_process_has_in_hand_is_not_claimed_again(taken):
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))  # the lease ended
-    Clock.objects.update(swept_to=None, next_due_at=timezone.now())
+    LaneTimer.objects.update(swept_to=None, check_at=timezone.now())
     assert outbox(lambda c: claim_deliveries(c, slots(5), [taken.id])) == []
 
 
@@ -230,7 +230,7 @@ def test_two_workers_take_different_rows(webhook_at, eastgate, lead_at):
         try:
             async with one.transaction():
                 first = await claim_deliveries(one, slots(1))
-                await other.execute("UPDATE outbox_clock SET next_due_at = now() WHERE false")
+                await other.execute("UPDATE outbox_lanetimer SET check_at = now() WHERE false")
                 await other.execute("SET lock_timeout = '1s'")
                 second = await claim_deliveries(other, slots(1))
             return first, second
@@ -265,21 +265,21 @@ def test_of_two_conversations_neither_waits_for_the_other(webhook_at, eastgate, 
 
 
 def carry(taken, **more):
-    [endpoint] = outbox(lambda c: load_endpoints(c, {taken.lane_id})).values()
+    [endpoint] = outbox(lambda c: load_destinations(c, {taken.lane_id})).values()
     from dataclasses import replace
 
     from webhooks.delivery.session import make_session
 
     async def go():
         async with make_session(connections=1, seconds=2) as session:
-            return await attempt(session, Parcel(replace(taken, **more), endpoint, b"{}"))
+            return await attempt(session, OutgoingRequest(replace(taken, **more), endpoint, b"{}"))
 
     return asyncio.run(go())
 
 
 def test_it_gives_up_after_ten_attempts_and_after_five_days(taken):
     assert carry(taken, attempts=10).next_because == "All 10 attempts failed"
-    assert carry(taken, attempts=11).error == "Every attempt ended with the worker that made it"
+    assert carry(taken, attempts=11).error == "The worker crashed during every attempt"
     old = {"created_at": taken.claimed_at - timedelta(days=5, seconds=1)}
     assert carry(taken, **old).error == "Five days have passed since the event"
     late = {"created_at": taken.claimed_at - timedelta(days=4, hours=12), "attempts": 9}
@@ -288,7 +288,7 @@ def test_it_gives_up_after_ten_attempts_and_after_five_days(taken):
 
 
 def in_use(card):
-    [endpoint] = outbox(lambda c: load_endpoints(c, {card.lane_id})).values()
+    [endpoint] = outbox(lambda c: load_destinations(c, {card.lane_id})).values()
     return endpoint
 
 
@@ -343,10 +343,10 @@ def test_a_short_look_sees_what_is_recent_and_a_whole_one_what_committed_late(we
     lead_at(eastgate, "late@example.net")
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
     lead_at(eastgate, "recent@example.net")
-    Clock.objects.update(swept_to=timezone.now(), next_due_at=timezone.now())
-    [recent] = outbox(lambda c: claim_deliveries(c, slots(5), whole=False))
+    LaneTimer.objects.update(swept_to=timezone.now(), check_at=timezone.now())
+    [recent] = outbox(lambda c: claim_deliveries(c, slots(5), full=False))
     assert recent.event_id == Event.objects.latest("id").pk
-    Clock.objects.update(next_due_at=timezone.now())
+    LaneTimer.objects.update(check_at=timezone.now())
     [late] = outbox(lambda c: claim_deliveries(c, slots(5)))
     assert late.event_id != recent.event_id
 
@@ -358,21 +358,21 @@ def test_a_backlog_is_seen_by_short_looks_until_it_is_gone(webhook_at, eastgate,
     Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
     taken = []
     for look in range(4):
-        Clock.objects.update(next_due_at=timezone.now())
-        taken += outbox(lambda c, whole=look == 0: claim_deliveries(c, slots(2), whole=whole))
+        LaneTimer.objects.update(check_at=timezone.now())
+        taken += outbox(lambda c, full=look == 0: claim_deliveries(c, slots(2), full=full))
     assert len({one.id for one in taken}) == 6
-    Clock.objects.update(next_due_at=timezone.now())
-    assert outbox(lambda c: claim_deliveries(c, slots(5), whole=False)) == []
-    assert Clock.objects.get(lane__rest_webhook__source=eastgate).swept_to
+    LaneTimer.objects.update(check_at=timezone.now())
+    assert outbox(lambda c: claim_deliveries(c, slots(5), full=False)) == []
+    assert LaneTimer.objects.get(lane__rest_webhook__source=eastgate).swept_to
 
 
 def test_each_lane_has_a_clock_whose_table_has_no_unique_index(webhook_at, eastgate):
     """One would be checked against every version of the row that a held snapshot keeps: claims would slow down."""
     webhook_at(eastgate, URL)
-    assert Clock.objects.count() == Lane.objects.count() > 0
+    assert LaneTimer.objects.count() == Lane.objects.count() > 0
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE indisunique) FROM pg_index"
-            " WHERE indrelid = 'outbox_clock'::regclass"
+            " WHERE indrelid = 'outbox_lanetimer'::regclass"
         )
         assert cursor.fetchone() == (2, 0)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def key(dana, actor) -> str:
     scopes = ["leads:write", "conversations:write"]
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="CRM", scopes=scopes)[1]
 
 
 UNIQUE_WORDS = {
@@ -161,8 +161,8 @@ def test_a_replay_skips_what_is_erased(api, key, plumbing, lead_at, webhook_at, 
     gone = lead_at(plumbing, "gone@example.net")
     api.post(f"leads/{gone.public_id}/erase", key)
     Delivery.objects.all().delete()
-    card = type(plumbing.restwebhook).objects.with_owner().get(source=plumbing)
-    job = start_replay(listener=card, actor=actor, since=timezone.now() - timedelta(hours=1))
+    card = type(plumbing.restwebhook).objects.with_credential_card().get(source=plumbing)
+    job = start_replay(endpoint=card, actor=actor, since=timezone.now() - timedelta(hours=1))
     run_jobs()
     job.refresh_from_db()
     assert job.done == 1

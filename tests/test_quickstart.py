@@ -24,7 +24,7 @@ PRESENT = [suffix for suffix, program in PROGRAMS.items() if program]
 def test_it_does_what_it_says_and_twice_does_it_once(live_server, dana, actor, plumbing, key_of, suffix):
     key_of(plumbing)
     scopes = ["leads:write", "conversations:write", "channels:read"]
-    token = make_token(maker=Membership.objects.get(user=dana), actor=actor, name="Quick", scopes=scopes)[1]
+    token = make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Quick", scopes=scopes)[1]
     env = {
         **os.environ,
         "LEADWIRE_URL": live_server.url,

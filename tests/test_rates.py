@@ -67,7 +67,7 @@ def test_one_too_many_is_429_with_the_time_to_wait_and_counts_nothing(api, few, 
 
 
 def test_each_principal_has_a_limit_of_its_own(api, few, token, key_of, plumbing, dana, actor):
-    other = make_token(maker=Membership.objects.get(user=dana), actor=actor, name="B", scopes=["leads:read"])[1]
+    other = make_token(creator=Membership.objects.get(user=dana), actor=actor, name="B", scopes=["leads:read"])[1]
     assert calls(api, token, 4)[-1] == 429
     assert calls(api, other, 4) == [200, 200, 200, 429]
     assert calls(api, key_of(plumbing), 1) == [200]
@@ -121,7 +121,7 @@ def test_a_mistyped_key_is_refused_without_a_look_at_the_database(api, settings,
 
 def test_a_key_that_ended_is_no_guess(api, settings, token, key_of, plumbing, actor):
     settings.LEADWIRE_UNKNOWN_KEYS_PER_MINUTE = 3
-    old, other = key_of(plumbing), make_token(maker=Membership.objects.get(), actor=actor, name="B", scopes=[])[1]
+    old, other = key_of(plumbing), make_token(creator=Membership.objects.get(), actor=actor, name="B", scopes=[])[1]
     cards.regenerate(card=plumbing.leadreplyapi, actor=actor)
     ApiToken.objects.filter(name="B").update(expires_at=timezone.now() - timedelta(seconds=1))
     assert calls(api, old, 5) + calls(api, other, 5) == [401] * 10

@@ -38,7 +38,7 @@ def words_in(case: dict) -> tuple[set[str], set[str]]:
     body = message_from_bytes(raw, policy=policy.default).get_body(("plain",))
     said = body.get_content() if body else ""
     mail = read(raw)
-    return set(said.split()), set(f"{mail.written} {mail.folded}".split())
+    return set(said.split()), set(f"{mail.reply_text} {mail.quoted_text}".split())
 
 
 @pytest.mark.parametrize("case", cases("human"), ids=lambda case: case["id"])

@@ -37,8 +37,8 @@ def test_events_while_stopped_are_kept_and_sent_when_asked_also_to_a_new_url(
     lead_at(eastgate, "second@example.net")
     lead_at(eastgate, "second@example.net", message="More")
     cards.configure(card=eastgate.restwebhook, actor=actor, url=receiver.url)
-    card = RestWebhook.objects.with_owner().select_related("lane").get(source=eastgate)
-    job = start_missed(listener=card, actor=actor)
+    card = RestWebhook.objects.with_credential_card().select_related("lane").get(source=eastgate)
+    job = start_missed(endpoint=card, actor=actor)
     assert job
     run_jobs()
     receiver.wait(3)
@@ -62,8 +62,8 @@ def test_what_was_missed_is_known_before_anybody_was_told_of_the_stop(
     Lane.objects.filter(rest_webhook__source=eastgate).update(stopped_at=timezone.now())
     lead_at(eastgate)
     cards.switch(card=eastgate.restwebhook, on=False, actor=actor)  # a person turned it off meanwhile
-    card = RestWebhook.objects.with_owner().select_related("lane").get(source=eastgate)
-    assert start_missed(listener=card, actor=actor)
+    card = RestWebhook.objects.with_credential_card().select_related("lane").get(source=eastgate)
+    assert start_missed(endpoint=card, actor=actor)
     run_jobs()
     receiver.wait(1)
     assert RestWebhook.objects.get(source=eastgate).is_enabled
@@ -89,7 +89,7 @@ def told(worker, receiver, webhook_at, eastgate, lead_at):
         receiver.wait(number + 1)
         wait_for(lambda: not Delivery.objects.exists())
     receiver.requests.clear()
-    return RestWebhook.objects.with_owner().select_related("lane").get(source=eastgate)
+    return RestWebhook.objects.with_credential_card().select_related("lane").get(source=eastgate)
 
 
 def emails(receiver) -> list[str]:
@@ -101,7 +101,7 @@ def ago(**length: float):
 
 
 def test_all_failed_since_are_sent_and_no_others(told, receiver, actor):
-    job = start_replay(listener=told, actor=actor, since=ago(hours=1))
+    job = start_replay(endpoint=told, actor=actor, since=ago(hours=1))
     run_jobs()
     receiver.wait(5)
     wait_for(lambda: not Delivery.objects.exists())
@@ -111,7 +111,7 @@ def test_all_failed_since_are_sent_and_no_others(told, receiver, actor):
 
 
 def test_a_dry_run_counts_and_sends_nothing(told, receiver, actor):
-    job = start_replay(listener=told, actor=actor, since=ago(hours=1), only_undelivered=False, is_dry_run=True)
+    job = start_replay(endpoint=told, actor=actor, since=ago(hours=1), only_undelivered=False, is_dry_run=True)
     run_jobs()
     job.refresh_from_db()
     assert (job.status, job.done) == ("done", 10)
@@ -125,13 +125,13 @@ def test_a_range_with_a_filter_of_types(told, receiver, actor, lead_at, eastgate
     wait_for(lambda: not Delivery.objects.exists())
     receiver.requests.clear()
     start_replay(
-        listener=told, actor=actor, since=ago(hours=1), event_types=["message.received"], only_undelivered=False
+        endpoint=told, actor=actor, since=ago(hours=1), event_types=["message.received"], only_undelivered=False
     )
     run_jobs()
     receiver.wait(1)
     wait_for(lambda: not Delivery.objects.exists())
     assert [body["data"]["message"]["content"] for body in receiver.bodies()] == ["More"]
-    start_replay(listener=told, actor=actor, since=ago(days=3), until=ago(days=2), only_undelivered=False)
+    start_replay(endpoint=told, actor=actor, since=ago(days=3), until=ago(days=2), only_undelivered=False)
     run_jobs()
     assert not Delivery.objects.exists()
 
@@ -141,7 +141,7 @@ def test_a_replay_that_was_killed_goes_on_where_it_was(told, receiver, actor, mo
 
     monkeypatch.setattr(replays, "PORTION", 3)
     monkeypatch.setattr(replays, "PORTIONS_AT_ONCE", 2)
-    job = start_replay(listener=told, actor=actor, since=ago(hours=1), only_undelivered=False)
+    job = start_replay(endpoint=told, actor=actor, since=ago(hours=1), only_undelivered=False)
     replays.run_replay(job.subject_id)  # six, and then its process is gone
     assert Replay.objects.get().cursor
     run_jobs()
@@ -154,7 +154,7 @@ def test_a_replay_that_was_killed_goes_on_where_it_was(told, receiver, actor, mo
 
 def test_a_cancelled_replay_takes_back_what_waits(told, receiver, actor):
     Lane.objects.update(held_at=timezone.now())
-    job = start_replay(listener=told, actor=actor, since=ago(hours=1))
+    job = start_replay(endpoint=told, actor=actor, since=ago(hours=1))
     run_jobs()
     job.refresh_from_db()
     assert Delivery.objects.count() == 5
@@ -166,10 +166,10 @@ def test_a_cancelled_replay_takes_back_what_waits(told, receiver, actor):
 
 def test_cancelling_a_count_or_an_older_replay_takes_nothing_of_a_later_one_back(told, actor):
     Lane.objects.update(held_at=timezone.now())
-    count = start_replay(listener=told, actor=actor, since=ago(hours=1), is_dry_run=True)
-    older = start_replay(listener=told, actor=actor, since=ago(days=3), until=ago(days=2))
+    count = start_replay(endpoint=told, actor=actor, since=ago(hours=1), is_dry_run=True)
+    older = start_replay(endpoint=told, actor=actor, since=ago(days=3), until=ago(days=2))
     run_jobs()
-    start_replay(listener=told, actor=actor, since=ago(hours=1))
+    start_replay(endpoint=told, actor=actor, since=ago(hours=1))
     run_jobs()
     for job in (count, older):
         job.refresh_from_db()
@@ -182,12 +182,12 @@ def test_an_event_that_is_no_longer_kept_is_refused(told, actor):
     ended = Attempt.objects.filter(outcome="failed").first()
     Event.objects.filter(pk=ended.event_id).delete()
     with pytest.raises(Refusal, match="no longer kept"):
-        send_again(delivery_id=ended.delivery_id, listener=told, actor=actor)
+        send_again(delivery_id=ended.delivery_id, endpoint=told, actor=actor)
 
 
 def test_a_replay_does_not_hold_up_fresh_events_of_its_conversations(told, receiver, actor, lead_at, eastgate):
     Lane.objects.update(held_at=timezone.now())
-    start_replay(listener=told, actor=actor, since=ago(hours=1), only_undelivered=False)
+    start_replay(endpoint=told, actor=actor, since=ago(hours=1), only_undelivered=False)
     run_jobs()
     Delivery.objects.update(next_attempt_at=F("next_attempt_at") + timedelta(hours=1))
     Lane.objects.update(held_at=None)
@@ -199,7 +199,7 @@ def test_a_replay_does_not_hold_up_fresh_events_of_its_conversations(told, recei
 def test_one_delivery_is_sent_again_with_the_same_webhook_id(told, receiver, actor, dana_client):
     ended = Attempt.objects.filter(outcome="failed").first()
     assert "Send again" in dana_client.get(f"/deliveries/{_dlv(ended.delivery_id)}/").content.decode()
-    again = send_again(delivery_id=ended.delivery_id, listener=told, actor=actor)
+    again = send_again(delivery_id=ended.delivery_id, endpoint=told, actor=actor)
     [request] = receiver.wait(1)
     wait_for(lambda: not Delivery.objects.exists())
     assert again.pk != ended.delivery_id
@@ -218,11 +218,11 @@ def test_the_pages_of_a_replay_count_send_and_cancel(told, receiver, dana_client
     assert "queued for sending" in dana_client.get(sent, headers={"HX-Request": "true"}).content.decode()
     assert dana_client.post(base, {"since": "never"}).status_code == 200
     wrong = dana_client.post(base, {"since": "2026-01-02T00:00", "until": "2026-01-01T00:00"})
-    assert "The time ends before it begins." in wrong.content.decode()
+    assert "The end must be after the start." in wrong.content.decode()
 
 
 def test_only_one_replay_of_a_webhook_at_a_time(told, actor, dana_client, eastgate):
-    start_replay(listener=told, actor=actor, since=ago(hours=1))
+    start_replay(endpoint=told, actor=actor, since=ago(hours=1))
     base = f"/sources/{eastgate.public_id}/messaging/integrations/rest-webhook/replays/"
     answer = dana_client.post(base, {"since": "2026-01-01T00:00", "start": "1"})
     assert "A replay is under way already" in answer.content.decode()

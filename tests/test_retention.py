@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from conversations.models import OnceUsed
+from conversations.models import UsedNonce
 from core import retention
 from core.ids import first_id, uuid7
 from core.partitions import ensure_partitions
@@ -52,13 +52,13 @@ def _plain_parameters() -> dict:
 
 def test_months_that_ended_before_what_is_kept_are_dropped_with_their_places_in_the_feed(months, settings):
     settings.EVENTS_KEPT_DAYS, settings.API_CALLS_KEPT_DAYS = 90, 30
-    dropped = retention.forget_old_months(NOW)
+    dropped = retention.drop_expired_partitions(NOW)
     assert {"webhooks_event_2026_06", "webhooks_event_2026_07"} <= set(dropped)
     assert "webhooks_event_2026_08" not in dropped  # its last day is within 90 days
     assert "api_apicall_2026_09" in dropped
     assert set(Event.objects.values_list("pk", flat=True)) == set(months[2:])
     assert set(FeedEntry.objects.values_list("event_id", flat=True)) == set(months[2:])
-    assert retention.forget_old_months(NOW) == []
+    assert retention.drop_expired_partitions(NOW) == []
 
 
 def test_a_busy_month_is_left_for_the_next_time_and_keeps_nobody_waiting(months, settings):
@@ -66,10 +66,10 @@ def test_a_busy_month_is_left_for_the_next_time_and_keeps_nobody_waiting(months,
     with psycopg.connect(**_plain_parameters(), autocommit=True) as other:
         other.execute("BEGIN")
         other.execute("LOCK TABLE webhooks_event_2026_06 IN ACCESS SHARE MODE")
-        dropped = retention.forget_old_months(NOW)
+        dropped = retention.drop_expired_partitions(NOW)
         assert "webhooks_event_2026_06" not in dropped
         other.execute("ROLLBACK")
-    retention.forget_old_months(NOW)
+    retention.drop_expired_partitions(NOW)
     assert set(Event.objects.values_list("pk", flat=True)) == set(months[2:])
 
 
@@ -77,18 +77,18 @@ def test_what_a_killed_process_left_detached_is_dropped_too(months, settings):
     settings.EVENTS_KEPT_DAYS = 90
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE webhooks_event DETACH PARTITION webhooks_event_2026_06")
-    assert "webhooks_event_2026_06" in retention.forget_old_months(NOW)
+    assert "webhooks_event_2026_06" in retention.drop_expired_partitions(NOW)
 
 
 def test_what_has_served_is_forgotten_a_few_rows_at_a_time(northside, monkeypatch):
     monkeypatch.setattr(retention, "AT_ONCE", 3)
     past, ahead = timezone.now() - timedelta(days=8), timezone.now() + timedelta(days=1)
     for number in range(10):
-        OnceUsed.objects.create(digest=bytes([number]), expires_at=past if number < 7 else ahead)
+        UsedNonce.objects.create(digest=bytes([number]), expires_at=past if number < 7 else ahead)
     Job.objects.create(organization_id=northside.pk, category="x", subject_id=uuid7(), finished_at=past)
     Job.objects.create(organization_id=northside.pk, category="x", subject_id=uuid7())
-    retention.forget_expired()
-    assert (OnceUsed.objects.count(), Job.objects.count()) == (3, 1)
+    retention.delete_expired_rows()
+    assert (UsedNonce.objects.count(), Job.objects.count()) == (3, 1)
 
 
 def test_too_short_a_time_is_refused_at_the_start():

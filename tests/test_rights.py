@@ -65,8 +65,8 @@ def test_the_same_by_a_members_own_token(api, northside, plumbing, lead_at, acto
     """Many leads at once, and what nobody can undo, are for managers. Two leads that are one are corrected by agents."""
     settings.MEDIA_ROOT = tmp_path
     lead, other = lead_at(plumbing), lead_at(plumbing, "ava.old@example.net")
-    maker = Membership.objects.get(user=person("pat", northside, role))
-    key = make_token(maker=maker, actor=actor, name="Own", scopes=["leads:write"], kind=ApiToken.Kind.STAFF)[1]
+    creator = Membership.objects.get(user=person("pat", northside, role))
+    key = make_token(creator=creator, actor=actor, name="Own", scopes=["leads:write"], kind=ApiToken.Kind.STAFF)[1]
     path, body, allowed = {
         "import": (f"leads/import?source_id={plumbing.public_id}", [{"email": "x@example.net"}], {OWNER, MANAGER}),
         "erase": (f"leads/{lead.public_id}/erase", None, {OWNER, MANAGER}),

@@ -127,8 +127,8 @@ def test_enable_off_refuses_api_tokens_too(api, plumbing, lead_at, key_of, north
     from accounts.models import Membership
     from api.services import make_token
 
-    maker = Membership.objects.get(user=dana)
-    key = make_token(maker=maker, actor=actor, name="Bot", scopes=["conversations:write"])[1]
+    creator = Membership.objects.get(user=dana)
+    key = make_token(creator=creator, actor=actor, name="Bot", scopes=["conversations:write"])[1]
     lead = lead_at(plumbing)
     answer = api.reply(key, lead)
     assert (answer.status_code, answer.json()["code"]) == (403, "integration.disabled")
@@ -260,7 +260,7 @@ def test_a_lead_that_is_not_ready_sends_nothing_then_one_lead_created(told, api,
     api.create_lead(token, **unready, email="ava@example.net", request_title="Here I am")
     api.create_lead(token, **unready, request_title="And again")
     assert told() == ["lead.created", "lead.created"]
-    assert Lead.objects.get().withheld_from == []
+    assert Lead.objects.get().not_announced_to == []
 
 
 def test_an_option_switched_off_meanwhile_still_announces_the_lead_once(told, plumbing, actor, lead_at, api, token):
@@ -269,34 +269,34 @@ def test_an_option_switched_off_meanwhile_still_announces_the_lead_once(told, pl
     assert told() == []
     cards.configure(card=plumbing.restwebhook, actor=actor, needs_contact=False)
     conversation = Conversation.objects.get()
-    from conversations.services.arrivals import Words, arrive
+    from conversations.services.arrivals import InboundContent, arrive
     from leads.services import Identified
 
     for text in ("First", "Second"):
         lead = Lead.objects.get()
-        arrive(source=plumbing, who=Identified(lead), words=Words(text, "x"), into=conversation)
+        arrive(source=plumbing, who=Identified(lead), words=InboundContent(text, "x"), into=conversation)
     assert told() == ["lead.created", "message.received"]
 
 
 def test_contact_captured_comes_only_when_contact_arrives_later(told, plumbing, api, token):
-    from conversations.services.arrivals import Words, arrive
+    from conversations.services.arrivals import InboundContent, arrive
     from leads.services import Details, identify_by
 
     api.create_lead(token, identifier_type="unique_id", unique_id="A1", email="")
     details = Details(unique_id="A1", email="ava@example.net")
     who = identify_by("unique_id", source=plumbing, details=details)
-    arrive(source=plumbing, who=who, words=Words("My address is ava@example.net", "x"))
+    arrive(source=plumbing, who=who, words=InboundContent("My address is ava@example.net", "x"))
     assert told() == ["lead.created", "lead.contact_captured"]
 
 
 def test_who_asked_for_messages_only_gets_each_message_once(told, plumbing, api, token, actor):
-    from conversations.services.arrivals import Words, arrive
+    from conversations.services.arrivals import InboundContent, arrive
     from leads.services import Details, identify_by
 
     cards.configure(card=plumbing.restwebhook, actor=actor, event_types=["message.received"])
     api.create_lead(token, identifier_type="unique_id", unique_id="A1", email="")
     who = identify_by("unique_id", source=plumbing, details=Details(unique_id="A1", email="ava@example.net"))
-    arrive(source=plumbing, who=who, words=Words("Here it is", "x"))
+    arrive(source=plumbing, who=who, words=InboundContent("Here it is", "x"))
     assert told() == ["message.received", "message.received"]
 
 

@@ -465,13 +465,13 @@ def test_head_needs_the_scope_that_get_needs(api, token, plumbing, lead_at):
 
 
 @pytest.mark.django_db
-def test_a_token_of_a_limited_maker_reaches_only_their_sources(api, northside, eastgate, westgate):
+def test_a_token_of_a_limited_creator_reaches_only_their_sources(api, northside, eastgate, westgate):
     from accounts.actors import Actor
     from api.services import make_token
 
     maya = person("maya", northside, "manager", eastgate)
     membership = Membership.objects.get(user=maya)
-    _, key = make_token(maker=membership, actor=Actor("Maya", maya), name="x", scopes=["leads:write"])
+    _, key = make_token(creator=membership, actor=Actor("Maya", maya), name="x", scopes=["leads:write"])
     assert api.create_lead(key, source_id=westgate.public_id).status_code == 404
     assert api.create_lead(key, source_id=eastgate.public_id).status_code == 201
 

@@ -206,8 +206,8 @@ def caller_with(dana, actor):
     """The caller of a token that has one scope."""
 
     def make(scope: str):
-        maker = Membership.objects.get(user=dana)
-        return find_token_caller(make_token(maker=maker, actor=actor, name="CRM", scopes=[scope])[1], None)
+        creator = Membership.objects.get(user=dana)
+        return find_token_caller(make_token(creator=creator, actor=actor, name="CRM", scopes=[scope])[1], None)
 
     return make
 

@@ -26,12 +26,12 @@ pytestmark = pytest.mark.django_db
 
 def staff_token(user, actor, *scopes: str) -> str:
     membership = Membership.objects.get(user=user)
-    return make_token(maker=membership, actor=actor, name="x", scopes=list(scopes), kind=ApiToken.Kind.STAFF)[1]
+    return make_token(creator=membership, actor=actor, name="x", scopes=list(scopes), kind=ApiToken.Kind.STAFF)[1]
 
 
 def test_an_agents_token_cancels_no_replay_of_an_owner(api, northside, plumbing, webhook_at, actor):
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
-    job = start_replay(listener=plumbing.restwebhook, actor=actor, since=datetime(2026, 1, 1, tzinfo=UTC))
+    job = start_replay(endpoint=plumbing.restwebhook, actor=actor, since=datetime(2026, 1, 1, tzinfo=UTC))
     agent = staff_token(person("ann", northside, "agent"), actor, "jobs:write")
     refused = api.post(f"background-jobs/{job.public_id}/cancel", agent, {})
     assert (refused.status_code, refused.json()["code"]) == (403, "request.forbidden")
@@ -78,9 +78,9 @@ def test_tokens_have_a_cap(dana, actor, monkeypatch):
     monkeypatch.setattr(tokens, "TOKENS_MAX", 2)
     membership = Membership.objects.get(user=dana)
     for _ in range(2):
-        make_token(maker=membership, actor=actor, name="x", scopes=["leads:read"])
+        make_token(creator=membership, actor=actor, name="x", scopes=["leads:read"])
     with pytest.raises(Refusal, match="at most 2"):
-        make_token(maker=membership, actor=actor, name="x", scopes=["leads:read"])
+        make_token(creator=membership, actor=actor, name="x", scopes=["leads:read"])
     answer = log_in(dana).post(
         "/settings/tokens/", {"name": "y", "kind": "app", "scopes": ["leads:read"], "expires": ""}
     )
@@ -113,7 +113,7 @@ def test_a_replay_of_everything_since_before_computers(plumbing, webhook_at, lea
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
     lead_at(plumbing)
     job = start_replay(
-        listener=plumbing.restwebhook, actor=actor, since=datetime(1960, 1, 1, tzinfo=UTC), is_dry_run=True
+        endpoint=plumbing.restwebhook, actor=actor, since=datetime(1960, 1, 1, tzinfo=UTC), is_dry_run=True
     )
     run_jobs()
     assert Job.objects.get(pk=job.pk).status == "done"

@@ -15,7 +15,7 @@ SCOPES = ["sources:write"]
 
 @pytest.fixture
 def key(dana, actor) -> str:
-    return make_token(maker=Membership.objects.get(user=dana), actor=actor, name="Ops", scopes=SCOPES)[1]
+    return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Ops", scopes=SCOPES)[1]
 
 
 def card(api, key, source, slug="rest-webhook", **changes):
@@ -125,7 +125,7 @@ def test_a_limited_manager_works_within_their_sources(api, northside, plumbing, 
     card(api, key, plumbing, url="https://crm.example.com/secret-path", enabled=True)
     card(api, key, eastgate, inherits=True)
     mia = Membership.objects.get(user=person("mia", northside, "manager", eastgate))
-    theirs = make_token(maker=mia, actor=actor, name="Mia", scopes=SCOPES)[1]
+    theirs = make_token(creator=mia, actor=actor, name="Mia", scopes=SCOPES)[1]
     assert [one["name"] for one in api.get("sources", theirs).json()["data"]["sources"]] == ["Eastgate"]
     assert api.get(f"sources/{westgate.public_id}", theirs).status_code == 404
     shown = card(api, theirs, eastgate)

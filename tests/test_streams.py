@@ -21,15 +21,15 @@ from messaging.models import Dispatch
 from messaging.stream import Dispatches
 from outbox.claims import Turn
 from outbox.database import connect, hang_up
-from outbox.models import Pace
+from outbox.models import SlotKind
 from outbox.streams import StreamThread
 from tests.test_deliveries import wait_for
 from tests.test_etiquette import claimed, send
 from webhooks.delivery import recorder as recording
 from webhooks.delivery import stream as delivering
-from webhooks.delivery.attempts import Parcel
+from webhooks.delivery.attempts import OutgoingRequest
 from webhooks.delivery.claims import claim_deliveries
-from webhooks.delivery.endpoints import Endpoint
+from webhooks.delivery.destinations import Destination
 from webhooks.delivery.recorder import Recorder
 from webhooks.delivery.results import Outcome, Result, record
 from webhooks.delivery.schedule import GAPS, next_try
@@ -79,7 +79,7 @@ def deliver(url: str, seconds_ago: float) -> list[Result]:
     """Let the stream go on with a delivery that it claimed so long ago, and return its results."""
     secret = [str(Secret.of(make_signing_secret()).token)]
     delivery = claimed()
-    endpoint = Endpoint(
+    endpoint = Destination(
         lane_id=delivery.lane_id, url=url, sends_secret_header=False, includes_source_name=False, signing=secret,
         header=[],
     )  # fmt: skip
@@ -87,7 +87,7 @@ def deliver(url: str, seconds_ago: float) -> list[Result]:
     async def run():
         stream = Deliveries(1, render_bodies)
         async with make_session(connections=1, seconds=5) as stream.session:
-            await stream._deliver(Parcel(delivery, endpoint, b"{}"), time.monotonic() - seconds_ago)
+            await stream._deliver(OutgoingRequest(delivery, endpoint, b"{}"), time.monotonic() - seconds_ago)
         return stream.recorder.results
 
     return asyncio.run(run())
@@ -188,7 +188,7 @@ def two_results(webhook_at, eastgate, lead_at) -> list[Result]:
     async def claim():
         connection = await connect()
         try:
-            return await claim_deliveries(connection, dict.fromkeys(Pace, Turn(5)))
+            return await claim_deliveries(connection, dict.fromkeys(SlotKind, Turn(5)))
         finally:
             await hang_up(connection)
 
@@ -292,16 +292,16 @@ def test_results_wait_when_their_own_transaction_was_ended_for_idling(two_result
 
 def test_an_endpoint_is_slow_until_it_is_quick_again(monkeypatch):
     monkeypatch.setattr(delivering, "attempt", answered := AsyncMock())
-    parcel = Parcel(claimed(), None, b"{}")
+    outgoing = OutgoingRequest(claimed(), None, b"{}")
 
     async def run():
         stream = Deliveries(4, render_bodies)
         stream.session = AsyncMock()
         seen = []
         for took in (2_500, 100):
-            answered.return_value = Result(parcel.delivery, Outcome.DELIVERED, timezone.now(), duration_ms=took)
-            await stream._deliver(parcel, time.monotonic())
-            seen.append(parcel.delivery.lane_id in stream.slow)
+            answered.return_value = Result(outgoing.delivery, Outcome.DELIVERED, timezone.now(), duration_ms=took)
+            await stream._deliver(outgoing, time.monotonic())
+            seen.append(outgoing.delivery.lane_id in stream.slow)
         return seen
 
     assert asyncio.run(run()) == [True, False]

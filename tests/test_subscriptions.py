@@ -15,7 +15,7 @@ from svix.webhooks import Webhook as SvixChecker
 from accounts.models import AuditEntry, Membership
 from accounts.services import members
 from api.services import make_token
-from core.ids import decode, encode, moment
+from core.ids import decode, encode, rfc3339
 from outbox.models import Lane
 from tests.conftest import person
 from tests.due import make_due, run_jobs
@@ -76,11 +76,11 @@ def test_the_source_filter_includes_the_locations_of_a_business(
     assert {body["data"]["lead"]["source_name"] for body in receiver.bodies()} == {"Northside Plumbing", "Westgate"}
 
 
-def test_it_carries_its_makers_limit_of_this_moment(
+def test_it_carries_its_creators_limit_of_this_moment(
     api, worker, receiver, northside, plumbing, eastgate, westgate, actor, lead_at
 ):
-    maker = limited_manager("mia", northside, eastgate)
-    key = make_token(maker=maker, actor=actor, name="Mia's", scopes=SCOPES)[1]
+    creator = limited_manager("mia", northside, eastgate)
+    key = make_token(creator=creator, actor=actor, name="Mia's", scopes=SCOPES)[1]
     body = {"name": "East", "url": receiver.url, "event_types": ["lead.created"]}
     beyond = api.post("webhooks", key, {**body, "source_ids": [westgate.public_id]})
     assert beyond.status_code == 400
@@ -91,7 +91,7 @@ def test_it_carries_its_makers_limit_of_this_moment(
     receiver.wait(1)
     wait_for(lambda: not Delivery.objects.exists())
     assert [body["data"]["lead"]["email"] for body in receiver.bodies()] == ["east@example.net"]
-    members.change(membership=maker, actor=actor, role="manager", sources=[westgate])
+    members.change(membership=creator, actor=actor, role="manager", sources=[westgate])
     lead_at(eastgate, "later@example.net")
     lead_at(westgate, "now@example.net")
     receiver.wait(2)
@@ -99,17 +99,17 @@ def test_it_carries_its_makers_limit_of_this_moment(
     assert receiver.bodies()[-1]["data"]["lead"]["email"] == "now@example.net"
 
 
-def test_what_waits_is_not_sent_once_the_maker_may_no_longer_see_the_source(
+def test_what_waits_is_not_sent_once_the_creator_may_no_longer_see_the_source(
     api, worker, receiver, northside, eastgate, westgate, actor, lead_at
 ):
-    maker = limited_manager("mia", northside, eastgate)
+    creator = limited_manager("mia", northside, eastgate)
     subscriptions.subscribe(
-        maker=maker, actor=actor, name="East", url=receiver.url, event_types=["lead.created"], source_ids=[]
+        creator=creator, actor=actor, name="East", url=receiver.url, event_types=["lead.created"], source_ids=[]
     )
     Lane.objects.filter(subscription__isnull=False).update(held_at=timezone.now())
     lead_at(eastgate)
     assert Delivery.objects.exists()
-    members.change(membership=maker, actor=actor, role="manager", sources=[westgate])
+    members.change(membership=creator, actor=actor, role="manager", sources=[westgate])
     Lane.objects.filter(subscription__isnull=False).update(held_at=None)
     make_due()
     wait_for(lambda: not Delivery.objects.exists())
@@ -119,20 +119,20 @@ def test_what_waits_is_not_sent_once_the_maker_may_no_longer_see_the_source(
     assert receiver.requests == []
 
 
-def test_removing_the_maker_stops_it_and_an_owner_takes_it_over(
+def test_removing_the_creator_stops_it_and_an_owner_takes_it_over(
     worker, receiver, northside, plumbing, actor, dana, dana_client, lead_at
 ):
-    maker = Membership.objects.get(user=person("max", northside, "manager"))
+    creator = Membership.objects.get(user=person("max", northside, "manager"))
     made, _ = subscriptions.subscribe(
-        maker=maker, actor=actor, name="Max", url=receiver.url, event_types=["lead.created"], source_ids=[]
+        creator=creator, actor=actor, name="Max", url=receiver.url, event_types=["lead.created"], source_ids=[]
     )
-    members.remove(membership=maker, actor=actor)
+    members.remove(membership=creator, actor=actor)
     lead_at(plumbing, "gone@example.net")
     assert not Delivery.objects.exists()
     page = dana_client.get(f"/settings/webhooks/{made.public_id}/").content.decode()
-    assert "Its maker left" in page
+    assert "Its creator left" in page
     assert dana_client.post(f"/settings/webhooks/{made.public_id}/take-over/").status_code == 302
-    assert Subscription.objects.get().maker.user == dana
+    assert Subscription.objects.get().creator.user == dana
     lead_at(plumbing, "back@example.net")
     receiver.wait(1)
     assert receiver.bodies()[0]["data"]["lead"]["email"] == "back@example.net"
@@ -265,8 +265,8 @@ def test_a_webhook_hears_that_another_has_failed_for_a_day(api, key, worker, rec
         tell_of_trouble(lane.pk)
     [body] = [json.loads(request["body"]) for request in receiver.wait(1)]
     assert (body["type"], body["data"]["webhook_id"]) == ("webhook.failing", bad["id"])
-    assert (body["data"]["failing_days"], body["data"]["failing_since"]) == (1, moment(since))
-    assert body["data"]["stops_at"] == moment(since + timedelta(days=5))
+    assert (body["data"]["failing_days"], body["data"]["failing_since"]) == (1, rfc3339(since))
+    assert body["data"]["stops_at"] == rfc3339(since + timedelta(days=5))
     assert Event.objects.filter(type="webhook.failing").count() == 1
 
 
@@ -402,7 +402,7 @@ def test_a_webhook_is_made_once_for_one_idempotency_key(api, key):
 
 def test_the_scopes_are_asked_for(api, dana, actor, key_of, plumbing):
     mine = Membership.objects.get(user=dana)
-    reading = make_token(maker=mine, actor=actor, name="Read", scopes=["webhooks:read"])[1]
+    reading = make_token(creator=mine, actor=actor, name="Read", scopes=["webhooks:read"])[1]
     assert api.get("webhooks", reading).status_code == 200
     body = {"name": "X", "url": "https://crm.example.com/h", "event_types": ["lead.created"]}
     refused = api.post("webhooks", reading, body)
@@ -414,8 +414,8 @@ def test_nobody_reaches_a_webhook_of_another_organization_or_manager(
     api, subscribe, harbor, eve, northside, eastgate, actor
 ):
     made = subscribe("https://crm.example.com/h")
-    foreign = make_token(maker=Membership.objects.get(user=eve), actor=actor, name="Eve", scopes=SCOPES)[1]
-    other = make_token(maker=limited_manager("mia", northside, eastgate), actor=actor, name="Mia", scopes=SCOPES)[1]
+    foreign = make_token(creator=Membership.objects.get(user=eve), actor=actor, name="Eve", scopes=SCOPES)[1]
+    other = make_token(creator=limited_manager("mia", northside, eastgate), actor=actor, name="Mia", scopes=SCOPES)[1]
     missing = encode("wh", Subscription.objects.get().pk)[:-4] + "0000"
     assert decode("wh", missing)
     for theirs in (foreign, other):

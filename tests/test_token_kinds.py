@@ -23,7 +23,7 @@ EVERYTHING = list(ApiToken.Scope.values)
 
 
 def staff_key(actor, membership: Membership, scopes=EVERYTHING) -> str:
-    return make_token(maker=membership, actor=actor, name="Mine", scopes=scopes, kind=ApiToken.Kind.STAFF)[1]
+    return make_token(creator=membership, actor=actor, name="Mine", scopes=scopes, kind=ApiToken.Kind.STAFF)[1]
 
 
 @pytest.fixture
@@ -86,12 +86,12 @@ def test_tokens_of_somebody_who_was_deactivated_stop(api, dana, actor, token, ma
 
 
 def test_webhooks_of_somebody_who_was_deactivated_hear_of_nothing(northside, eastgate, dana, actor, lead_at):
-    maker = Membership.objects.get(user=person("mel", northside, "manager"))
-    subscribe(maker=maker, actor=actor, name="x", url="https://hook.example/", event_types=["lead.created"])
+    creator = Membership.objects.get(user=person("mel", northside, "manager"))
+    subscribe(creator=creator, actor=actor, name="x", url="https://hook.example/", event_types=["lead.created"])
     lead_at(eastgate)
     assert Delivery.objects.count() == 1
-    maker.user.is_active = False
-    maker.user.save()
+    creator.user.is_active = False
+    creator.user.save()
     lead_at(eastgate, "bob@example.net")
     assert Delivery.objects.count() == 1
     assert Subscription.objects.get().is_orphaned

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from messaging.models import Dispatch
 from outbox import sweeps
-from outbox.models import Clock, Lane
+from outbox.models import Lane, LaneTimer
 from tests.test_deliveries import wait_for
 from tests.test_outbox import URL, outbox, slots
 from webhooks.delivery.claims import claim_deliveries
@@ -41,7 +41,7 @@ def in_a_thread(work):
 
 
 def is_awake(source) -> bool:
-    return Clock.objects.filter(lane__rest_webhook__source=source, next_due_at__lte=timezone.now()).exists()
+    return LaneTimer.objects.filter(lane__rest_webhook__source=source, check_at__lte=timezone.now()).exists()
 
 
 def test_a_wake_that_comes_while_its_lane_is_looked_at_is_not_lost(webhook_at, eastgate, lead_at):
@@ -102,7 +102,7 @@ def test_a_row_that_nobody_would_look_at_cannot_be_written(webhook_at, eastgate,
 
 def asleep() -> None:
     """As after a wake that was never made: its process died."""
-    Clock.objects.update(next_due_at=timezone.now() + timedelta(seconds=30))
+    LaneTimer.objects.update(check_at=timezone.now() + timedelta(seconds=30))
     for model in (Delivery, Dispatch):
         model._default_manager.update(next_attempt_at=timezone.now() - timedelta(seconds=1))
 

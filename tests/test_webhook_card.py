@@ -165,7 +165,7 @@ def test_verified_lapses_on_a_change_of_url_here_and_at_the_parent(webhook_at, p
     both = [plumbing.restwebhook, eastgate.restwebhook]
     for card in both:
         card.refresh_from_db()
-        card.keep_check(ok=True, title="Delivered.", detail="")
+        card.record_check(ok=True, title="Delivered.", detail="")
     cards.configure(card=plumbing.restwebhook, actor=actor, url="http://127.0.0.1:9/other")
     for card in both:
         card.refresh_from_db()

@@ -129,7 +129,7 @@ def test_a_replay_is_counted_on_its_own_page(dana_client, made):
 def test_a_manager_sees_those_that_they_made_and_no_other(made, northside, eastgate, actor):
     mia = person("mia", northside, "manager", eastgate)
     subscriptions.subscribe(
-        maker=Membership.objects.get(user=mia),
+        creator=Membership.objects.get(user=mia),
         actor=actor,
         name="East only",
         url="https://east.example.com/",
@@ -167,7 +167,7 @@ def test_each_webhook_costs_the_list_a_fixed_number_of_queries(dana_client, made
     one = queries()
     for number in range(3):
         subscriptions.subscribe(
-            maker=Membership.objects.get(user=dana),
+            creator=Membership.objects.get(user=dana),
             actor=actor,
             name=f"More {number}",
             url="https://east.example.com/",

@@ -29,14 +29,14 @@ def split_reply(text: str) -> tuple[str, str]:
     """
     lines = text.strip("\n").split("\n")
     head = next((index for index in range(len(lines)) if _is_head(lines, index)), len(lines))
-    own, folded = lines[:head], lines[head:]
-    if any(line.startswith(">") for line in folded):
-        below = _below_the_quotes(folded)
+    own, quoted_text = lines[:head], lines[head:]
+    if any(line.startswith(">") for line in quoted_text):
+        below = _below_the_quotes(quoted_text)
         own += below
         written_below = frozenset(below)
-        folded = [line for line in folded if line not in written_below or not line.strip()]
+        quoted_text = [line for line in quoted_text if line not in written_below or not line.strip()]
     written = "\n".join(own).strip()
-    return (written, "\n".join(folded).strip()) if written else (text.strip(), "")
+    return (written, "\n".join(quoted_text).strip()) if written else (text.strip(), "")
 
 
 def _is_head(lines: list[str], index: int) -> bool:
@@ -52,11 +52,11 @@ def _is_head(lines: list[str], index: int) -> bool:
     )
 
 
-def _below_the_quotes(folded: list[str]) -> list[str]:
+def _below_the_quotes(quoted_text: list[str]) -> list[str]:
     """The lines that somebody wrote between and below lines that are marked as quoted, up to a signature."""
     below: list[str] = []
-    first = next(index for index, line in enumerate(folded) if line.startswith(">"))
-    rest = folded[first:]
+    first = next(index for index, line in enumerate(quoted_text) if line.startswith(">"))
+    rest = quoted_text[first:]
     for index, line in enumerate(rest):
         if _SIGNATURE_HEADS.match(line.rstrip("\r")):
             break

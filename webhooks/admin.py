@@ -87,7 +87,7 @@ class FeedHeadAdmin(ReadOnly):
     search_fields = ["organization_id"]
 
 
-@admin.register(models.Unsequenced)
+@admin.register(models.PendingFeedEntry)
 class UnsequencedAdmin(ReadOnly):
     list_display = ["event_id", "organization_id"]
     search_fields = ["event_id"]

@@ -14,12 +14,12 @@ from rest_framework import serializers
 
 from accounts.actors import Actor
 from accounts.models import Source
-from api.fields import Text, Truth
+from api.fields import StrictBoolean, StrictString
 from core.dialling import url_error
 from core.ids import uuid7
 from core.overlaps import ends_after
 from core.secrets import Secret, make_header_secret, make_signing_secret
-from integrations.kinds import OPTIONS, ActivityRow, CardKind, Health, KeyShown, Made
+from integrations.kinds import OPTIONS, ActivityRow, CardKind, Health, KeyShown, NewSecrets
 from outbox.lanes import stops_at
 from outbox.models import Lane
 from webhooks.event_types import CHOOSABLE
@@ -75,7 +75,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
 
     def context(self, card: RestWebhook, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "set_up_form": WebhookUrlForm(initial={"url": card.owner.url}),
+            "set_up_form": WebhookUrlForm(initial={"url": card.credential_card.url}),
             "events_form": EventTypesForm(initial={"event_types": card.event_types}),
         }
 
@@ -83,9 +83,9 @@ class RestWebhookKind(CardKind[RestWebhook]):
         help_text = "REST Webhook. On a card that is not set up it makes the keys."
         types = serializers.ChoiceField(choices=[one.value for one in CHOOSABLE])
         return {
-            "url": Text(required=False, max_length=2000, help_text=help_text, validators=[validate_url]),
+            "url": StrictString(required=False, max_length=2000, help_text=help_text, validators=[validate_url]),
             "event_types": serializers.ListField(child=types, required=False, allow_empty=False),
-            "sends_secret_header": Truth(required=False),
+            "sends_secret_header": StrictBoolean(required=False),
         }
 
     def shown_fields(self) -> dict[str, Any]:
@@ -95,9 +95,9 @@ class RestWebhookKind(CardKind[RestWebhook]):
             "sends_secret_header": serializers.BooleanField(required=False),
         }
 
-    def shown_values(self, card: RestWebhook, *, may_see_owner: bool) -> dict[str, Any]:
+    def shown_values(self, card: RestWebhook, *, may_see_credential: bool) -> dict[str, Any]:
         return {
-            "url": (card.owner.url if may_see_owner else card.endpoint_host) or None,
+            "url": (card.credential_card.url if may_see_credential else card.endpoint_host) or None,
             "event_types": list(card.event_types),
             "sends_secret_header": card.sends_secret_header,
         }
@@ -106,7 +106,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         lane = card.lane
         return stops_at(lane.failing_since) if lane.warned_days and lane.failing_since else None
 
-    def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> Made:
+    def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> NewSecrets:
         card.secrets.exclude(ends_at=None).delete()
         current = card.secrets.filter(ends_at=None)
         replaces = current.exists()
@@ -118,7 +118,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         WebhookSecret.objects.create(
             card=card, header_secret=Secret.of(header), signing_secret=Secret.of(signing), created_by=actor.user
         )
-        return Made({"Secret key": header, "Signing secret": signing}, replaces)
+        return NewSecrets({"Secret key": header, "Signing secret": signing}, replaces)
 
     def clear_credential(self, card: RestWebhook) -> str:
         card.secrets.all().delete()
@@ -146,7 +146,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
 
     def check(self, card: RestWebhook, actor: Actor) -> None:
         if not card.is_set_up:
-            card.keep_check(ok=False, title="Not set up.", detail="There is no URL and key to test yet.")
+            card.record_check(ok=False, title="Not set up.", detail="There is no URL and key to test yet.")
             return
         if not self.is_checking(card):
             queue_test(card, actor)
@@ -155,7 +155,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         return card.is_checking
 
     def keys(self, card: RestWebhook) -> list[KeyShown]:
-        rows = sorted(card.secrets.live().select_related("created_by"), key=lambda one: one.ends_at is not None)
+        rows = sorted(card.secrets.active().select_related("created_by"), key=lambda one: one.ends_at is not None)
         return [
             KeyShown(label, "••••••••••••", one.created_at, str(one.created_by or "Leadwire"), one.ends_at)
             for one in rows

@@ -61,7 +61,7 @@ class ReplayForm(forms.Form):
         values: dict[str, Any] = super().clean() or {}
         since, until = values.get("since"), values.get("until")
         if since and until and until <= since:
-            raise forms.ValidationError("The time ends before it begins.")
+            raise forms.ValidationError("The end must be after the start.")
         return values
 
 

@@ -14,14 +14,14 @@ from core.ids import uuid7
 from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
-from webhooks.models import Event, Listener, RestWebhook, Subscription, Unsequenced
+from webhooks.models import Endpoint, Event, PendingFeedEntry, RestWebhook, Subscription
 from webhooks.ordering import keys_in_use
 
 ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
 
 
 @dataclass(frozen=True)
-class Happening:
+class EventDraft:
     """Something that happened to a lead, with what the options of cards ask about it."""
 
     type: EventType
@@ -34,59 +34,59 @@ class Happening:
     has_message: bool = False
     is_ready: bool = True  # a phone number or an email is known
     is_new: bool = True
-    withheld_from: frozenset[UUID] = frozenset()  # lanes that were not told of this lead
+    not_announced_to: frozenset[UUID] = frozenset()  # lanes that were not told of this lead
 
 
 @dataclass(frozen=True)
 class Published:
     event: Event
-    withheld_from: frozenset[UUID]  # as it is now
+    not_announced_to: frozenset[UUID]  # as it is now
 
 
-def seen_as(happening: Happening, listener: Listener) -> EventType | None:
+def event_type_for(draft: EventDraft, endpoint: Endpoint) -> EventType | None:
     """Return the type under which an endpoint hears of this, or None when it does not.
 
     Exactly one event for one arrival: the options of a card rename an arrival, they never add one.
     """
-    if listener.needs_contact and not happening.is_ready:
+    if endpoint.needs_contact and not draft.is_ready:
         return None
-    seen = happening.type
-    if seen in ARRIVALS and listener.lane_id in happening.withheld_from:
+    seen = draft.type
+    if seen in ARRIVALS and endpoint.lane_id in draft.not_announced_to:
         seen = EventType.LEAD_CREATED  # the announcement that was held back, with the history
-    elif seen is EventType.LEAD_CREATED and not happening.is_new and listener.only_new_leads:
+    elif seen is EventType.LEAD_CREATED and not draft.is_new and endpoint.only_new_leads:
         seen = EventType.MESSAGE_RECEIVED
-    if seen in ARRIVALS and happening.has_message and seen not in listener.event_types:
+    if seen in ARRIVALS and draft.has_message and seen not in endpoint.event_types:
         seen = EventType.MESSAGE_RECEIVED  # who did not ask for leads or contact details still gets the message
-    if seen is EventType.MESSAGE_RECEIVED and not happening.has_message:
+    if seen is EventType.MESSAGE_RECEIVED and not draft.has_message:
         return None
-    return seen if seen in listener.event_types else None
+    return seen if seen in endpoint.event_types else None
 
 
-def publish(happening: Happening) -> Published:
+def publish(draft: EventDraft) -> Published:
     """Write the event and one open delivery for each endpoint that hears of it. Call it inside a transaction.
 
     Whoever publishes for a conversation holds the lock of its row, so the deliveries of one order key are
     written one after the other.
     """
     event = Event.objects.create(
-        type=happening.type,
-        organization_id=happening.organization_id,
-        source_id=happening.source_id,
-        lead_id=happening.lead_id,
-        conversation_id=happening.conversation_id,
-        sequence=happening.sequence,
-        payload=happening.payload,
+        type=draft.type,
+        organization_id=draft.organization_id,
+        source_id=draft.source_id,
+        lead_id=draft.lead_id,
+        conversation_id=draft.conversation_id,
+        sequence=draft.sequence,
+        payload=draft.payload,
     )
-    Unsequenced.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
-    withheld = set(happening.withheld_from)
+    PendingFeedEntry.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
+    withheld = set(draft.not_announced_to)
     due = []
-    for listener in _listening(happening):
-        lane_id, seen = listener.lane_id, seen_as(happening, listener)
+    for endpoint in _listening_endpoints(draft):
+        lane_id, seen = endpoint.lane_id, event_type_for(draft, endpoint)
         if seen:
             announces = lane_id in withheld and seen is EventType.LEAD_CREATED
-            due.append(Due(lane_id, seen, announces, listener.is_ordered))
-        if happening.type in ARRIVALS:
-            if listener.needs_contact and not happening.is_ready:
+            due.append(PlannedDelivery(lane_id, seen, announces, endpoint.is_ordered))
+        if draft.type in ARRIVALS:
+            if endpoint.needs_contact and not draft.is_ready:
                 withheld.add(lane_id)
             else:
                 withheld.discard(lane_id)
@@ -100,37 +100,37 @@ _CARDS = """
 SELECT card.* FROM webhooks_restwebhook card JOIN outbox_lane lane ON lane.id = card.lane_id
 WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL FOR KEY SHARE OF card
 """
-# A subscription hears of what its maker may see, and of what concerns the organization if that is all of it. Only what
-# `seen_as` and `publish` ask is read: an organization may have hundreds.
+# A subscription hears of what its creator may see, and of what concerns the organization if the creator sees all of it.
+# Only what `event_type_for` and `publish` ask is read: an organization may have hundreds.
 _SUBSCRIPTIONS = """
 SELECT sub.id, sub.lane_id, sub.event_types, sub.is_ordered FROM webhooks_subscription sub
 JOIN outbox_lane lane ON lane.id = sub.lane_id AND lane.stopped_at IS NULL
-JOIN accounts_membership maker ON maker.id = sub.maker_id AND maker.removed_at IS NULL
-    AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%(roles)s)
-JOIN accounts_user person ON person.id = maker.user_id AND person.is_active
+JOIN accounts_membership creator ON creator.id = sub.creator_id AND creator.removed_at IS NULL
+    AND creator.accepted_at IS NOT NULL AND creator.role = ANY(%(roles)s)
+JOIN accounts_user person ON person.id = creator.user_id AND person.is_active
 LEFT JOIN accounts_source source ON source.id = %(source)s
 WHERE sub.organization_id = %(organization)s AND sub.deleted_at IS NULL AND sub.enabled_at IS NOT NULL
     AND (sub.source_ids = '{}' OR sub.source_ids && ARRAY[source.id, source.parent_id])
-    AND (maker.limited_at IS NULL OR EXISTS (
+    AND (creator.limited_at IS NULL OR EXISTS (
         SELECT FROM accounts_sourceaccess access
-        WHERE access.membership_id = maker.id AND access.source_id IN (source.id, source.parent_id)))
+        WHERE access.membership_id = creator.id AND access.source_id IN (source.id, source.parent_id)))
 FOR KEY SHARE OF sub
 """
 
 
-def _listening(happening: Happening) -> list[Listener]:
+def _listening_endpoints(draft: EventDraft) -> list[Endpoint]:
     """Who hears of this, locked against a Disconnect until our commit."""
     where = {
-        "organization": happening.organization_id,
-        "source": happening.source_id,
+        "organization": draft.organization_id,
+        "source": draft.source_id,
         "roles": sorted(ROLES_WITH[Right.CONFIGURE]),
     }
-    cards: list[Listener] = list(RestWebhook.objects.raw(_CARDS, [happening.source_id])) if happening.source_id else []
+    cards: list[Endpoint] = list(RestWebhook.objects.raw(_CARDS, [draft.source_id])) if draft.source_id else []
     return [*cards, *Subscription.objects.raw(_SUBSCRIPTIONS, where)]
 
 
 @dataclass(frozen=True, order=True)
-class Due:
+class PlannedDelivery:
     """One endpoint that hears of an event, and how."""
 
     lane_id: UUID
@@ -150,7 +150,7 @@ SELECT due.*, %(sequence)s, %(organization)s, %(source)s, %(event)s, false FROM 
 """
 
 
-def add_deliveries(event: Event, due: Iterable[Due]) -> None:
+def add_deliveries(event: Event, due: Iterable[PlannedDelivery]) -> None:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
     due = sorted(due)
     key = event.conversation_id

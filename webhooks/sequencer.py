@@ -13,8 +13,8 @@ _LOCK = 0x1EAD0002  # advisory: one sequencer at a time; another one waits for i
 # One statement, so that a kill numbers all of them or none. What commits later gets a later number.
 _NUMBER = """
 WITH taken AS (
-    DELETE FROM webhooks_unsequenced WHERE event_id IN (
-        SELECT event_id FROM webhooks_unsequenced ORDER BY event_id LIMIT %s)
+    DELETE FROM webhooks_pendingfeedentry WHERE event_id IN (
+        SELECT event_id FROM webhooks_pendingfeedentry ORDER BY event_id LIMIT %s)
     RETURNING event_id, organization_id, source_id
 ), heads AS (
     INSERT INTO webhooks_feedhead AS h (organization_id, position)

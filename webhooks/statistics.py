@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core.ids import first_id
-from outbox.models import Lane, Pace
+from outbox.models import Lane, SlotKind
 from webhooks.models import Attempt, Delivery
 
 DAY, HOURS = timedelta(hours=24), 24
@@ -76,17 +76,17 @@ def endpoint_health(lane: Lane) -> EndpointHealth:
 
 
 _OLDEST_DUE = """
-SELECT min(first.next_attempt_at) FROM unnest(%s::int[]) p(pace), LATERAL (
+SELECT min(first.next_attempt_at) FROM unnest(%s::int[]) p(slot_kind), LATERAL (
     SELECT next_attempt_at FROM webhooks_delivery
-    WHERE lane_id = %s AND pace = p.pace AND next_attempt_at <= now() AND claim IS NULL
+    WHERE lane_id = %s AND slot_kind = p.slot_kind AND next_attempt_at <= now() AND claim IS NULL
     ORDER BY next_attempt_at LIMIT 1) first
 """
 
 
 def _oldest_due(lane: Lane) -> datetime | None:
-    """Since when something has been due and not sent. A look at the first row of each pace: there may be millions."""
+    """Since when something has been due and not sent. Only the first row of each kind of slot is read."""
     with connection.cursor() as cursor:
-        cursor.execute(_OLDEST_DUE, [Pace.values, lane.pk])
+        cursor.execute(_OLDEST_DUE, [SlotKind.values, lane.pk])
         return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 

@@ -74,12 +74,12 @@ class SubscriptionForm(forms.Form):
         help_text="Without a password. Kept encrypted, never shown. Empty: stays as it is.",
     )
 
-    def __init__(self, *args: Any, maker: Membership, subscription: Subscription | None = None, **more: Any) -> None:
+    def __init__(self, *args: Any, creator: Membership, subscription: Subscription | None = None, **more: Any) -> None:
         self.subscription = subscription
         super().__init__(*args, **more)
-        rows = Source.objects.filter(organization=maker.organization_id, archived_at=None)
-        if maker.is_limited:
-            rows = rows.filter(pk__in=maker.source_ids)
+        rows = Source.objects.filter(organization=creator.organization_id, archived_at=None)
+        if creator.is_limited:
+            rows = rows.filter(pk__in=creator.source_ids)
         self.fields["source_ids"].queryset = rows.order_by("name")  # type: ignore[attr-defined]
         if subscription:
             del self.fields["signature"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from core.secrets import Unreadable
-from webhooks.models import Listener
+from webhooks.models import Endpoint
 from webhooks.signing import is_signed
 
 SIGNED_BY = ("id", "timestamp", "signature")
@@ -22,20 +22,20 @@ class Verdict:
     detail: str
 
 
-def verify_signature(listener: Listener, *, id: str, timestamp: str, signature: str, body: str) -> Verdict:
+def verify_signature(endpoint: Endpoint, *, id: str, timestamp: str, signature: str, body: str) -> Verdict:
     """Say whether one of the signatures is ours, and by which secret; and if not, what people get wrong."""
     if not (timestamp.isascii() and timestamp.isdigit()):
         return Verdict("bad", "Not valid.", "The timestamp is the number of seconds since 1970.")
     # Browsers send the lines of a text field with CR LF.
     bodies = dict.fromkeys((body.encode(), body.replace("\r\n", "\n").encode()))
     try:
-        return _verdict(listener, id, int(timestamp), signature, bodies)
+        return _verdict(endpoint, id, int(timestamp), signature, bodies)
     except Unreadable as error:
         return Verdict("bad", "Cannot be checked.", f"{error} Regenerate the keys.")
 
 
-def _verdict(listener: Listener, id: str, timestamp: int, signature: str, bodies: Iterable[bytes]) -> Verdict:
-    for secret, is_old in listener.signing_secrets():
+def _verdict(endpoint: Endpoint, id: str, timestamp: int, signature: str, bodies: Iterable[bytes]) -> Verdict:
+    for secret, is_old in endpoint.signing_secrets():
         for raw in bodies:
             if is_signed(signature, secret.reveal(), webhook_id=id, timestamp=timestamp, body=raw):
                 which = "the old signing secret, which still overlaps" if is_old else "the current signing secret"

@@ -26,7 +26,7 @@ def validate_time_zone(name: str) -> None:
 class SourceQuerySet(ReachQuerySet["Source"]):
     source_column = "pk"
 
-    def live(self) -> Self:
+    def active(self) -> Self:
         return self.filter(archived_at=None)
 
     def businesses(self) -> Self:
@@ -38,7 +38,7 @@ class SourceQuerySet(ReachQuerySet["Source"]):
 
         found = decode("src", text)
         match = models.Q(pk=found) if found else models.Q(external_id=text)
-        return self.live().filter(match, organization__in=organizations)
+        return self.active().filter(match, organization__in=organizations)
 
 
 class Source(models.Model):

@@ -60,7 +60,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @cached_property
     def current_memberships(self) -> list[Membership]:
         """The memberships that count, the oldest first; read once for each request."""
-        return list(self.memberships.current().select_related("organization").order_by("created_at"))
+        return list(self.memberships.active().select_related("organization").order_by("created_at"))
 
     def reach(self, right: Right = Right.READ) -> Reach:
         """Return where this person has the right: whole organizations, and the sources of limited memberships."""
@@ -77,17 +77,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
-    def lasting(self) -> Self:
+    def not_removed(self) -> Self:
         """Not removed; perhaps not yet accepted."""
         return self.filter(removed_at=None)
 
-    def current(self) -> Self:
+    def active(self) -> Self:
         """Those that count: accepted, not removed, of somebody who may log in."""
-        return self.lasting().exclude(accepted_at=None).filter(user__is_active=True)
+        return self.not_removed().exclude(accepted_at=None).filter(user__is_active=True)
 
     def offered_to(self, user: User) -> Self:
         """Invitations that wait for this person's yes."""
-        return self.lasting().filter(user=user, accepted_at=None).select_related("organization")
+        return self.not_removed().filter(user=user, accepted_at=None).select_related("organization")
 
 
 class Membership(models.Model):
@@ -101,7 +101,7 @@ class Membership(models.Model):
         "limited to sources since", null=True, blank=True, help_text="Empty: sees every source of the organization."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # Empty: somebody who has a login already was invited, and has not said yes.
+    # Null while an invited user who already has a login has not accepted.
     accepted_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     removed_at = models.DateTimeField(null=True, blank=True)
 

@@ -30,7 +30,7 @@ def post_invitation(membership: Membership) -> None:
 
 def post_password_link(user: User) -> None:
     """Write to somebody who forgot the password, or to whom another did this: it changes nothing."""
-    mine = Membership.objects.lasting().filter(user=user).first()
+    mine = Membership.objects.not_removed().filter(user=user).first()
     letters.post(
         "password",
         about=user.pk,
@@ -40,9 +40,9 @@ def post_password_link(user: User) -> None:
     )
 
 
-def write_invitation(letter: Letter) -> letters.Words | None:
+def write_invitation(letter: Letter) -> letters.LetterText | None:
     """Say who invites to what, as what. None when the invitation was taken back."""
-    rows = Membership.objects.lasting().select_related("organization", "user")
+    rows = Membership.objects.not_removed().select_related("organization", "user")
     membership = rows.filter(pk=letter.about_id).first()
     if membership is None:
         return None
@@ -58,7 +58,7 @@ def write_invitation(letter: Letter) -> letters.Words | None:
     )
 
 
-def write_password_link(letter: Letter) -> letters.Words:
+def write_password_link(letter: Letter) -> letters.LetterText:
     """Say how to choose a new password."""
     values = {"user": letter.user, "url": password_link(letter.user), "days": LINK_DAYS}
     return letters.written("Choose a new password for Leadwire", "mail/password.txt", **values)

@@ -23,7 +23,7 @@ def invite(
     Raise Refusal `member.exists` when they are a member or invited already.
     """
     known = User.objects.filter(email__iexact=email).first()
-    if known and Membership.objects.lasting().filter(organization=organization, user=known).exists():
+    if known and Membership.objects.not_removed().filter(organization=organization, user=known).exists():
         raise Refusal(409, "member.exists", "This person is a member or invited already.")
     user = known or User.objects.create_user(email, name=name)
     membership = Membership.objects.create(
@@ -85,7 +85,7 @@ def limit(membership: Membership, sources: Iterable[Source]) -> None:
 
 def _keep_an_owner(membership: Membership) -> None:
     owners = (
-        Membership.objects.current()
+        Membership.objects.active()
         .select_for_update()
         .filter(organization=membership.organization, role=Role.OWNER, limited_at=None)
     )

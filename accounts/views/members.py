@@ -33,7 +33,7 @@ def members_page(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Invitation sent to {invited.user.email}.")
             return redirect("accounts:members")
-    rows = Membership.objects.lasting().filter(organization=mine.organization).select_related("user")
+    rows = Membership.objects.not_removed().filter(organization=mine.organization).select_related("user")
     values = {"form": form, "rows": rows.prefetch_related("source_accesses__source").order_by("created_at")}
     return render(request, "accounts/members_page.html", values)
 
@@ -43,7 +43,7 @@ def members_page(request: HttpRequest) -> HttpResponse:
 def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     """Change or (button "remove") remove a member."""
     mine = membership_with(request, Right.OWN)
-    rows = Membership.objects.lasting().filter(organization=mine.organization)
+    rows = Membership.objects.not_removed().filter(organization=mine.organization)
     one = get_object_or_404(rows, pk=member_id)
     initial = {"role": one.role, "sources": [access.source_id for access in one.source_accesses.all()]}
     form = MemberForm(request.POST or None, membership=mine, changes=True, initial=initial)
@@ -58,5 +58,5 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
                 return redirect("accounts:members")
         except Refusal as refusal:
             messages.error(request, str(refusal))
-    stopping = [token for token in one.tokens.live() if token.is_live]
+    stopping = [token for token in one.tokens.active() if token.is_live]
     return render(request, "accounts/member_page.html", {"form": form, "member": one, "stopping": stopping})

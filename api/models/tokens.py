@@ -40,7 +40,7 @@ class HashedKey(models.Model):
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def live(self) -> Self:
+    def active(self) -> Self:
         return self.filter(revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
 
     def with_key(self, key: str) -> Self:
@@ -54,7 +54,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Owners see all tokens of their organization, others those that they made."""
         mine = viewer.current_memberships
         own = [one.organization_id for one in mine if one.may(Right.OWN)]
-        return self.filter(models.Q(organization__in=own) | models.Q(maker__in=[one.pk for one in mine]))
+        return self.filter(models.Q(organization__in=own) | models.Q(creator__in=[one.pk for one in mine]))
 
 
 class ApiToken(HashedKey):
@@ -80,7 +80,7 @@ class ApiToken(HashedKey):
         CHANNELS_READ = "channels:read", "Read channel connections"
         REPORTS_READ = "reports:read", "Read reports"
 
-    # What the maker's role must include for a scope to count; the others need the right to read.
+    # What the creator's role must include for a scope to count; the others need the right to read.
     RIGHTS = {
         Scope.LEADS_WRITE: Right.ANSWER,
         Scope.CONVERSATIONS_WRITE: Right.ANSWER,
@@ -93,8 +93,9 @@ class ApiToken(HashedKey):
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.APP)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    # Its limit to sources is its maker's, looked up at each use, and it stops with its maker's right to make it.
-    maker = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True, related_name="tokens")
+    # A token sees the sources that its creator sees, checked on every use. It stops when the creator may no longer
+    # create tokens.
+    creator = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True, related_name="tokens")
     name = models.CharField(max_length=100)
     scopes = ArrayField(models.CharField(max_length=40, choices=Scope.choices))
     organizations = models.ManyToManyField(Organization, related_name="+", blank=True)  # of a directory token
@@ -116,24 +117,24 @@ class ApiToken(HashedKey):
 
     @property
     def is_orphaned(self) -> bool:
-        """Its maker left, or may no longer make such tokens. Somebody else may take an app's token over."""
-        if self.maker is None:
+        """Its creator left, or may no longer make such tokens. Somebody else may take an app's token over."""
+        if self.creator is None:
             return False
         is_own = self.kind == self.Kind.STAFF
-        return not (self.maker.is_current and (is_own or self.maker.may(Right.CONFIGURE)))
+        return not (self.creator.is_current and (is_own or self.creator.may(Right.CONFIGURE)))
 
     @property
     def scopes_in_force(self) -> frozenset[str]:
-        """Its scopes, cut down to what its maker may do at this moment."""
-        if self.maker is None:
+        """Its scopes, cut down to what its creator may do at this moment."""
+        if self.creator is None:
             return frozenset(self.scopes)
-        return frozenset(kept for one in self.scopes if (kept := self._in_force(one, self.maker)))
+        return frozenset(kept for one in self.scopes if (kept := self._in_force(one, self.creator)))
 
-    def _in_force(self, scope: str, maker: Membership) -> str:
-        """The scope, or what of it the maker may do: who may only look keeps the reading half of `write`."""
+    def _in_force(self, scope: str, creator: Membership) -> str:
+        """The scope, or what of it the creator may do: who may only look keeps the reading half of `write`."""
         reading = scope.replace(":write", ":read")
         for one in (scope, reading):
-            if one in self.Scope.values and maker.may(self.RIGHTS.get(self.Scope(one), Right.READ)):
+            if one in self.Scope.values and creator.may(self.RIGHTS.get(self.Scope(one), Right.READ)):
                 return one
         return ""
 
@@ -151,5 +152,5 @@ class ApiToken(HashedKey):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return "Expired"
         if self.is_orphaned:
-            return "Stopped: its maker left, or may no longer make tokens"
+            return "Stopped: its creator left, or may no longer make tokens"
         return ""

@@ -29,11 +29,11 @@ def tokens_page(request: HttpRequest) -> HttpResponse:
     """API tokens: made here, shown in full once. Owners see all, others their own."""
     makes_for_an_app = request.POST.get("kind") == ApiToken.Kind.APP
     mine = membership_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
-    form, made = TokenForm(request.POST or None, maker=mine), ""
+    form, made = TokenForm(request.POST or None, creator=mine), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, made = tokens.make_token(maker=mine, actor=Actor.of(request), **form.settings())
-            form = TokenForm(maker=mine)
+            _, made = tokens.make_token(creator=mine, actor=Actor.of(request), **form.settings())
+            form = TokenForm(creator=mine)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
     return _tokens(request, mine, form, made)
@@ -46,7 +46,7 @@ def _tokens(request: HttpRequest, mine: Membership, form: TokenForm, made: str =
         "made": made,
         "mine": mine,
         "may_take_over": mine.may(Right.OWN),
-        "rows": rows.select_related("maker__user").order_by("-id")[:100],
+        "rows": rows.select_related("creator__user").order_by("-id")[:100],
     }
     return render(request, "api/tokens_page.html", values)
 
@@ -74,18 +74,18 @@ def token_rotate(request: HttpRequest, token_id: UUID) -> HttpResponse:
         except Refusal as refusal:
             messages.error(request, str(refusal))
             return redirect("api:tokens")
-        return _tokens(request, mine, TokenForm(maker=mine), made)
+        return _tokens(request, mine, TokenForm(creator=mine), made)
     return render(request, "api/token_rotate_page.html", {"token": token})
 
 
 @login_required
 @require_POST
-def token_take_over(request: HttpRequest, token_id: UUID) -> HttpResponse:
-    """An owner keeps a token going whose maker goes or went."""
+def token_transfer(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """An owner keeps a token going whose creator goes or went."""
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
     mine = membership_with(request, Right.OWN)
     if token.organization_id != mine.organization_id or token.kind != ApiToken.Kind.APP:
         raise Http404
-    tokens.take_over(token=token, by=mine, actor=Actor.of(request))
+    tokens.transfer(token=token, by=mine, actor=Actor.of(request))
     messages.success(request, f"{token.name} is yours now, and works with your sources.")
     return redirect("api:tokens")

@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from accounts.models import Source
 from accounts.reach import ReachQuerySet
 from api.base import caller_of, id_of
-from api.call_log import about
+from api.call_log import set_call_subject
 from api.callers import Caller
 from conversations.models import Conversation, Message
 from core.problems import NotFound, Refusal
-from leads.models import Lead, LeadQuerySet, remaining_id
+from leads.models import Lead, LeadQuerySet, surviving_id
 from leads.presentation import lead_json
 
 
@@ -37,7 +37,7 @@ def leads_listed_for(caller: Caller) -> LeadQuerySet:
 
 def load_lead(request: Request, text: str) -> Lead:
     """Return one lead by its id. The same 404 for what is not there and what is somebody else's; 403 where off."""
-    rows = Lead.objects.present().filter(pk=remaining_id(id_of("lead", text, "lead")))
+    rows = Lead.objects.active().filter(pk=surviving_id(id_of("lead", text, "lead")))
     lead: Lead = _load(request, rows, "lead")
     return lead
 
@@ -66,7 +66,7 @@ def _load(request: Request, rows: ReachQuerySet[Any], what: str) -> Any:
     row = rows.visible_to(caller).first()
     if row is None:
         raise NotFound(what)
-    about(request, source_id=row.source_id, lead_id=row.pk if what == "lead" else row.lead_id)
+    set_call_subject(request, source_id=row.source_id, lead_id=row.pk if what == "lead" else row.lead_id)
     caller.require_source(row.source_id)
     return row
 

@@ -1,4 +1,4 @@
-"""The ways to leads."""
+"""The routes to leads."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
-from api.call_log import about
+from api.call_log import set_call_subject
 from api.callers import Caller
-from api.fields import Text
+from api.fields import StrictString
 from api.idempotency import answer_once
 from api.schema import enveloped
 from conversations.api.access import load_conversation, load_lead, load_message
@@ -20,7 +20,7 @@ from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.lifecycle import retry
-from conversations.services.replies import Addressee, Author, Reply, send_reply
+from conversations.services.replies import Author, Recipient, Reply, send_reply
 from core.ids import decode
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
@@ -136,7 +136,7 @@ class ReplyApi(Api):
     }
 
     class ReplyInput(serializers.Serializer[Any]):
-        content = Text(max_length=10_000, trim_whitespace=False)
+        content = StrictString(max_length=10_000, trim_whitespace=False)
         messaging_channel_connection_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
         conversation_id = serializers.CharField(required=False)
         if_last_message_id = serializers.CharField(required=False)
@@ -158,21 +158,21 @@ class ReplyApi(Api):
         return answer_once(
             request,
             lambda: reply_to(request, id_of("lead", lead_id, "lead"), data),
-            may_still=lambda: load_lead(request, lead_id),
+            authorize=lambda: load_lead(request, lead_id),
         )
 
 
 def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
     caller = caller_of(request)
 
-    def allow(addressee: Addressee) -> None:
-        if not _reaches(caller, addressee):
+    def allow(recipient: Recipient) -> None:
+        if not _reaches(caller, recipient):
             raise NotFound("lead")
-        about(request, source_id=addressee.source_id, lead_id=addressee.lead_id)
-        source = caller.require_source(addressee.source_id)
+        set_call_subject(request, source_id=recipient.source_id, lead_id=recipient.lead_id)
+        source = caller.require_source(recipient.source_id)
         if source is None:
-            refuse_while_off(caller, addressee.source_id)
-        elif source.needs_contact and not addressee.is_ready:
+            refuse_while_off(caller, recipient.source_id)
+        elif source.needs_contact and not recipient.is_ready:
             raise Refusal(409, "lead.notReady", "This lead has no phone number or email yet.")
 
     reply = Reply(
@@ -184,9 +184,9 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
     return created(send_reply(lead_id=lead_id, reply=reply, author=author_of(caller), allow=allow))
 
 
-def _reaches(caller: Caller, addressee: Addressee) -> bool:
+def _reaches(caller: Caller, recipient: Recipient) -> bool:
     return (
-        addressee.organization_id in caller.reach().organization_ids or addressee.source_id in caller.reach().source_ids
+        recipient.organization_id in caller.reach().organization_ids or recipient.source_id in caller.reach().source_ids
     )
 
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.models import User
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, listed, read_body, read_query
 from api.callers import Caller
-from api.fields import Text
+from api.fields import StrictString
 from api.idempotency import answer_once
 from api.schema import enveloped
 from api.sources import source_named
@@ -27,7 +27,7 @@ from conversations.services import lifecycle as states
 from core.ids import decode
 from core.keyset import page_by_moment
 from core.problems import Invalid
-from leads.models import remaining_id
+from leads.models import surviving_id
 from messaging.models import ChannelConnection
 
 NOTE_MAX = 10_000  # characters
@@ -66,7 +66,7 @@ class ConversationApi(Api):
 
     class Changes(serializers.Serializer[Any]):
         status = serializers.ChoiceField(choices=["open", "closed"], required=False)
-        assignee_id = Text(required=False, allow_null=True, help_text="null: nobody.")
+        assignee_id = StrictString(required=False, allow_null=True, help_text="null: nobody.")
 
     @extend_schema(
         operation_id="get_conversation",
@@ -105,7 +105,7 @@ class NotesApi(Api):
     refusals = {"POST": ("source.archived",)}
 
     class NoteInput(serializers.Serializer[Any]):
-        content = Text(max_length=NOTE_MAX, trim_whitespace=False)
+        content = StrictString(max_length=NOTE_MAX, trim_whitespace=False)
 
     @extend_schema(
         operation_id="create_note",
@@ -160,7 +160,7 @@ def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
         rows = rows.filter(source=wanted) if wanted else rows.none()
     if "lead_id" in query:
         wanted = decode("lead", query["lead_id"])
-        rows = rows.filter(lead=remaining_id(wanted)) if wanted else rows.none()
+        rows = rows.filter(lead=surviving_id(wanted)) if wanted else rows.none()
     if "messaging_channel_id" in query:
         rows = rows.filter(connection__kind=query["messaging_channel_id"])
     if "assignee_id" in query:
@@ -185,7 +185,7 @@ def _person(conversation: Conversation, text: str | None) -> User | None:
 
 def _acting(caller: Caller) -> User | None:
     """The member behind a staff token."""
-    return caller.maker.user if caller.kind == "staff" and caller.maker else None
+    return caller.creator.user if caller.kind == "staff" and caller.creator else None
 
 
 def _one(conversation: Conversation) -> Response:

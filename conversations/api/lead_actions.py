@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.rights import Right
 from api.base import IDEMPOTENCY, Api, actor_of, caller_of, read_body, read_query
-from api.fields import Moment, Text
+from api.fields import StrictDateTime, StrictString
 from api.idempotency import answer_once
 from api.jobs import require_right
 from api.schema import enveloped
@@ -39,7 +39,7 @@ class LeadMergeApi(Api):
     refusals = {"POST": ("lead.otherSource", "lead.sameLead")}
 
     class MergeInput(serializers.Serializer[Any]):
-        into = Text(help_text="The id of the lead that stays.")
+        into = StrictString(help_text="The id of the lead that stays.")
 
     @extend_schema(
         operation_id="merge_lead",
@@ -143,10 +143,10 @@ class LeadMessagesApi(Api):
     refusals = {"POST": ("conversation.closed", "conversation.notFound", "source.archived")}
 
     class MessageInput(serializers.Serializer[Any]):
-        content = Text(max_length=MESSAGES_MAX, trim_whitespace=False)
-        external_id = Text(max_length=255, help_text="Your own id of the message: the same one is kept once.")
-        conversation_id = Text(required=False)
-        said_at = Moment(required=False, help_text="When the lead said it, if that was earlier.")
+        content = StrictString(max_length=MESSAGES_MAX, trim_whitespace=False)
+        external_id = StrictString(max_length=255, help_text="Your own id of the message: the same one is kept once.")
+        conversation_id = StrictString(required=False)
+        said_at = StrictDateTime(required=False, help_text="When the lead said it, if that was earlier.")
 
         def validate_said_at(self, said_at: datetime) -> datetime:
             if said_at > timezone.now() + CLOCKS_APART:

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, listed, read_body, read_query
-from api.call_log import about
+from api.call_log import set_call_subject
 from api.callers import Caller
-from api.fields import Moment, Text, Truth
+from api.fields import StrictBoolean, StrictDateTime, StrictString
 from api.idempotency import answer_once
 from api.schema import enveloped
 from api.sources import source_for, source_named
@@ -46,7 +46,7 @@ def limit_data(data: dict[str, Any]) -> None:
         raise serializers.ValidationError(f"All in all at most {DATA_MAX} characters.", code="max_length")
 
 
-class TruthOrWord(Truth):
+class BooleanOrWord(StrictBoolean):
     """`true` or `false`, also as a word: forms have nothing else."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -56,19 +56,19 @@ class TruthOrWord(Truth):
 
 
 class LeadChanges(serializers.Serializer[Any]):
-    first_name = Text(max_length=200, allow_blank=True, required=False)
-    last_name = Text(max_length=200, allow_blank=True, required=False)
-    email = Text(max_length=254, allow_blank=True, allow_null=True, required=False)
-    phone = Text(max_length=60, allow_blank=True, allow_null=True, required=False)
-    address = Text(max_length=1000, allow_blank=True, allow_null=True, required=False)
-    unique_id = Text(max_length=200, allow_blank=True, allow_null=True, required=False)
-    status = Text(max_length=100, required=False)
+    first_name = StrictString(max_length=200, allow_blank=True, required=False)
+    last_name = StrictString(max_length=200, allow_blank=True, required=False)
+    email = StrictString(max_length=254, allow_blank=True, allow_null=True, required=False)
+    phone = StrictString(max_length=60, allow_blank=True, allow_null=True, required=False)
+    address = StrictString(max_length=1000, allow_blank=True, allow_null=True, required=False)
+    unique_id = StrictString(max_length=200, allow_blank=True, allow_null=True, required=False)
+    status = StrictString(max_length=100, required=False)
     tags = SplitList(child=serializers.CharField(max_length=100), max_length=100, required=False)
     custom_fields = serializers.DictField(required=False, validators=[limit_data])
-    source = Text(max_length=200, allow_blank=True, allow_null=True, required=False)  # type: ignore[assignment]
-    source_url = Text(max_length=2000, allow_blank=True, allow_null=True, required=False)
-    opt_in = Truth(required=False)
-    opt_in_transactional_sms = Truth(required=False)
+    source = StrictString(max_length=200, allow_blank=True, allow_null=True, required=False)  # type: ignore[assignment]
+    source_url = StrictString(max_length=2000, allow_blank=True, allow_null=True, required=False)
+    opt_in = StrictBoolean(required=False)
+    opt_in_transactional_sms = StrictBoolean(required=False)
 
     def validate_email(self, email: str | None) -> str | None:
         if email and not is_email(email):
@@ -89,30 +89,30 @@ class LeadsApi(Api):
         email = serializers.CharField(required=False)
         phone = serializers.CharField(required=False)
         unique_id = serializers.CharField(required=False)
-        created_after = Moment(required=False)
-        updated_after = Moment(required=False)
+        created_after = StrictDateTime(required=False)
+        updated_after = StrictDateTime(required=False)
         q = serializers.CharField(required=False, max_length=200)
 
     class NewLeadInput(serializers.Serializer[Any]):
-        first_name = Text(max_length=200)
-        last_name = Text(max_length=200, required=False, allow_blank=True)
-        request_title = Text(max_length=300)
+        first_name = StrictString(max_length=200)
+        last_name = StrictString(max_length=200, required=False, allow_blank=True)
+        request_title = StrictString(max_length=300)
         identifier_type = serializers.ChoiceField(choices=["email", "unique_id"])
-        source_id = Text(required=False)
-        business_id = Text(required=False)
-        email = Text(max_length=254, required=False, allow_blank=True)
-        phone = Text(max_length=60, required=False, allow_blank=True)
-        address = Text(max_length=1000, required=False, allow_blank=True)
-        unique_id = Text(max_length=200, required=False, allow_blank=True)
-        status = Text(max_length=100, required=False)
-        tags = SplitList(child=Text(max_length=100), required=False, max_length=100)
-        source = Text(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
-        source_url = Text(max_length=2000, required=False, allow_blank=True)
-        system_message = Text(max_length=10_000, required=False, allow_blank=True)
+        source_id = StrictString(required=False)
+        business_id = StrictString(required=False)
+        email = StrictString(max_length=254, required=False, allow_blank=True)
+        phone = StrictString(max_length=60, required=False, allow_blank=True)
+        address = StrictString(max_length=1000, required=False, allow_blank=True)
+        unique_id = StrictString(max_length=200, required=False, allow_blank=True)
+        status = StrictString(max_length=100, required=False)
+        tags = SplitList(child=StrictString(max_length=100), required=False, max_length=100)
+        source = StrictString(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
+        source_url = StrictString(max_length=2000, required=False, allow_blank=True)
+        system_message = StrictString(max_length=10_000, required=False, allow_blank=True)
         message_data = serializers.DictField(required=False, validators=[limit_data])
         request_data = serializers.DictField(required=False, validators=[limit_data])
-        opt_in = TruthOrWord(required=False)
-        opt_in_transactional_sms = Truth(required=False)
+        opt_in = BooleanOrWord(required=False)
+        opt_in_transactional_sms = StrictBoolean(required=False)
         notifications = SplitList(child=serializers.ChoiceField(choices=NOTIFICATIONS), required=False)
 
         def validate_email(self, email: str) -> str:
@@ -159,7 +159,7 @@ class LeadsApi(Api):
         caller = caller_of(request)
         if caller.is_source_key:
             raise Refusal(403, "token.scopeMissing", "Leads are created with an API token of scope leads:write.")
-        return answer_once(request, lambda: create(request, caller, data), may_still=lambda: source_for(caller, data))
+        return answer_once(request, lambda: create(request, caller, data), authorize=lambda: source_for(caller, data))
 
 
 class LeadApi(Api):
@@ -252,7 +252,7 @@ def create(request: Request, caller: Caller, data: dict[str, Any]) -> Response:
         notifications=data.get("notifications", []),
     )
     arrived, is_created = create_lead(source=source, new=new)
-    about(request, source_id=source.pk, lead_id=arrived.lead.pk)
+    set_call_subject(request, source_id=source.pk, lead_id=arrived.lead.pk)
     answer = {
         "status": "OK",
         "uid": encode("lead", arrived.lead.pk),

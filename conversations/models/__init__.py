@@ -1,5 +1,5 @@
 from conversations.models.conversations import Conversation
 from conversations.models.messages import Message
-from conversations.models.nonces import OnceUsed
+from conversations.models.nonces import UsedNonce
 
-__all__ = ["Conversation", "Message", "OnceUsed"]
+__all__ = ["Conversation", "Message", "UsedNonce"]

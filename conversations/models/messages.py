@@ -64,7 +64,7 @@ class Message(models.Model):
         User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
     )
     content = models.TextField()
-    folded = models.TextField(blank=True)  # quotes and signature of a mail, shown on demand
+    quoted_text = models.TextField(blank=True)  # quotes and signature of a mail, shown on demand
     status = models.CharField(max_length=10, choices=Status.choices)
     error_code = models.CharField(max_length=60, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class OnceUsed(models.Model):
+class UsedNonce(models.Model):
     """Nonces of forms and other things that count once; `expires_at` says when they may be forgotten."""
 
     digest = models.BinaryField(primary_key=True)

@@ -18,19 +18,19 @@ from leads.presentation import lead_json
 from leads.services import Identified
 from messaging.models import ChannelConnection
 from webhooks.event_types import EventType
-from webhooks.publishing import Happening, Published, publish
+from webhooks.publishing import EventDraft, Published, publish
 
 LAST_WORDS_LENGTH = 160
 
 
 @dataclass
-class Words:
+class InboundContent:
     """What came in, and by which connection."""
 
     content: str
     title: str
     connection: ChannelConnection | None = None
-    folded: str = ""
+    quoted_text: str = ""
     external_id: str = ""
     repeat_key: str = ""
     author_name: str = ""
@@ -45,7 +45,7 @@ class Arrived:
     message: Message
 
 
-def arrive(*, source: Source, who: Identified, words: Words, into: Conversation | None = None) -> Arrived:
+def arrive(*, source: Source, who: Identified, words: InboundContent, into: Conversation | None = None) -> Arrived:
     """Write the lead's message and publish exactly one event. The lead's row is locked already."""
     lead = who.lead
     conversation, is_opened = _conversation_for(source, lead, words, into)
@@ -59,7 +59,7 @@ def arrive(*, source: Source, who: Identified, words: Words, into: Conversation 
         author=Message.Author.LEAD,
         author_name=(words.author_name or lead.name)[:250],
         content=words.content,
-        folded=words.folded,
+        quoted_text=words.quoted_text,
         external_id=words.external_id,
         repeat_key=words.repeat_key,
         said_at=words.said_at,
@@ -70,7 +70,9 @@ def arrive(*, source: Source, who: Identified, words: Words, into: Conversation 
     return Arrived(lead, conversation, message)
 
 
-def _conversation_for(source: Source, lead: Lead, words: Words, into: Conversation | None) -> tuple[Conversation, bool]:
+def _conversation_for(
+    source: Source, lead: Lead, words: InboundContent, into: Conversation | None
+) -> tuple[Conversation, bool]:
     """The conversation that goes on, reopened if need be, else a new one; and whether it is new."""
     found = None
     if not words.opens_conversation:
@@ -130,7 +132,7 @@ def _publish_arrival(
         event_type = EventType.LEAD_CONTACT_CAPTURED
     else:
         event_type = EventType.MESSAGE_RECEIVED
-    published = publish(happening(event_type, source, lead, conversation, message))
+    published = publish(draft_event(event_type, source, lead, conversation, message))
     _keep_withheld(lead, published, **changed)
 
 
@@ -141,15 +143,15 @@ def _had_another(conversation: Conversation) -> bool:
 
 def _keep_withheld(lead: Lead, published: Published, **changed: object) -> None:
     """Remember which endpoints were not told of this lead, with what else changed about it."""
-    if published.withheld_from != frozenset(lead.withheld_from):
-        changed["withheld_from"] = lead.withheld_from = list(published.withheld_from)
+    if published.not_announced_to != frozenset(lead.not_announced_to):
+        changed["not_announced_to"] = lead.not_announced_to = list(published.not_announced_to)
     if changed:
         Lead.objects.filter(pk=lead.pk).update(**changed)
 
 
-def happening(
+def draft_event(
     event_type: EventType, source: Source, lead: Lead, conversation: Conversation | None, message: Message | None
-) -> Happening:
+) -> EventDraft:
     """Describe an event of a lead, with the message as it is now. A lead may have no conversation: it was imported."""
     opted_out = OptOut.objects.of(lead) if lead.has_contact else []
     payload = {
@@ -157,7 +159,7 @@ def happening(
         "conversation_id": encode("conv", conversation.pk) if conversation else None,
         "message": message_json(message) if message else None,
     }
-    return Happening(
+    return EventDraft(
         type=event_type,
         organization_id=lead.organization_id,
         source_id=source.pk,
@@ -168,11 +170,11 @@ def happening(
         has_message=message is not None,
         is_ready=lead.has_contact,
         is_new=lead.is_new,
-        withheld_from=frozenset(lead.withheld_from),
+        not_announced_to=frozenset(lead.not_announced_to),
     )
 
 
-def publish_of(event_type: EventType, lead: Lead) -> None:
+def publish_lead_event(event_type: EventType, lead: Lead) -> None:
     """Publish an event of a lead whose row is locked: its details or its consent changed.
 
     It takes its number from the lead's newest conversation, so that receivers can sort it.
@@ -181,12 +183,14 @@ def publish_of(event_type: EventType, lead: Lead) -> None:
     if conversation:
         conversation.sequence += 1
         conversation.save(update_fields=["sequence"])
-    _keep_withheld(lead, publish(happening(event_type, lead.source, lead, conversation, None)))
+    _keep_withheld(lead, publish(draft_event(event_type, lead.source, lead, conversation, None)))
 
 
-def publish_for(event_type: EventType, conversation: Conversation, message: Message | None = None) -> None:
+def publish_conversation_event(
+    event_type: EventType, conversation: Conversation, message: Message | None = None
+) -> None:
     """Publish an event of a conversation that is not an arrival: sent, failed, opened, closed. Locks its row."""
     Conversation.objects.filter(pk=conversation.pk).update(sequence=F("sequence") + 1)
     conversation.refresh_from_db(fields=["sequence"])
     lead = Lead.objects.get(pk=conversation.lead_id)
-    publish(happening(event_type, conversation.source, lead, conversation, message))
+    publish(draft_event(event_type, conversation.source, lead, conversation, message))

@@ -90,7 +90,7 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
     messages.filter(direction=Message.Direction.INBOUND, kind=Message.Kind.MESSAGE).update(author_name=ERASED)
     messages.exclude(error_detail="").update(error_detail=ERASED)  # mail servers quote the address
     messages.filter(error_code="lead.erased").update(error_detail="The lead was erased.")
-    return messages.update(content=ERASED, folded="", external_id="", repeat_key="")
+    return messages.update(content=ERASED, quoted_text="", external_id="", repeat_key="")
 
 
 def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> None:
@@ -123,6 +123,6 @@ def _blank_lead(lead: Lead) -> None:
     for name in ("first_name", "last_name", "email", "phone", "phone_e164", "address", "unique_id", "origin",
                  "source_url"):  # fmt: skip
         setattr(lead, name, "")
-    lead.tags, lead.custom_fields, lead.withheld_from = [], {}, []
+    lead.tags, lead.custom_fields, lead.not_announced_to = [], {}, []
     lead.erased_at = lead.updated_at = timezone.now()
     lead.save()

@@ -12,7 +12,7 @@ from django.db.models.functions import Length
 
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
-from core.ids import moment
+from core.ids import rfc3339
 from leads.models import Lead
 from messaging.models import InboundMail
 
@@ -25,7 +25,7 @@ def export_conversations(lead: Lead) -> list[dict[str, Any]]:
     mails = _mails(messages)
     by_conversation: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for message in messages:
-        shown = {**message_json(message), "folded": message.folded, "mails": mails[message.pk]}
+        shown = {**message_json(message), "folded": message.quoted_text, "mails": mails[message.pk]}
         by_conversation[message.conversation_id].append(shown)
     rows = Conversation.objects.filter(lead=lead).select_related("connection", "assignee").order_by("id")
     return [
@@ -52,7 +52,7 @@ def _mails(messages: Iterable[Message]) -> dict[UUID, list[dict[str, Any]]]:
         if size <= min(MAIL_MAX, left) and mail.message_id:
             content = base64.b64encode(bytes(mail.raw)).decode()
             left -= size
-        shown = {"received_at": moment(mail.received_at), "size": size, "content": content}
+        shown = {"received_at": rfc3339(mail.received_at), "size": size, "content": content}
         if mail.message_id:
             found[mail.message_id].append(shown)
     return found

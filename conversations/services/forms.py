@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.models import Source
-from conversations.services.arrivals import Words, arrive
+from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.new_leads import website_of
 from core.text import list_data
 from leads.services import Details, identify_by_channel
@@ -21,7 +21,7 @@ NONCE_KEPT = timedelta(hours=24)
 SAME_BODY_WITHIN = timedelta(seconds=60)
 
 _ONCE = """
-INSERT INTO conversations_onceused AS o (digest, outcome, expires_at) VALUES (%(digest)s, '{}', now() + %(kept)s)
+INSERT INTO conversations_usednonce AS o (digest, outcome, expires_at) VALUES (%(digest)s, '{}', now() + %(kept)s)
 ON CONFLICT (digest) DO UPDATE SET expires_at = now() + %(kept)s WHERE o.expires_at < now() RETURNING 1
 """
 
@@ -71,7 +71,7 @@ def take_submission(*, source: Source, submission: Submission) -> bool:
     who = identify_by_channel(source=source, details=submission.details)
     extra = list_data(submission.more)
     content = "\n\n".join(part for part in (submission.message, extra) if part) or submission.title
-    words = Words(
+    words = InboundContent(
         content=content or "(sent the form without a message)",
         title=submission.title or beginning_of(submission.message) or "Website form",
         connection=website_of(source),

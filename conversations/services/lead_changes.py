@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from conversations.services.arrivals import publish_of
+from conversations.services.arrivals import publish_lead_event
 from core.ids import encode
 from core.problems import Invalid, NotFound, Refusal
 from leads.custom_fields import coerce
@@ -25,7 +25,7 @@ PLAIN = ("first_name", "last_name", "email", "address", "status", "tags", "origi
 
 def lock_lead(lead_id: UUID) -> Lead:
     """Return a lead anew, locked. Raise NotFound when it is gone meanwhile."""
-    rows = Lead.objects.present().select_for_update(of=("self",), no_key=True).select_related("source")
+    rows = Lead.objects.active().select_for_update(of=("self",), no_key=True).select_related("source")
     lead = rows.filter(pk=lead_id).first()
     if lead is None:
         raise NotFound("lead")
@@ -58,7 +58,7 @@ def change_lead(*, lead: Lead, actor: Actor, changes: Mapping[str, Any]) -> Lead
         lead.contact_captured_at = timezone.now()
     lead.updated_at = timezone.now()
     lead.save()
-    publish_of(EventType.LEAD_CONTACT_CAPTURED if has_captured else EventType.LEAD_UPDATED, lead)
+    publish_lead_event(EventType.LEAD_CONTACT_CAPTURED if has_captured else EventType.LEAD_UPDATED, lead)
     after = _state(lead)
     names = sorted(name for name in after if after[name] != before[name])
     # Names of fields alone: the audit log is kept for ever, and an erased lead's data may not live on in it.
@@ -112,7 +112,7 @@ def block(*, lead: Lead, channel: str, actor: Actor, reason: OptOut.Reason = Opt
     lead = lock_lead(lead.pk)
     made = opt_out(lead=lead, channel=channel, reason=reason, actor=actor)
     if made:
-        publish_of(EventType.LEAD_OPTED_OUT, lead)
+        publish_lead_event(EventType.LEAD_OPTED_OUT, lead)
         return made
     found = OptOut.objects.of(lead).filter(channel=channel).first()
     if found is None:

@@ -14,7 +14,7 @@ from accounts.models import Membership, User
 from accounts.reach import reach_of
 from accounts.rights import ROLES_WITH, Right
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_for
+from conversations.services.arrivals import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
 from core.problems import Refusal
 from webhooks.event_types import EventType
@@ -28,7 +28,7 @@ def close(*, conversation_id: UUID, by: User | None) -> Conversation:
         conversation.closed_at, conversation.closed_by = timezone.now(), by
         conversation.waiting_since = conversation.unread_at = None
         conversation.save(update_fields=["closed_at", "closed_by", "waiting_since", "unread_at"])
-        publish_for(EventType.CONVERSATION_CLOSED, conversation)
+        publish_conversation_event(EventType.CONVERSATION_CLOSED, conversation)
     return conversation
 
 
@@ -40,7 +40,7 @@ def reopen(*, conversation_id: UUID) -> Conversation:
         conversation.closed_at = conversation.closed_by = None
         conversation.waiting_since = _waiting_since(conversation)
         conversation.save(update_fields=["closed_at", "closed_by", "waiting_since"])
-        publish_for(EventType.CONVERSATION_OPENED, conversation)
+        publish_conversation_event(EventType.CONVERSATION_OPENED, conversation)
     return conversation
 
 
@@ -94,7 +94,7 @@ def assignable(conversation: Conversation) -> list[User]:
     """The people who may answer in a conversation."""
     source = conversation.source
     near = Q(limited_at=None) | Q(source_accesses__source__in=[one for one in (source.pk, source.parent_id) if one])
-    rows = Membership.objects.current().filter(
+    rows = Membership.objects.active().filter(
         near, organization=conversation.organization_id, user__is_active=True, role__in=ROLES_WITH[Right.ANSWER]
     )
     return list(dict.fromkeys(one.user for one in rows.select_related("user").order_by("user__name", "user__email")))

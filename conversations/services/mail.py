@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import Words, arrive, publish_for
+from conversations.services.arrivals import InboundContent, arrive, publish_conversation_event
 from core.ids import decode
 from leads.models import Lead, OptOut
 from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
@@ -79,7 +79,7 @@ def _is_in_a_loop(thread: Conversation, mail: Mail) -> bool:
     answers = lately.filter(
         direction=Message.Direction.OUTBOUND, author__in=[Message.Author.API, Message.Author.AUTOMATION]
     )
-    same = lately.filter(direction=Message.Direction.INBOUND, content=mail.written or mail.subject)
+    same = lately.filter(direction=Message.Direction.INBOUND, content=mail.reply_text or mail.subject)
     return answers[:LOOP_ANSWERS].count() >= LOOP_ANSWERS and same[:LOOP_REPEATS].count() >= LOOP_REPEATS
 
 
@@ -89,9 +89,9 @@ def _is_ours(sender: str) -> bool:
 
 def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> Message:
     source = kept.connection.source
-    words = Words(
-        content=mail.written or mail.subject or "(empty mail)",
-        folded=mail.folded,
+    words = InboundContent(
+        content=mail.reply_text or mail.subject or "(empty mail)",
+        quoted_text=mail.quoted_text,
         title=mail.subject or "Mail",
         connection=kept.connection,
         external_id=mail.header_id,
@@ -109,7 +109,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         )
         arrived = arrive(source=source, who=who, words=words)
     if not words.author_name or words.author_name == arrived.lead.name:
-        _obey_stop_words(arrived.lead, arrived.conversation, mail.written)
+        _obey_stop_words(arrived.lead, arrived.conversation, mail.reply_text)
     return arrived.message
 
 
@@ -136,10 +136,10 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     return None
 
 
-def _obey_stop_words(lead: Lead, conversation: Conversation, written: str) -> None:
-    word = " ".join(written.lower().strip(" .!\n").split())
+def _obey_stop_words(lead: Lead, conversation: Conversation, reply_text: str) -> None:
+    word = " ".join(reply_text.lower().strip(" .!\n").split())
     if word in STOP_WORDS and opt_out(lead=lead, channel="email", reason=OptOut.Reason.STOP):
-        publish_for(EventType.LEAD_OPTED_OUT, conversation)
+        publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)
     elif word in START_WORDS:
         lift_opt_out(lead=lead, channel="email", only=OptOut.Reason.STOP)
 
@@ -155,8 +155,8 @@ def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conve
         direction=Message.Direction.INBOUND,
         author=Message.Author.AUTOMATION,  # a program's words, not the lead's
         author_name=sender.address or "Automatic answer",
-        content=mail.written or mail.subject or "(empty mail)",
-        folded=mail.folded,
+        content=mail.reply_text or mail.subject or "(empty mail)",
+        quoted_text=mail.quoted_text,
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
         status=Message.Status.RECEIVED,
@@ -184,5 +184,5 @@ def _take_bounce(kept: InboundMail, mail: Mail) -> Message | None:
     )
     if changed:
         message.refresh_from_db()
-        publish_for(EventType.MESSAGE_BOUNCED, conversation, message)
+        publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
     return message

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_of
+from conversations.services.arrivals import publish_lead_event
 from core.problems import NotFound, Refusal
 from leads.models import Lead
 from leads.services import FILLABLE, TAGS_MAX, lock_identities
@@ -29,7 +29,7 @@ def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
     lock_identities(
         lead.source, lead.email, into.email, lead.unique_id, into.unique_id, lead.phone_e164, into.phone_e164
     )
-    rows = Lead.objects.present().filter(pk__in=[lead.pk, into.pk]).order_by("pk")  # both, in one order
+    rows = Lead.objects.active().filter(pk__in=[lead.pk, into.pk]).order_by("pk")  # both, in one order
     both = {one.pk: one for one in rows.select_for_update(of=("self",), no_key=True).select_related("source")}
     if len(both) < 2:
         raise NotFound("lead")
@@ -44,7 +44,7 @@ def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
     lead.save(update_fields=["merged_into", "email", "unique_id"])
     Lead.objects.filter(merged_into=lead).update(merged_into=into)
     into.save()
-    publish_of(EventType.LEAD_UPDATED, into)
+    publish_lead_event(EventType.LEAD_UPDATED, into)
     actor.record(
         "lead.merge",
         organization=into.organization_id,

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import Membership, Source
 from conversations.models import Message
-from conversations.services.arrivals import Arrived, Words, arrive
+from conversations.services.arrivals import Arrived, InboundContent, arrive
 from conversations.services.notifications import notify_team
 from conversations.services.replies import Author, Reply, send_reply
 from core.problems import Invalid, Refusal
@@ -46,7 +46,7 @@ def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
     refuse_unavailable(source, new)
     new.details.custom_fields = custom_fields_of(source, new.request_data)
     who = identify_by(new.identifier, source=source, details=new.details)
-    words = Words(
+    words = InboundContent(
         content=list_data(new.message_data | new.request_data) or new.title,
         title=new.title,
         connection=website_of(source),
@@ -73,7 +73,7 @@ def custom_fields_of(source: Source, request_data: dict[str, Any]) -> dict[str, 
 def refuse_unavailable(source: Source, new: NewLead) -> None:
     """Refuse a notification whose channel is not set up, before anything is written."""
     connections = ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None)
-    team = Membership.objects.current().filter(organization=source.organization_id)
+    team = Membership.objects.active().filter(organization=source.organization_id)
     for wanted in new.notifications:
         missing = (
             wanted == TEAM_SMS

@@ -34,7 +34,7 @@ def write_to_team(conversation_id: UUID) -> None:
     )
 
 
-def write_of_lead(letter: Letter) -> letters.Words | None:
+def write_of_lead(letter: Letter) -> letters.LetterText | None:
     """Say who reached out and what they said."""
     rows = Conversation.objects.select_related("lead", "source").filter(lead__erased_at=None)
     conversation = rows.filter(pk=letter.about_id).first()
@@ -54,6 +54,6 @@ def write_of_lead(letter: Letter) -> letters.Words | None:
 
 def team_of(conversation: Conversation) -> list[User]:
     """The people who may answer this conversation."""
-    rows = Membership.objects.current().filter(organization=conversation.organization_id, user__is_active=True)
+    rows = Membership.objects.active().filter(organization=conversation.organization_id, user__is_active=True)
     people = [membership.user for membership in rows.select_related("user")]
     return [user for user in people if reach_of(user, Right.ANSWER).includes(conversation.source)]

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import last_words, publish_for
-from core.ids import moment, uuid7
+from conversations.services.arrivals import last_words, publish_conversation_event
+from core.ids import rfc3339, uuid7
 from core.problems import NotFound, Refusal
 from leads.models import OptOut
 from messaging.models import ChannelConnection
@@ -51,7 +51,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Addressee:
+class Recipient:
     """The lead and the conversation of a reply; the conversation's row is locked."""
 
     lead_id: UUID
@@ -100,7 +100,7 @@ WITH conversation AS (
     VALUES (%(id)s, %(lane)s, %(organization)s, %(source)s, 0)
 )
 INSERT INTO conversations_message (id, organization_id, source_id, lead_id, conversation_id, connection_id, kind,
-    direction, author, author_name, author_user_id, content, folded, status, error_code, error_detail, retry_of_id,
+    direction, author, author_name, author_user_id, content, quoted_text, status, error_code, error_detail, retry_of_id,
     external_id, is_automatic, created_at)
 VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(connection)s, 'message',
     'outbound', %(author)s, %(author_name)s, %(user)s, %(content)s, '', 'queued', '', '', %(retry_of)s,
@@ -109,7 +109,7 @@ VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(conn
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """A channel connection of the source."""
 
     id: int
@@ -123,9 +123,9 @@ class Way:
         return CHANNELS[self.kind].max_length is not None
 
 
-def load_addressee(lead_id: UUID, conversation_id: UUID | None) -> Addressee | None:
+def load_recipient(lead_id: UUID, conversation_id: UUID | None) -> Recipient | None:
     """Return the lead with the conversation that a reply would go into, and lock that conversation."""
-    found = _all(Addressee, _LOAD, {"lead": lead_id, "conversation": conversation_id})
+    found = _all(Recipient, _LOAD, {"lead": lead_id, "conversation": conversation_id})
     return found[0] if found else None
 
 
@@ -135,7 +135,7 @@ def send_reply(
     lead_id: UUID,
     reply: Reply,
     author: Author,
-    allow: Callable[[Addressee], None] = lambda addressee: None,
+    allow: Callable[[Recipient], None] = lambda recipient: None,
     retry_of: UUID | None = None,
 ) -> Message:
     """Queue a reply to a lead. It is durable when the surrounding transaction is.
@@ -143,91 +143,93 @@ def send_reply(
     `allow` is the caller's own gate; it sees the lead before anything else is said about it. Raise Refusal with the
     code of `api.md` when the reply could never be delivered.
     """
-    addressee = load_addressee(lead_id, reply.conversation_id)
-    if addressee is None:
+    recipient = load_recipient(lead_id, reply.conversation_id)
+    if recipient is None:
         raise NotFound("lead")
-    allow(addressee)
-    conversation_id = _repliable(addressee, reply)
-    way = choose_way(addressee, reply.connection_id)
-    limit = CHANNELS[way.kind].max_length or 0
+    allow(recipient)
+    conversation_id = _repliable(recipient, reply)
+    route = choose_route(recipient, reply.connection_id)
+    limit = CHANNELS[route.kind].max_length or 0
     if len(reply.content) > limit:
-        raise Refusal(422, "content.tooLong", f"{CHANNELS[way.kind].label} takes at most {limit} characters.")
-    message = _build(addressee, conversation_id, way, reply.content, author, retry_of)
-    _write(message, way)
-    if addressee.closed_at:  # the team wrote into it
-        publish_for(EventType.CONVERSATION_OPENED, Conversation.objects.get(pk=conversation_id))
-    wake(Lane.Kind.CHANNEL, [way.lane_id])
+        raise Refusal(422, "content.tooLong", f"{CHANNELS[route.kind].label} takes at most {limit} characters.")
+    message = _build(recipient, conversation_id, route, reply.content, author, retry_of)
+    _write(message, route)
+    if recipient.closed_at:  # the team wrote into it
+        publish_conversation_event(EventType.CONVERSATION_OPENED, Conversation.objects.get(pk=conversation_id))
+    wake(Lane.Kind.CHANNEL, [route.lane_id])
     return message
 
 
-def _repliable(addressee: Addressee, reply: Reply) -> UUID:
-    if addressee.conversation_id is None:
+def _repliable(recipient: Recipient, reply: Reply) -> UUID:
+    if recipient.conversation_id is None:
         if reply.conversation_id:
             raise NotFound("conversation")
         raise Refusal(409, "conversation.closed", "The lead has no open conversation.")
-    if addressee.closed_at and not reply.reopens:
+    if recipient.closed_at and not reply.reopens:
         raise Refusal(409, "conversation.closed", "This conversation is closed.")
-    if reply.if_last_message_id and reply.if_last_message_id != addressee.last_message_id:
+    if reply.if_last_message_id and reply.if_last_message_id != recipient.last_message_id:
         raise Refusal(409, "conversation.moved", "There is a newer message in this conversation. Read it first.")
-    return addressee.conversation_id
+    return recipient.conversation_id
 
 
-def choose_way(addressee: Addressee, named: int | None) -> Way:
+def choose_route(recipient: Recipient, named: int | None) -> Route:
     """Choose the connection: the named one, else that of the last message, else (it only receives) email.
 
     A connection that is merely down is refused, never silently changed for another one.
     """
-    ways = {way.id: way for way in source_ways(addressee.source_id)}
+    routes = {route.id: route for route in source_routes(recipient.source_id)}
     if named is not None:
-        way = ways.get(named)
-        if way is None:
+        route = routes.get(named)
+        if route is None:
             raise NotFound("connection")
     else:
-        way = ways.get(addressee.last_connection_id or 0)
-        if way is None or not way.can_send:
-            way = next((one for kind in CHANNELS for one in ways.values() if one.kind == kind and one.can_send), None)
-    if way is None or not way.can_send:
+        route = routes.get(recipient.last_connection_id or 0)
+        if route is None or not route.can_send:
+            route = next(
+                (one for kind in CHANNELS for one in routes.values() if one.kind == kind and one.can_send), None
+            )
+    if route is None or not route.can_send:
         raise Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
-    if not way.is_connected:
+    if not route.is_connected:
         raise Refusal(422, "channel.notConnected", "This channel is not connected.")
-    if way.kind == Kind.EMAIL and not addressee.email:
+    if route.kind == Kind.EMAIL and not recipient.email:
         raise Refusal(422, "channel.unavailable", "The lead has no email address.")
-    if way.kind in addressee.blocked:
-        raise opted_out(addressee, way)
-    return way
+    if route.kind in recipient.blocked:
+        raise opted_out(recipient, route)
+    return route
 
 
-def opted_out(addressee: Addressee, way: Way) -> Refusal:
+def opted_out(recipient: Recipient, route: Route) -> Refusal:
     """Say when and why the lead stopped this channel."""
-    addresses = [address for address in (addressee.email.lower(), addressee.phone) if address]
-    rows = OptOut.objects.in_force().of_addresses(addressee.organization_id, addresses)
-    one = rows.filter(channel=way.kind).order_by("created_at").first()
+    addresses = [address for address in (recipient.email.lower(), recipient.phone) if address]
+    rows = OptOut.objects.in_force().of_addresses(recipient.organization_id, addresses)
+    one = rows.filter(channel=route.kind).order_by("created_at").first()
     if one is None:  # lifted this moment
         return Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")
-    label, day = CHANNELS[way.kind].label, f"{one.created_at:%-d %B %Y}"
+    label, day = CHANNELS[route.kind].label, f"{one.created_at:%-d %B %Y}"
     return Refusal(
         409,
         "lead.optedOut",
         f"The lead does not want messages on this channel ({label}) since {day}: {one.get_reason_display()}.",
-        extra={"opted_out": {"channel": one.channel, "at": moment(one.created_at), "reason": one.reason}},
+        extra={"opted_out": {"channel": one.channel, "at": rfc3339(one.created_at), "reason": one.reason}},
     )
 
 
-def source_ways(source_id: UUID) -> list[Way]:
+def source_routes(source_id: UUID) -> list[Route]:
     """Return the connections of a source, its default first."""
-    return _all(Way, _CONNECTIONS, [source_id])
+    return _all(Route, _CONNECTIONS, [source_id])
 
 
 def _build(
-    addressee: Addressee, conversation_id: UUID, way: Way, content: str, author: Author, retry_of: UUID | None
+    recipient: Recipient, conversation_id: UUID, route: Route, content: str, author: Author, retry_of: UUID | None
 ) -> Message:
     return Message(
         id=uuid7(),
-        organization_id=addressee.organization_id,
-        source_id=addressee.source_id,
-        lead_id=addressee.lead_id,
+        organization_id=recipient.organization_id,
+        source_id=recipient.source_id,
+        lead_id=recipient.lead_id,
         conversation_id=conversation_id,
-        connection_id=way.id,
+        connection_id=route.id,
         direction=Message.Direction.OUTBOUND,
         author=author.kind,
         author_name=author.name[:250],
@@ -239,7 +241,7 @@ def _build(
     )
 
 
-def _write(message: Message, way: Way) -> None:
+def _write(message: Message, route: Route) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITE,
@@ -247,8 +249,8 @@ def _write(message: Message, way: Way) -> None:
                 "id": message.pk,
                 "now": message.created_at,
                 "words": last_words(message.content),
-                "connection": way.id,
-                "lane": way.lane_id,
+                "connection": route.id,
+                "lane": route.lane_id,
                 "organization": message.organization_id,
                 "source": message.source_id,
                 "lead": message.lead_id,

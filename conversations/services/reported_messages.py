@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import Words, arrive
+from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.lead_changes import lock_lead
 from conversations.services.new_leads import website_of
 from leads.models import Lead
@@ -33,7 +33,7 @@ def report_message(*, lead: Lead, reported: ReportedMessage, into: Conversation 
     before = rows.filter(direction=Message.Direction.INBOUND).first()
     if before:
         return before, False
-    words = Words(
+    words = InboundContent(
         content=reported.content,
         title=" ".join(reported.content.split())[:80],
         connection=connection,

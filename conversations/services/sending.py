@@ -17,14 +17,14 @@ from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_for
+from conversations.services.arrivals import publish_conversation_event
 from conversations.services.writing import write
 from leads.models import OptOut
 from messaging.base import NotSent
 from messaging.models import Dispatch
 from messaging.registry import CHANNELS
 from outbox.claims import Claimed
-from outbox.models import Clock, Lane
+from outbox.models import Lane, LaneTimer
 from webhooks.event_types import EventType
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _send(claimed: Claimed) -> None:
         return
     try:
         if claimed.attempts > len(GAPS):
-            raise NotSent("channel.failed", "Every attempt ended with the worker that made it.", is_permanent=True)
+            raise NotSent("channel.failed", "The worker crashed during every attempt.", is_permanent=True)
         _refuse_unless_wanted(message)
         CHANNELS[message.connection.kind].send(write(message))
     except NotSent as failure:
@@ -78,7 +78,7 @@ def _send(claimed: Claimed) -> None:
 
 
 def _refuse_unless_wanted(message: Any) -> None:
-    """Who opted out, or whose channel was cut, while the message waited gets nothing."""
+    """Raise NotSent if the lead opted out, or the channel was disconnected, while the message was queued."""
     if OptOut.objects.of(message.lead).filter(channel=message.connection.kind).exists():
         raise NotSent("lead.optedOut", "The lead does not want messages on this channel.", is_permanent=True)
     if not message.connection.is_connected or message.source.is_archived:
@@ -106,8 +106,8 @@ def _write_sent(claimed: Claimed, message: Message, note: str) -> None:
     )
     message.refresh_from_db()
     Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
-    Clock.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
-    publish_for(EventType.MESSAGE_SENT, conversation, message)
+    LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
+    publish_conversation_event(EventType.MESSAGE_SENT, conversation, message)
 
 
 @transaction.atomic
@@ -123,8 +123,8 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt:
                 failing_since=Coalesce("failing_since", Now()),
                 last_error=detail[:300],
             )
-            Clock.objects.filter(pk=claimed.lane_id).update(
-                next_due_at=Least("next_due_at", _later(GAPS[claimed.attempts]))
+            LaneTimer.objects.filter(pk=claimed.lane_id).update(
+                check_at=Least("check_at", _later(GAPS[claimed.attempts]))
             )
         return
     if row.delete()[0]:
@@ -132,8 +132,8 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt:
             status=Message.Status.FAILED, error_code=failure.code, error_detail=detail
         )
         message.refresh_from_db()
-        Clock.objects.filter(pk=claimed.lane_id).update(next_due_at=Now(), idle_rounds=0)
-        publish_for(EventType.MESSAGE_FAILED, conversation, message)
+        LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
+        publish_conversation_event(EventType.MESSAGE_FAILED, conversation, message)
 
 
 def _later(gap: timedelta) -> ExpressionWrapper[Any]:

@@ -63,12 +63,12 @@ def _refused(request: HttpRequest, refusal: Refusal, wants_json: bool) -> HttpRe
 
 
 def form_thanks(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    source = get_object_or_404(Source.objects.live(), pk=source_id)
+    source = get_object_or_404(Source.objects.active(), pk=source_id)
     return render(request, "conversations/form_thanks_page.html", {"source": source})
 
 
 def _source(source_id: UUID) -> Source:
-    source = Source.objects.live().filter(pk=source_id).first()
+    source = Source.objects.active().filter(pk=source_id).first()
     if source is None:
         raise NotFound("form")
     return source

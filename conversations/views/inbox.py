@@ -70,7 +70,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         found, cursor = page_by_moment(rows, "last_message_at", request.GET.get("cursor", ""), PAGE_SIZE)
     except Invalid:
         return redirect("conversations:inbox")
-    sources = Source.objects.visible_to(request.user).live()
+    sources = Source.objects.visible_to(request.user).active()
     if membership:
         sources = sources.filter(organization=membership.organization_id)
     values = {
@@ -192,7 +192,7 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         "lead": found.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],
         "has_older": len(newest) > TIMELINE_SHOWN,
-        "ways": _ways(found),
+        "routes": _ways(found),
         "connections": {
             one.pk: one.get_kind_display() for one in ChannelConnection.objects.filter(source=found.source)
         },
@@ -217,7 +217,7 @@ def _with_draft(form: ReplyForm, name: str) -> ReplyForm:
 def _ways(found: Conversation) -> list[dict[str, Any]]:
     """The channels of the composer; blocked ones say why."""
     blocked = {one.channel for one in OptOut.objects.of(found.lead)}
-    ways = []
+    routes = []
     for connection in ChannelConnection.objects.filter(source=found.source):
         shown = connection_json(connection, found.lead, blocked)
         shown["words"] = REASONS.get(shown["reason"] or "", "")
@@ -226,5 +226,5 @@ def _ways(found: Conversation) -> list[dict[str, Any]]:
             if shown["available"]
             else connection.get_kind_display()
         )
-        ways.append(shown)
-    return sorted(ways, key=lambda way: not way["available"])
+        routes.append(shown)
+    return sorted(routes, key=lambda way: not way["available"])

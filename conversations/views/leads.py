@@ -17,7 +17,7 @@ from conversations.models import Conversation
 from conversations.services.lead_changes import block, unblock
 from core.keyset import page
 from core.problems import Invalid, Refusal
-from leads.models import Lead, OptOut, remaining_id
+from leads.models import Lead, OptOut, surviving_id
 from leads.views import may_import
 
 PAGE_SIZE = 30
@@ -46,7 +46,7 @@ def leads(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
-    found = load(Lead.objects.present().select_related("source__parent"), request, remaining_id(lead_id))
+    found = load(Lead.objects.active().select_related("source__parent"), request, surviving_id(lead_id))
     values = {
         "lead": found,
         "opt_outs": OptOut.objects.of(found),
@@ -60,7 +60,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 @require_POST
 def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
     """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
-    lead = load(Lead.objects.present(), request, remaining_id(lead_id), Right.ANSWER)
+    lead = load(Lead.objects.active(), request, surviving_id(lead_id), Right.ANSWER)
     change = unblock if "allow" in request.POST else block
     try:
         change(lead=lead, channel="email", actor=Actor.of(request))

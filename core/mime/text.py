@@ -63,7 +63,7 @@ def _text_charset(charset: str | None) -> str:
     return "utf-8" if name in ("punycode", "idna", "undefined") or name.endswith("escape") else name
 
 
-class _Words(HTMLParser):
+class _TextExtractor(HTMLParser):
     """One pass over HTML that keeps its words; blocks become lines, quotes get a mark."""
 
     HIDDEN = frozenset({"script", "style", "head", "title"})
@@ -101,7 +101,7 @@ def words_of_html(html: str) -> str:
 
 def _without_open_tags(html: str) -> str:
     """Take out tags that hide all that follows and are never closed: to HTML it is style, to its writer the mail."""
-    for name in _Words.HIDDEN:
+    for name in _TextExtractor.HIDDEN:
         at = html.lower().find(f"<{name}", html.lower().rfind(f"</{name}") + 1)
         if at >= 0:
             html = html[:at] + html[html.find(">", at) + 1 or len(html) :]
@@ -109,7 +109,7 @@ def _without_open_tags(html: str) -> str:
 
 
 def _words(html: str) -> str:
-    parser = _Words()
+    parser = _TextExtractor()
     parser.feed(html)
     # What it left is a tag that never ends. Its close() takes quadratic time to say what is in there.
     parser.handle_data(re.sub(r"<[^<>]*>?", " ", parser.rawdata))

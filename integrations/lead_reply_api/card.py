@@ -16,7 +16,7 @@ from api.models import ApiCall
 from core.ids import uuid7
 from core.overlaps import ends_after
 from core.secrets import make_key
-from integrations.kinds import ActivityRow, CardKind, Health, KeyShown, Made
+from integrations.kinds import ActivityRow, CardKind, Health, KeyShown, NewSecrets
 from integrations.lead_reply_api.models import LeadReplyApi, ReplyKey
 from integrations.lead_reply_api.snippets import snippets
 from messaging.models import ChannelConnection
@@ -42,10 +42,10 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         LeadReplyApi.objects.create(source=source)
 
     def context(self, card: LeadReplyApi, values: Mapping[str, Any]) -> dict[str, Any]:
-        made: Made | None = values.get("made")
+        made: NewSecrets | None = values.get("made")
         return {"snippets": snippets(card.source, next(iter(made.secrets.values())) if made else None)}
 
-    def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> Made:
+    def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> NewSecrets:
         card.keys.exclude(ends_at=None).delete()
         current = card.keys.filter(ends_at=None)
         replaces = current.exists()
@@ -55,7 +55,7 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
             current.delete()
         key = make_key("lwr_")
         ReplyKey(card=card, created_by=actor.user).take(key).save(force_insert=True)
-        return Made({"Secret key": key}, replaces)
+        return NewSecrets({"Secret key": key}, replaces)
 
     def clear_credential(self, card: LeadReplyApi) -> str:
         masked = ", ".join(map(str, card.keys.all()))
@@ -66,21 +66,21 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         card.keys.exclude(ends_at=None).delete()
 
     def check(self, card: LeadReplyApi, actor: Actor) -> None:
-        owner = card.owner
+        owner = card.credential_card
         sending = ChannelConnection.objects.filter(source=card.source_id, kind="email", disconnected_at=None)
         if not owner.has_credential:
             where = f"{owner.source} has" if owner is not card else "There is"
-            card.keep_check(ok=False, title="Not ready.", detail=f"{where} no secret key yet. Create a key first.")
+            card.record_check(ok=False, title="Not ready.", detail=f"{where} no secret key yet. Create a key first.")
         elif not sending.exists():
             detail = "No channel of this source can deliver a reply. Connect one under Channels."
-            card.keep_check(ok=False, title="Not ready.", detail=detail)
+            card.record_check(ok=False, title="Not ready.", detail=detail)
         else:
             more = "" if card.is_enabled else " Turn this on to let replies through."
             detail = f"The key works.{more}"
-            card.keep_check(ok=True, title="Validated.", detail=detail)
+            card.record_check(ok=True, title="Validated.", detail=detail)
 
     def keys(self, card: LeadReplyApi) -> list[KeyShown]:
-        rows = card.keys.live().select_related("created_by").order_by("-ends_at")
+        rows = card.keys.active().select_related("created_by").order_by("-ends_at")
         return [
             KeyShown("Secret key", str(key), key.created_at, str(key.created_by or "Leadwire"), key.ends_at)
             for key in sorted(rows, key=lambda key: key.ends_at is not None)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.models import Organization, Source
 from api.base import Api, caller_of
 from api.callers import Caller
-from core.ids import encode, moment
+from core.ids import encode, rfc3339
 
 SOURCES_SHOWN = 1_000
 
@@ -20,7 +20,7 @@ class WhoamiSchema(serializers.Serializer[Any]):
         id = serializers.CharField()
         name = serializers.CharField()
 
-    class OpenSourceShown(serializers.Serializer[Any]):
+    class WhoamiSource(serializers.Serializer[Any]):
         id = serializers.CharField()
         name = serializers.CharField()
         kind = serializers.ChoiceField(choices=Source.Kind.choices)
@@ -35,7 +35,7 @@ class WhoamiSchema(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["source_key", "staff", "app", "directory"])
     name = serializers.CharField()
     organization = Named()
-    sources = OpenSourceShown(many=True)
+    sources = WhoamiSource(many=True)
     scopes = serializers.ListField(child=serializers.CharField())
     key = KeyShown()
 
@@ -61,8 +61,8 @@ def whoami_json(caller: Caller) -> dict[str, Any]:
         "key": {
             "prefix": caller.key_prefix,
             "last_four": caller.key_last_four,
-            "created_at": moment(caller.key_created_at),
-            "expires_at": moment(caller.key_expires_at),
+            "created_at": rfc3339(caller.key_created_at),
+            "expires_at": rfc3339(caller.key_expires_at),
         },
     }
 
@@ -73,7 +73,7 @@ def _sources(caller: Caller) -> list[dict[str, Any]]:
             {"id": encode("src", one.id), "name": one.name, "kind": one.kind, "enabled": one.is_enabled}
             for one in caller.sources.values()
         ]
-    rows = Source.objects.visible_to(caller).live().select_related("leadreplyapi")[:SOURCES_SHOWN]
+    rows = Source.objects.visible_to(caller).active().select_related("leadreplyapi")[:SOURCES_SHOWN]
     return [
         {"id": one.public_id, "name": one.name, "kind": one.kind, "enabled": one.leadreplyapi.is_enabled}
         for one in rows

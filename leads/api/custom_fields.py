@@ -12,10 +12,10 @@ from rest_framework.response import Response
 
 from accounts.rights import Right
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
-from api.fields import Text
+from api.fields import StrictString
 from api.idempotency import answer_once
 from api.schema import enveloped
-from core.ids import moment
+from core.ids import rfc3339
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
 from leads.models import CustomField
@@ -33,15 +33,15 @@ class CustomFieldShown(serializers.Serializer[Any]):
 
 
 class FieldInput(serializers.Serializer[Any]):
-    key = Text(max_length=100, help_text="The name in a lead's `custom_fields`.")
-    label = Text(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
+    key = StrictString(max_length=100, help_text="The name in a lead's `custom_fields`.")
+    label = StrictString(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
     type = serializers.ChoiceField(choices=CustomField.Kind.choices)
-    choices = serializers.ListField(child=Text(max_length=200), max_length=100, required=False)
+    choices = serializers.ListField(child=StrictString(max_length=200), max_length=100, required=False)
 
 
 class FieldChanges(serializers.Serializer[Any]):
-    label = Text(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
-    choices = serializers.ListField(child=Text(max_length=200), max_length=100, required=False)
+    label = StrictString(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]
+    choices = serializers.ListField(child=StrictString(max_length=200), max_length=100, required=False)
 
 
 class CustomFieldsApi(Api):
@@ -130,8 +130,8 @@ def make(request: Request, data: dict[str, Any]) -> Response:
 
 def require_configure(request: Request) -> None:
     """Raise Refusal 403 for who may not change what concerns the whole organization: nobody limited to some sources."""
-    maker = caller_of(request).maker
-    if maker is not None and (maker.is_limited or not maker.may(Right.CONFIGURE)):
+    creator = caller_of(request).creator
+    if creator is not None and (creator.is_limited or not creator.may(Right.CONFIGURE)):
         raise Refusal(403, "request.forbidden", f"This needs the right: {Right.CONFIGURE.label.lower()}.")
 
 
@@ -161,5 +161,5 @@ def field_json(field: CustomField) -> dict[str, Any]:
         "label": field.label,
         "type": field.kind,
         "choices": list(field.choices),
-        "created_at": moment(field.created_at),
+        "created_at": rfc3339(field.created_at),
     }

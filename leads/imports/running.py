@@ -23,7 +23,7 @@ from leads.custom_fields import coerce_with, definitions
 from leads.imports.files import forget_file
 from leads.imports.rows import ROWS_MAX, Row, Unreadable, read_rows
 from leads.models import CustomField, ImportProblem, Lead, LeadImport
-from leads.services import Details, build, fill_in, lock_identities, remaining
+from leads.services import Details, build, fill_in, lock_identities, surviving_lead
 from messaging.addresses import is_email, normalize_email
 from outbox.models import Job
 
@@ -187,19 +187,19 @@ def _known(lead_import: LeadImport, rows: Iterable[Details]) -> tuple[dict[str, 
     leads = leads.alias(lower=Lower("email"))
     found = leads.filter((Q(lower__in=emails) & ~Q(email="")) | (Q(unique_id__in=unique_ids) & ~Q(unique_id="")))
     locked = list(found.select_for_update(no_key=True).order_by("pk"))
-    one_of_each = _remaining_of(locked)
+    one_of_each = _survivor_of(locked)
     return (
         {normalize_email(one.email): one_of_each[one.pk] for one in locked if one.email},
         {one.unique_id: one_of_each[one.pk] for one in locked if one.unique_id},
     )
 
 
-def _remaining_of(leads: list[Lead]) -> dict[UUID, Lead]:
+def _survivor_of(leads: list[Lead]) -> dict[UUID, Lead]:
     """The lead that each became part of, or itself; one object for one lead, however many name it."""
     one_of_each = {one.pk: one for one in leads}
     for lead in leads:
         if lead.merged_into_id:
-            last = remaining(lead)
+            last = surviving_lead(lead)
             one_of_each[lead.pk] = one_of_each.setdefault(last.pk, last)
     return one_of_each
 

@@ -22,7 +22,7 @@ LONG_TEXT = 1_000  # characters
 FIRST_YEAR = 1970  # of UUIDv7
 
 
-class Words(models.Func):
+class SearchText(models.Func):
     """What a search looks through, as one text: one index serves it, whichever column has the word."""
 
     template = "lower(%(expressions)s)"
@@ -46,15 +46,15 @@ class LeadQuerySet(ReachQuerySet["Lead"]):
 
     def real(self) -> Self:
         """Without test leads: what lists, counts and reports are about."""
-        return self.filter(is_test=False).present()
+        return self.filter(is_test=False).active()
 
-    def present(self) -> Self:
+    def active(self) -> Self:
         """Without those that were erased or became part of another one."""
         return self.filter(erased_at=None, merged_into=None)
 
     def containing(self, words: str) -> Self:
         """Those whose name, email or phone has each of the first five words in it (index lead_words)."""
-        found = self.alias(words=Words())
+        found = self.alias(words=SearchText())
         for word in words.split()[:5]:
             found = found.filter(words__contains=word.lower())
         return found
@@ -103,7 +103,7 @@ class Lead(models.Model):
     # Created by "Send a test lead" for the tester's own address. It appears in no list, count or report.
     is_test = models.BooleanField(default=False, db_default=False)
     # Endpoints (lanes) that were not told of this lead, because their card waits for contact information.
-    withheld_from = ArrayField(models.UUIDField(), default=list, blank=True)
+    not_announced_to = ArrayField(models.UUIDField(), default=list, blank=True)
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
@@ -129,7 +129,7 @@ class Lead(models.Model):
             ),
         ]
         indexes = [
-            GinIndex(OpClass(Words(), name="gin_trgm_ops"), name="lead_words"),
+            GinIndex(OpClass(SearchText(), name="gin_trgm_ops"), name="lead_words"),
             models.Index("organization", Lower("email"), condition=~models.Q(email=""), name="lead_by_email"),
             # Each filter of the API's list has one, so that a rare value is found without reading all leads. None
             # has last_message_at: every arrival writes it, and with an index on it would write all the others too.
@@ -179,6 +179,6 @@ class Lead(models.Model):
         self.phone, self.phone_e164 = text, normalize_phone(text)
 
 
-def remaining_id(pk: UUID) -> Combinable:
+def surviving_id(pk: UUID) -> Combinable:
     """This lead's id, or that of the one which it became part of: what was merged answers to both ids."""
     return Coalesce(models.Subquery(Lead.objects.filter(pk=pk).values("merged_into")), models.Value(pk))

@@ -30,8 +30,8 @@ class Mail:
     sender: str  # normalized, "" when there is none that could be answered
     sender_name: str
     subject: str
-    written: str  # what the person wrote
-    folded: str  # quotes and signature
+    reply_text: str  # what the person wrote
+    quoted_text: str  # quotes and signature
     parents: list[str] = field(default_factory=list)  # Message-IDs of In-Reply-To and References
     is_bounce: bool = False
     is_automatic: bool = False
@@ -42,7 +42,7 @@ class Mail:
     @property
     def repeat_key(self) -> str:
         """The same for the same words of the same sender under the same Message-ID: anybody can write any of these."""
-        said = "\0".join((self.header_id, self.sender, self.written, self.folded))
+        said = "\0".join((self.header_id, self.sender, self.reply_text, self.quoted_text))
         return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -60,7 +60,7 @@ def _read(raw: bytes) -> Mail:
     parsed = BytesParser(policy=BoundedHeaders()).parsebytes(beginning)
     headers = Headers(parsed)
     sender = sender_of(headers)
-    written, folded = split_reply(text_of(parsed))
+    written, quoted_text = split_reply(text_of(parsed))
     if not written and len(beginning) < min(len(raw), READ_MAX):
         return read_as_text(raw)  # the words, if there are any, are behind what no mail program writes
     bounce = bounce_of(parsed, headers, sender.address)
@@ -69,8 +69,8 @@ def _read(raw: bytes) -> Mail:
         sender=sender.address,
         sender_name=sender.name,
         subject=headers.text("Subject"),
-        written=written,
-        folded=folded,
+        reply_text=written,
+        quoted_text=quoted_text,
         parents=MESSAGE_ID.findall(f"{headers.text('In-Reply-To')} {headers.text('References')}")[:PARENTS_MAX],
         is_bounce=bounce is not None,
         is_automatic=bounce is not None or is_automatic(parsed, headers, sender.address),
@@ -95,8 +95,8 @@ def read_as_text(raw: bytes) -> Mail:
         sender=sender.address,
         sender_name=sender.name,
         subject=decode_words(lines.get("subject", "")),
-        written=body[:CONTENT_MAX].strip() or head[:CONTENT_MAX].strip(),
-        folded="",
+        reply_text=body[:CONTENT_MAX].strip() or head[:CONTENT_MAX].strip(),
+        quoted_text="",
         is_understood=False,
     )
 

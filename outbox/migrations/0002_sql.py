@@ -7,24 +7,24 @@ ALTER TABLE outbox_lane SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0
     autovacuum_vacuum_cost_delay = 0);
 
 -- No unique index, on purpose: see the model.
-CREATE TABLE outbox_clock (
+CREATE TABLE outbox_lanetimer (
     lane_id uuid NOT NULL REFERENCES outbox_lane (id) ON DELETE CASCADE,
     kind varchar(10) NOT NULL,
-    next_due_at timestamptz NOT NULL DEFAULT now(),
+    check_at timestamptz NOT NULL DEFAULT now(),
     swept_to timestamptz,
     idle_rounds smallint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200,
         autovacuum_vacuum_cost_delay = 0);
-ALTER TABLE outbox_clock REPLICA IDENTITY FULL;
-CREATE INDEX clock_due ON outbox_clock (kind, next_due_at);
-CREATE INDEX clock_of_lane ON outbox_clock (lane_id, next_due_at);
+ALTER TABLE outbox_lanetimer REPLICA IDENTITY FULL;
+CREATE INDEX lanetimer_due ON outbox_lanetimer (kind, check_at);
+CREATE INDEX lanetimer_of_lane ON outbox_lanetimer (lane_id, check_at);
 
-CREATE FUNCTION make_clock() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION make_lanetimer() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO outbox_clock (lane_id, kind) VALUES (NEW.id, NEW.kind);
+    INSERT INTO outbox_lanetimer (lane_id, kind) VALUES (NEW.id, NEW.kind);
     RETURN NULL;
 END $$;
-CREATE TRIGGER lane_has_a_clock AFTER INSERT ON outbox_lane FOR EACH ROW EXECUTE FUNCTION make_clock();
+CREATE TRIGGER lane_has_a_lanetimer AFTER INSERT ON outbox_lane FOR EACH ROW EXECUTE FUNCTION make_lanetimer();
 """
 
 

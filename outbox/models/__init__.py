@@ -1,5 +1,5 @@
-from outbox.models.counters import Tally
+from outbox.models.counters import Counter
 from outbox.models.jobs import Job
-from outbox.models.lanes import Clock, Lane, Pace, Work
+from outbox.models.lanes import Lane, LaneTimer, SlotKind, Work
 
-__all__ = ["Clock", "Job", "Lane", "Pace", "Tally", "Work"]
+__all__ = ["Counter", "Job", "Lane", "LaneTimer", "SlotKind", "Work"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class Tally(models.Model):
+class Counter(models.Model):
     """How often something happened since the installation was made."""
 
     name = models.CharField(max_length=60, primary_key=True)  # attempts.delivered, attempts.retrying ...

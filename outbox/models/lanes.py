@@ -41,29 +41,29 @@ class Lane(models.Model):
     published_days = models.PositiveSmallIntegerField(db_default=0)  # the same, of the event webhook.failing
 
 
-class Clock(models.Model):
+class LaneTimer(models.Model):
     """When to look at a lane. A hint, never the truth: the rows of work are (outbox/claims.py).
 
     Written at each wake and each look, so it stands apart from the lane; the database makes it with the lane. Its table
-    has no unique index: that would be checked at each write against every version of the row that a held snapshot
-    keeps, and claims would take longer and longer.
+    has no unique index: each write would be checked against every dead version of the row that an open snapshot keeps
+    alive, and claims would slow down.
     """
 
-    lane = models.OneToOneField(Lane, primary_key=True, on_delete=models.CASCADE, related_name="clock")
+    lane = models.OneToOneField(Lane, primary_key=True, on_delete=models.CASCADE, related_name="timer")
     kind = models.CharField(max_length=10, choices=Lane.Kind.choices)
     # Never more than a few seconds ahead of the first row that is due.
-    next_due_at = models.DateTimeField(db_default=Now())
+    check_at = models.DateTimeField(db_default=Now())
     swept_to = models.DateTimeField(null=True, blank=True)  # all that was due before it was taken
     idle_rounds = models.PositiveSmallIntegerField(db_default=0)
 
     class Meta:
         indexes = [
-            models.Index(fields=["kind", "next_due_at"], name="clock_due"),
-            models.Index(fields=["lane", "next_due_at"], name="clock_of_lane"),
+            models.Index(fields=["kind", "check_at"], name="lanetimer_due"),
+            models.Index(fields=["lane", "check_at"], name="lanetimer_of_lane"),
         ]
 
 
-class Pace(models.IntegerChoices):
+class SlotKind(models.IntegerChoices):
     """What kind of attempt comes next. Each has slots of its own, so that none waits for the others."""
 
     FRESH = 0, "First attempt"
@@ -78,7 +78,9 @@ class Work(models.Model):
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     # Rows of one lane and order key go out one after the other; only the first has a next_attempt_at.
     order_key = models.UUIDField(null=True)
-    pace = models.PositiveSmallIntegerField(choices=Pace.choices, default=Pace.FRESH, db_default=Pace.FRESH)
+    slot_kind = models.PositiveSmallIntegerField(
+        choices=SlotKind.choices, default=SlotKind.FRESH, db_default=SlotKind.FRESH
+    )
     sequence = models.BigIntegerField(db_default=0)
     attempts = models.PositiveSmallIntegerField(db_default=0)
     next_attempt_at = models.DateTimeField(null=True, db_default=Now())
@@ -96,7 +98,7 @@ class Work(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["lane", "pace", "next_attempt_at", "id"],
+                fields=["lane", "slot_kind", "next_attempt_at", "id"],
                 condition=models.Q(next_attempt_at__isnull=False),
                 name="%(class)s_due",
             ),

@@ -40,7 +40,7 @@ key = cards.set_up(card=source.leadreplyapi, actor=SYSTEM).secrets["Secret key"]
 cards.switch(card=source.leadreplyapi, on=True, actor=SYSTEM)
 signing = cards.set_up(card=source.restwebhook, actor=SYSTEM, url=url).secrets["Signing secret"]
 cards.switch(card=source.restwebhook, on=True, actor=SYSTEM)
-token = tokens.make_token(maker=owner, actor=SYSTEM, name="x", scopes=["leads:write"])[1]
+token = tokens.make_token(creator=owner, actor=SYSTEM, name="x", scopes=["leads:write"])[1]
 print(json.dumps({"source": source.public_id, "key": key, "token": token, "signing": signing}))
 """
 

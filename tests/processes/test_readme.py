@@ -17,8 +17,8 @@ TOKEN = """
 from accounts.actors import SYSTEM
 from accounts.models import Membership
 from api.services import make_token
-maker = Membership.objects.get(organization__name="NAME")
-print(make_token(maker=maker, actor=SYSTEM, name="Feed", scopes=["webhooks:write"])[1])
+creator = Membership.objects.get(organization__name="NAME")
+print(make_token(creator=creator, actor=SYSTEM, name="Feed", scopes=["webhooks:write"])[1])
 """
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import PAGE_MAX, Api, caller_of, read_query
-from core.ids import moment
+from core.ids import rfc3339
 from core.keyset import read_position, write_position
 from core.problems import Refusal
 from webhooks.event_types import EventType
@@ -82,7 +82,7 @@ def event_json(event: Event, position: int) -> dict[str, Any]:
     return {
         "id": event.public_id,
         "type": event.type,
-        "timestamp": moment(event.happened_at),
+        "timestamp": rfc3339(event.happened_at),
         "sequence": event.sequence,
         "feed_position": position,
         "data": event.payload,

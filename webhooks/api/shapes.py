@@ -9,9 +9,9 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from accounts.models import Membership
-from api.fields import Text, Truth
+from api.fields import StrictBoolean, StrictString
 from core.dialling import url_error
-from core.ids import decode, encode, moment
+from core.ids import decode, encode, rfc3339
 from core.problems import Invalid, NotFound, Refusal
 from core.secrets import MASK
 from core.text import pointer_part
@@ -28,15 +28,15 @@ ATTEMPTS_SHOWN = 20
 
 class WebhookInput(serializers.Serializer[Any]):
     class BasicAuth(serializers.Serializer[Any]):
-        username = Text(max_length=200)
-        password = Text(max_length=200, trim_whitespace=False)
+        username = StrictString(max_length=200)
+        password = StrictString(max_length=200, trim_whitespace=False)
 
     class ClientCertificate(serializers.Serializer[Any]):
-        certificate = Text(max_length=PEM_MAX, help_text="PEM, with its chain.")
-        key = Text(max_length=PEM_MAX, help_text="PEM, without a password.")
+        certificate = StrictString(max_length=PEM_MAX, help_text="PEM, with its chain.")
+        key = StrictString(max_length=PEM_MAX, help_text="PEM, without a password.")
 
-    name = Text(max_length=100)
-    url = Text(max_length=2000)
+    name = StrictString(max_length=100)
+    url = StrictString(max_length=2000)
     event_types = serializers.ListField(
         child=serializers.CharField(help_text="See /v1/webhooks/events."), allow_empty=False, max_length=50
     )
@@ -44,13 +44,13 @@ class WebhookInput(serializers.Serializer[Any]):
         child=serializers.CharField(),
         required=False,
         max_length=SOURCES_MAX,
-        help_text="Only these sources; a business includes its locations. Empty: all that the maker may see.",
+        help_text="Only these sources; a business includes its locations. Empty: all that the creator may see.",
     )
-    enabled = Truth(required=False, help_text="Default true.")
-    ordered = Truth(required=False, help_text="Default true: the events of a conversation wait for each other.")
-    include_source_name = Truth(required=False, help_text="Default true.")
+    enabled = StrictBoolean(required=False, help_text="Default true.")
+    ordered = StrictBoolean(required=False, help_text="Default true: the events of a conversation wait for each other.")
+    include_source_name = StrictBoolean(required=False, help_text="Default true.")
     signature = serializers.ChoiceField(choices=Subscription.Signature.choices, required=False)
-    headers = serializers.DictField(child=Text(), required=False, allow_null=True)
+    headers = serializers.DictField(child=StrictString(), required=False, allow_null=True)
     basic_auth = BasicAuth(required=False, allow_null=True)
     client_certificate = ClientCertificate(required=False, allow_null=True)
 
@@ -75,14 +75,14 @@ class WebhookInput(serializers.Serializer[Any]):
         return data
 
     @classmethod
-    def settings(cls, data: dict[str, Any], maker: Membership) -> dict[str, Any]:
+    def settings(cls, data: dict[str, Any], creator: Membership) -> dict[str, Any]:
         """Return validated input in the words of the service. Raise Refusal `webHook.invalidEvent`, or Invalid."""
         names = {"enabled": "is_enabled", "ordered": "is_ordered", "include_source_name": "includes_source_name"}
         settings = {names.get(name, name): value for name, value in data.items()}
         if "event_types" in settings:
             settings["event_types"] = cls.check_event_types(settings["event_types"])
         if "source_ids" in settings:
-            settings["source_ids"] = _sources(settings["source_ids"], maker)
+            settings["source_ids"] = _sources(settings["source_ids"], creator)
         if basic := settings.get("basic_auth"):
             settings["basic_auth"] = (basic["username"], basic["password"])
         if certificate := settings.get("client_certificate"):
@@ -100,9 +100,9 @@ class WebhookInput(serializers.Serializer[Any]):
         return list(dict.fromkeys(given))
 
 
-def _sources(given: list[str], maker: Membership) -> list[UUID]:
+def _sources(given: list[str], creator: Membership) -> list[UUID]:
     found = {index: decode("src", text) for index, text in enumerate(given)}
-    beyond = set(sources_beyond(maker, [one for one in found.values() if one]))
+    beyond = set(sources_beyond(creator, [one for one in found.values() if one]))
     bad = [index for index, one in found.items() if one is None or one in beyond]
     if bad:
         detail = "There is no such source."
@@ -209,12 +209,12 @@ def webhook_json(one: Subscription) -> dict[str, Any]:
         "enabled": one.is_enabled,
         "status": one.status,
         "status_reason": one.stopped_because or None if one.status == "stopped" else None,
-        "failing_since": moment(one.lane.failing_since),
-        "last_ok_at": moment(one.lane.last_ok_at),
+        "failing_since": rfc3339(one.lane.failing_since),
+        "last_ok_at": rfc3339(one.lane.last_ok_at),
         "last_error": one.lane.last_error or None,
-        "old_secret_ends_at": moment(one.overlap_ends_at),
-        "created_at": moment(one.created_at),
-        "updated_at": moment(one.updated_at),
+        "old_secret_ends_at": rfc3339(one.overlap_ends_at),
+        "created_at": rfc3339(one.created_at),
+        "updated_at": rfc3339(one.updated_at),
     }
 
 
@@ -222,7 +222,7 @@ def _certificate_json(certificate: str) -> dict[str, Any] | None:
     if not certificate:
         return None
     subject, ends_at = subject_of(certificate)
-    return {"subject": subject, "expires_at": moment(ends_at)}
+    return {"subject": subject, "expires_at": rfc3339(ends_at)}
 
 
 def delivery_of(subscription: Subscription, delivery_id: UUID) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def delivery_json(
         "event_id": encode("evt", one.event_id),
         "event_type": one.event_type,
         "status": "open" if waiting else _ended_as(attempts),
-        "next_attempt_at": moment(waiting.next_attempt_at) if waiting and waiting.claim is None else None,
+        "next_attempt_at": rfc3339(waiting.next_attempt_at) if waiting and waiting.claim is None else None,
         "attempts": [_attempt_json(attempt) for attempt in attempts],
     }
 
@@ -257,13 +257,13 @@ def _ended_as(attempts: list[Attempt]) -> str:
 def _attempt_json(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
-        "started_at": moment(attempt.started_at),
+        "started_at": rfc3339(attempt.started_at),
         "duration_ms": attempt.duration_ms,
         "outcome": attempt.outcome,
         "status_code": attempt.status_code,
         "error": attempt.error or None,
         "answer": attempt.answer_body,
-        "next_attempt_at": moment(attempt.next_attempt_at),
+        "next_attempt_at": rfc3339(attempt.next_attempt_at),
         "next_because": attempt.next_because or None,
     }
 

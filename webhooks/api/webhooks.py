@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from accounts.models import Membership
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, id_of, listed, read_body, read_query
 from api.callers import Caller
-from api.fields import Moment, Truth
+from api.fields import StrictBoolean, StrictDateTime
 from api.idempotency import answer_once
 from api.jobs import JobShown, job_json
 from core.keyset import page
@@ -57,11 +57,11 @@ class WebhooksApi(Api):
     )
     def post(self, request: Request) -> Response:
         """The answer shows the signing secret (`v1`) or the public key (`v1a`), the secret this one time."""
-        maker = maker_of(caller_of(request))
-        settings = WebhookInput.settings(read_body(request, WebhookInput), maker)
+        creator = creator_of(caller_of(request))
+        settings = WebhookInput.settings(read_body(request, WebhookInput), creator)
 
         def make() -> Response:
-            made, shown = subscriptions.subscribe(maker=maker, actor=actor_of(request), **settings)
+            made, shown = subscriptions.subscribe(creator=creator, actor=actor_of(request), **settings)
             body = {"data": {"webhook": {**webhook_json(made), **secret_json(made, shown)}}}
             return Response(body, status=201, headers={"Location": f"/v1/webhooks/{made.public_id}"})
 
@@ -82,9 +82,11 @@ class WebhookApi(Api):
         """Fields that are left out stay. `headers`, `basic_auth` and `client_certificate` are replaced whole."""
         subscription = load_webhook(request, webhook_id)
         data = read_body(request, WebhookInput, partial=True)
-        settings = WebhookInput.settings(data, subscription.maker)
+        settings = WebhookInput.settings(data, subscription.creator)
         if settings.pop("signature", subscription.signature) != subscription.signature:
-            raise Refusal(409, "webHook.signatureFixed", "How a webhook signs is chosen when it is made. Make another.")
+            raise Refusal(
+                409, "webHook.signatureFixed", "The signature scheme cannot be changed. Create another webhook instead."
+            )
         is_enabled = settings.pop("is_enabled", None)
         actor = actor_of(request)
         with transaction.atomic():  # all of it, or nothing
@@ -109,7 +111,7 @@ class WebhookEnableApi(WebhookAction):
     refusals = {"POST": ("replay.notSetUp", "replay.running", "webHook.orphaned")}
 
     class EnableInput(serializers.Serializer[Any]):
-        send_missed = Truth(default=False, help_text="After a stop: also send what was missed.")
+        send_missed = StrictBoolean(default=False, help_text="After a stop: also send what was missed.")
 
     @extend_schema(
         operation_id="enable_webhook",
@@ -126,7 +128,7 @@ class WebhookEnableApi(WebhookAction):
             subscription, actor = load_webhook(request, webhook_id), actor_of(request)
             job = None
             if data["send_missed"]:
-                job = start_missed(listener=subscription, actor=actor)
+                job = start_missed(endpoint=subscription, actor=actor)
             else:
                 subscriptions.switch(subscription=subscription, on=True, actor=actor)
             answer = shown(load_webhook(request, webhook_id))
@@ -204,15 +206,15 @@ class WebhookReplayApi(WebhookAction):
     refusals = {"POST": ("replay.notSetUp", "replay.running", "webHook.invalidEvent")}
 
     class ReplayInput(serializers.Serializer[Any]):
-        since = Moment()
-        until = Moment(required=False)
+        since = StrictDateTime()
+        until = StrictDateTime(required=False)
         event_types = serializers.ListField(child=serializers.CharField(), required=False)
-        only_undelivered = Truth(default=True, help_text="False: also what arrived.")
-        dry_run = Truth(default=False, help_text="Only count.")
+        only_undelivered = StrictBoolean(default=True, help_text="False: also what arrived.")
+        dry_run = StrictBoolean(default=False, help_text="Only count.")
 
         def validate(self, data: dict[str, Any]) -> dict[str, Any]:
             if "until" in data and data["until"] <= data["since"]:
-                raise serializers.ValidationError({"until": ["The time ends before it begins."]}, code="range")
+                raise serializers.ValidationError({"until": ["The end must be after the start."]}, code="range")
             return data
 
     @extend_schema(
@@ -230,7 +232,7 @@ class WebhookReplayApi(WebhookAction):
 
         def replay() -> Response:
             subscription = load_webhook(request, webhook_id)
-            job = start_replay(listener=subscription, actor=actor_of(request), is_dry_run=is_dry_run, **data)
+            job = start_replay(endpoint=subscription, actor=actor_of(request), is_dry_run=is_dry_run, **data)
             job.refresh_from_db()
             where = f"/v1/background-jobs/{job.public_id}"
             return Response(job_json(job), status=202, headers={"Location": where})
@@ -250,7 +252,7 @@ class WebhookEventsApi(Api):
 
 def webhooks_of(caller: Caller) -> QuerySet[Subscription]:
     rows = Subscription.objects.visible_to(caller).filter(organization=caller.organization_id)
-    return rows.select_related("lane", "maker__user").prefetch_related("secrets")
+    return rows.select_related("lane", "creator__user").prefetch_related("secrets")
 
 
 def load_webhook(request: Request, text: str) -> Subscription:
@@ -260,10 +262,10 @@ def load_webhook(request: Request, text: str) -> Subscription:
     return found
 
 
-def maker_of(caller: Caller) -> Membership:
-    if caller.maker is None:
+def creator_of(caller: Caller) -> Membership:
+    if caller.creator is None:
         raise Refusal(403, "request.forbidden", "Webhooks are made with a token of an organization.")
-    return caller.maker
+    return caller.creator
 
 
 def shown(subscription: Subscription) -> Response:

@@ -1,4 +1,4 @@
-"""Carry one claimed delivery to its endpoint and say what became of it."""
+"""Carry one claimed delivery to its destination and say what became of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from core.ids import encode
 from core.secrets import MASK, Unreadable
 from outbox.schedule import scaled
 from webhooks.delivery.claims import ClaimedDelivery
-from webhooks.delivery.endpoints import Endpoint
-from webhooks.delivery.outcomes import describe, failed, is_ours, judge
+from webhooks.delivery.destinations import Destination
+from webhooks.delivery.outcomes import classify_response, describe, failed, is_ours
 from webhooks.delivery.results import Outcome, Result
 from webhooks.delivery.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS
 from webhooks.signing import signature_header
@@ -26,70 +26,70 @@ SECRET_HEADERS = ("X-Secret-Key",)
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """A claimed delivery with its endpoint and the bytes to send."""
+class OutgoingRequest:
+    """A claimed delivery with its destination and the bytes to send."""
 
     delivery: ClaimedDelivery
-    endpoint: Endpoint | None
+    destination: Destination | None
     body: bytes | None
     is_fresh: bool = True  # rendered now: the attempt's log keeps it, and later attempts send the same bytes
 
 
-def headers_for(parcel: Parcel, endpoint: Endpoint, timestamp: int) -> dict[str, str]:
+def headers_for(outgoing: OutgoingRequest, destination: Destination, timestamp: int) -> dict[str, str]:
     """Return the headers of one attempt. Raise Unreadable when a secret cannot be decrypted."""
-    webhook_id = encode("evt", parcel.delivery.event_id)
-    body = parcel.body or b""
-    headers = endpoint.own_headers | {
+    webhook_id = encode("evt", outgoing.delivery.event_id)
+    body = outgoing.body or b""
+    headers = destination.own_headers | {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature_header(
-            endpoint.signing_secrets, webhook_id=webhook_id, timestamp=timestamp, body=body
+            destination.signing_secrets, webhook_id=webhook_id, timestamp=timestamp, body=body
         ),
     }
-    if parcel.delivery.is_aside:
+    if outgoing.delivery.is_aside:
         headers["webhook-out-of-order"] = "true"  # later events of the conversation went ahead: sort by `sequence`
-    if secret := endpoint.header_secret:
+    if secret := destination.header_secret:
         headers["X-Secret-Key"] = secret
     return headers
 
 
-async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> Result:
+async def attempt(session: aiohttp.ClientSession, outgoing: OutgoingRequest) -> Result:
     """Make one attempt. Never raises: whatever happens becomes a result."""
-    delivery, endpoint = parcel.delivery, parcel.endpoint
+    delivery, destination = outgoing.delivery, outgoing.destination
     result = Result(delivery, Outcome.FAILED, datetime.now(UTC))
-    if endpoint is None or not endpoint.is_connected:
+    if destination is None or not destination.is_connected:
         result.outcome, result.next_because = Outcome.CANCELLED, "The webhook was disconnected"
         return result
-    if not endpoint.may_hear_of(delivery):
-        result.outcome, result.next_because = Outcome.CANCELLED, "The webhook's maker may no longer see this source"
+    if not destination.may_hear_of(delivery):
+        result.outcome, result.next_because = Outcome.CANCELLED, "The webhook's creator may no longer see this source"
         return result
-    if parcel.body is None:
+    if outgoing.body is None:
         result.error = "The event is no longer kept"
         return result
     if delivery.attempts > MAX_ATTEMPTS:
-        result.error = "Every attempt ended with the worker that made it"
+        result.error = "The worker crashed during every attempt"
         return result
     if delivery.claimed_at - delivery.created_at > scaled(GIVES_UP_AFTER):  # both by the database's clock
         result.error = "Five days have passed since the event"
         return result
-    if parcel.is_fresh:
-        result.request_body = parcel.body.decode()
+    if outgoing.is_fresh:
+        result.request_body = outgoing.body.decode()
     try:
-        headers, tls = headers_for(parcel, endpoint, int(result.started_at.timestamp())), endpoint.tls
+        headers, tls = headers_for(outgoing, destination, int(result.started_at.timestamp())), destination.tls
     except Unreadable as error:
         return failed(result, str(error))
-    result.url = endpoint.url
-    hidden = {*SECRET_HEADERS, *endpoint.own_headers}
+    result.url = destination.url
+    hidden = {*SECRET_HEADERS, *destination.own_headers}
     result.request_headers = {name: MASK if name in hidden else value for name, value in headers.items()}
-    return await _send(session, result, parcel.body, headers, tls)
+    return await _send(session, result, outgoing.body, headers, tls)
 
 
 async def _send(
     session: aiohttp.ClientSession, result: Result, body: bytes, headers: dict[str, str], tls: ssl.SSLContext | bool
 ) -> Result:
-    """Make the call, and judge the answer or its absence."""
+    """Make the call, and classify_response the answer or its absence."""
     started = time.perf_counter()
     try:
         async with session.post(
@@ -110,7 +110,7 @@ async def _send(
             return failed(result, describe(error), ours=is_ours(error))
     result.duration_ms = _since(started)
     try:
-        return judge(result)
+        return classify_response(result)
     except Exception as error:  # a header that no parser foresaw
         return failed(result, f"{result.status_code}, and the answer could not be read: {type(error).__name__}")
 

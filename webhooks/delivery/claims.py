@@ -36,14 +36,14 @@ async def claim_deliveries(
     held: Collection[UUID] = (),
     *,
     slow: Collection[UUID] = (),
-    whole: bool = True,
+    full: bool = True,
 ) -> list[ClaimedDelivery]:
-    """Claim deliveries, as many of each pace as its turn says.
+    """Claim deliveries, as many of each slot_kind as its turn says.
 
     None of those that this process still has in hand (`held`), and few of lanes that answer slowly (`slow`).
     """
     table, unless = "webhooks_delivery", "AND NOT is_test"
-    return await claim(connection, turns, "webhook", table, unless, ClaimedDelivery, held, slow=slow, whole=whole)
+    return await claim(connection, turns, "webhook", table, unless, ClaimedDelivery, held, slow=slow, full=full)
 
 
 async def claim_tests(connection: AsyncConnection[Any], slots: int) -> list[ClaimedDelivery]:

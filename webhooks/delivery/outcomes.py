@@ -1,4 +1,4 @@
-"""What an answer, or its absence, means for a delivery and its endpoint: the etiquette of webhooks."""
+"""What an answer, or its absence, means for a delivery and its destination: the etiquette of webhooks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from webhooks.delivery.results import Outcome, Result
 from webhooks.delivery.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS, next_try, parse_retry_after
 
 NAMES_AGAIN_AFTER = timedelta(seconds=30)  # when no name server answered
-WISH_HEADER = "webhook-delivery"  # by which a receiver ends an endpoint (disable) or one event (abort-message)
+DIRECTIVE_HEADER = "webhook-delivery"  # by which a receiver ends an endpoint (disable) or one event (abort-message)
 
 
-def judge(result: Result) -> Result:
+def classify_response(result: Result) -> Result:
     """Say what follows from an answer: delivered, tried again, given up, or the endpoint stopped."""
     status = result.status_code or 0
-    wish = next((v for name, v in result.answer_headers.items() if name.lower() == WISH_HEADER), "").strip().lower()
-    if wish == "disable":
-        result.stops_endpoint = f"The receiver asked for it ({WISH_HEADER}: disable)"
+    directive = _header(result, DIRECTIVE_HEADER).strip().lower()
+    if directive == "disable":
+        result.stops_endpoint = f"The receiver asked for it ({DIRECTIVE_HEADER}: disable)"
     if 200 <= status < 300:
         result.outcome = Outcome.DELIVERED
         return result
@@ -32,17 +32,22 @@ def judge(result: Result) -> Result:
         result.error = "410 Gone" if status == 410 else f"{status} from the receiver"
         result.next_because = f"{result.stops_endpoint}: the endpoint is stopped"
         return result
-    if wish == "abort-message":
+    if directive == "abort-message":
         result.error = f"{status} from the receiver"
-        result.next_because = f"The receiver asked for no more attempts ({WISH_HEADER}: abort-message)"
+        result.next_because = f"The receiver asked for no more attempts ({DIRECTIVE_HEADER}: abort-message)"
         return result
     if 300 <= status < 400:
         return failed(result, f"{status}: redirects are not followed")
     asked = None
-    retry_after = next((v for name, v in result.answer_headers.items() if name.lower() == "retry-after"), None)
-    if status in (429, 503) and retry_after is not None:
+    retry_after = _header(result, "retry-after")
+    if status in (429, 503) and retry_after:
         asked = parse_retry_after(retry_after, datetime.now(UTC))
     return failed(result, f"{status} from the receiver", asked)
+
+
+def _header(result: Result, wanted: str) -> str:
+    """Return the value of a header of the answer, whatever its case; empty without one."""
+    return next((value for name, value in result.answer_headers.items() if name.lower() == wanted), "")
 
 
 def failed(result: Result, error: str, asked: timedelta | None = None, *, ours: bool = False) -> Result:
@@ -62,7 +67,7 @@ def failed(result: Result, error: str, asked: timedelta | None = None, *, ours: 
     else:
         because = "this attempt does not count" if ours else again.because
         result.outcome, result.retry_after, result.next_because = Outcome.RETRYING, again.after, because
-        result.counts = asked is None and not ours
+        result.uses_up_attempt = asked is None and not ours
     return result
 
 

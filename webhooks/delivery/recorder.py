@@ -26,7 +26,7 @@ FLUSH_ROWS = 50
 RETRY_SECONDS = 0.5
 
 _TALLY = """
-INSERT INTO outbox_tally AS t (name, count) SELECT * FROM unnest(%s::text[], %s::bigint[])
+INSERT INTO outbox_counter AS t (name, count) SELECT * FROM unnest(%s::text[], %s::bigint[])
 ON CONFLICT (name) DO UPDATE SET count = t.count + excluded.count
 """
 

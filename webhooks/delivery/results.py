@@ -41,7 +41,7 @@ class Result:
     answer_body: str = ""
     retry_after: timedelta | None = None
     next_because: str = ""
-    counts: bool = True  # False: the receiver asked to wait, which uses up no attempt
+    uses_up_attempt: bool = True  # False: the receiver asked to wait, which uses up no attempt
     stops_endpoint: str = ""  # why the endpoint is stopped by this answer
 
     @property
@@ -77,7 +77,7 @@ _RETRY = (
     _MINE
     + """
 UPDATE webhooks_delivery d SET claim = NULL, next_attempt_at = now() + r.wait, attempts = d.attempts - r.uncounted,
-    pace = greatest(d.pace, 1), is_aside = d.is_aside OR r.aside,
+    slot_kind = greatest(d.slot_kind, 1), is_aside = d.is_aside OR r.aside,
     order_key = CASE WHEN NOT r.aside THEN d.order_key END
 FROM mine JOIN unnest(%s::uuid[], %s::interval[], %s::int[], %s::bool[]) AS r(id, wait, uncounted, aside) USING (id)
 WHERE d.id = mine.id RETURNING d.id, d.lane_id, d.next_attempt_at, r.aside
@@ -95,8 +95,8 @@ COPY webhooks_attempt (id, delivery_id, event_id, lane_id, organization_id, sour
     is_aside, number, started_at, duration_ms, dns_ms, connect_ms, first_byte_ms, outcome, status_code, error, url,
     dialled, request_headers, request_body, answer_headers, answer_body, next_attempt_at, next_because) FROM STDIN
 """
-LISTENERS = ("webhooks_restwebhook", "webhooks_subscription")
-_LOCK_LISTENERS = "SELECT 1 FROM {table} WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
+ENDPOINTS = ("webhooks_restwebhook", "webhooks_subscription")
+_LOCK_ENDPOINTS = "SELECT 1 FROM {table} WHERE lane_id = ANY(%s) ORDER BY id FOR UPDATE"
 _TESTED = """
 UPDATE {table} SET last_check = %s, verified_at = CASE WHEN %s THEN now() END
 WHERE lane_id = %s AND last_check->>'delivery' = %s
@@ -109,11 +109,11 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> set
     A result whose claim is gone changes nothing, but its attempt is logged.
     """
     async with connection.transaction(), connection.cursor() as cursor:
-        # Locks in one order everywhere: listeners, deliveries, lanes, clocks, each by id.
+        # Locks in one order everywhere: endpoints, deliveries, lanes, clocks, each by id.
         tested = [result.delivery.lane_id for result in results if result.delivery.is_test]
         if tested:
-            for table in LISTENERS:
-                await cursor.execute(_LOCK_LISTENERS.format(table=table), [tested])
+            for table in ENDPOINTS:
+                await cursor.execute(_LOCK_ENDPOINTS.format(table=table), [tested])
         ended = await _end(cursor, [result for result in results if result.retry_after is None])
         retried = await _try_again(cursor, [result for result in results if result.retry_after is not None])
         held = {row[0] for row in (*ended, *retried)}
@@ -143,7 +143,7 @@ async def _try_again(cursor: Any, again: list[Result]) -> list[Any]:
         return []
     ids, claims = _columns(again)
     waits = [result.retry_after for result in again]
-    uncounted = [0 if result.counts else 1 for result in again]
+    uncounted = [0 if result.uses_up_attempt else 1 for result in again]
     asides = [result.steps_aside for result in again]
     return await _rows(cursor, _RETRY, [ids, claims, ids, waits, uncounted, asides])
 
@@ -198,7 +198,7 @@ async def _keep_tests(cursor: Any, results: list[Result]) -> None:
                 "delivery": str(result.delivery.id),
             }
             values = [Jsonb(check), result.is_ok, result.delivery.lane_id, str(result.delivery.id)]
-            for table in LISTENERS:
+            for table in ENDPOINTS:
                 await cursor.execute(_TESTED.format(table=table), values)
 
 

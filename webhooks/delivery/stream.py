@@ -13,14 +13,14 @@ from uuid import UUID
 import aiohttp
 import psycopg
 
-from outbox.claims import LEASE, MUCH, WHOLE_LOOK_SECONDS, Claimed, Turn, release
-from outbox.models import Pace
+from outbox.claims import BACKLOG_ROWS, FULL_SCAN_SECONDS, LEASE, Claimed, Turn, release
+from outbox.models import SlotKind
 from outbox.schedule import DEADLINE_SECONDS, LEASE_MARGIN
 from outbox.shares import next_turn
 from outbox.streams import Stream
-from webhooks.delivery.attempts import Parcel, attempt
+from webhooks.delivery.attempts import OutgoingRequest, attempt
 from webhooks.delivery.claims import ClaimedDelivery, claim_deliveries, claim_tests
-from webhooks.delivery.endpoints import Endpoint, load_endpoints
+from webhooks.delivery.destinations import Destination, load_destinations
 from webhooks.delivery.recorder import Recorder
 from webhooks.delivery.session import make_session
 
@@ -31,7 +31,7 @@ SLOW_CALL_SECONDS = 2.0  # of the last call of an endpoint: then it gets few slo
 LATEST_DIAL_SECONDS = (LEASE - LEASE_MARGIN).total_seconds() - DEADLINE_SECONDS
 
 Bodies = dict[UUID, tuple[bytes, bool]]  # what to send, and whether it was rendered just now
-Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Endpoint]], Awaitable[Bodies]]
+Render = Callable[[psycopg.AsyncConnection[Any], list[ClaimedDelivery], dict[UUID, Destination]], Awaitable[Bodies]]
 
 
 class Deliveries(Stream):
@@ -43,14 +43,14 @@ class Deliveries(Stream):
         super().__init__(slots)
         # Retries and replays have slots beside those of first attempts: neither do they delay these, nor starve.
         self.slots_of = {
-            Pace.FRESH: slots,
-            Pace.RETRY: max(1, slots // RETRY_PART),
-            Pace.REPLAY: max(1, slots // REPLAY_PART),
+            SlotKind.FRESH: slots,
+            SlotKind.RETRY: max(1, slots // RETRY_PART),
+            SlotKind.REPLAY: max(1, slots // REPLAY_PART),
         }
         self.render = render
         self.recorder = Recorder(after=self.woken.set)
         self.session: aiohttp.ClientSession
-        self.looked_whole_at = 0.0
+        self.scanned_fully_at = 0.0
         self.slow: set[UUID] = set()  # lanes whose last call took long
 
     @contextlib.asynccontextmanager
@@ -72,13 +72,15 @@ class Deliveries(Stream):
         claimed: list[ClaimedDelivery] = []
         if busy[None] < TEST_SLOTS:
             claimed += await claim_tests(connection, TEST_SLOTS - busy[None])
-        turns = {pace: self._turn(pace) for pace, slots in self.slots_of.items() if slots > busy[pace]}
+        turns = {
+            slot_kind: self._turn(slot_kind) for slot_kind, slots in self.slots_of.items() if slots > busy[slot_kind]
+        }
         if turns:
             in_hand = [one.id for one in self.active.values()]
-            whole = taken_at - self.looked_whole_at >= WHOLE_LOOK_SECONDS
-            found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, whole=whole)
-            if whole and len(found) < MUCH:
-                self.looked_whole_at = taken_at
+            full = taken_at - self.scanned_fully_at >= FULL_SCAN_SECONDS
+            found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, full=full)
+            if full and len(found) < BACKLOG_ROWS:
+                self.scanned_fully_at = taken_at
             claimed += found
         try:
             await self._start_all(connection, claimed, taken_at)
@@ -90,33 +92,33 @@ class Deliveries(Stream):
             raise
         return len(claimed)
 
-    def _turn(self, pace: Pace) -> Turn:
-        busy = [claimed for claimed in self.active.values() if _slot_of(claimed) == pace]
-        return next_turn(busy, self.slots_of[pace], self.slots_of[pace] - len(busy))
+    def _turn(self, slot_kind: SlotKind) -> Turn:
+        busy = [claimed for claimed in self.active.values() if _slot_of(claimed) == slot_kind]
+        return next_turn(busy, self.slots_of[slot_kind], self.slots_of[slot_kind] - len(busy))
 
     async def _start_all(
         self, connection: psycopg.AsyncConnection[Any], claimed: list[ClaimedDelivery], taken_at: float
     ) -> None:
         if not claimed:
             return
-        endpoints = await load_endpoints(connection, {delivery.lane_id for delivery in claimed})
-        bodies = await self.render(connection, claimed, endpoints)
+        destinations = await load_destinations(connection, {delivery.lane_id for delivery in claimed})
+        bodies = await self.render(connection, claimed, destinations)
         for delivery in claimed:
             body, is_fresh = bodies.get(delivery.id, (None, False))
-            parcel = Parcel(delivery, endpoints.get(delivery.lane_id), body, is_fresh)
-            self.start(delivery, self._deliver(parcel, taken_at))
+            outgoing = OutgoingRequest(delivery, destinations.get(delivery.lane_id), body, is_fresh)
+            self.start(delivery, self._deliver(outgoing, taken_at))
 
-    async def _deliver(self, parcel: Parcel, taken_at: float) -> None:
+    async def _deliver(self, outgoing: OutgoingRequest, taken_at: float) -> None:
         # The lease is the database's; what is left of it is counted by this machine's steady clock.
         if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
             return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
-        result = await attempt(self.session, parcel)
+        result = await attempt(self.session, outgoing)
         note = self.slow.add if result.duration_ms > SLOW_CALL_SECONDS * 1000 else self.slow.discard
-        note(parcel.delivery.lane_id)
+        note(outgoing.delivery.lane_id)
         self.recorder.add(result)
 
 
-def _slot_of(claimed: Claimed) -> Pace | None:
+def _slot_of(claimed: Claimed) -> SlotKind | None:
     """Whose slot a delivery takes; None for a test's."""
     is_test = isinstance(claimed, ClaimedDelivery) and claimed.is_test
-    return None if is_test else Pace(claimed.pace)
+    return None if is_test else SlotKind(claimed.slot_kind)

@@ -19,10 +19,10 @@ from core.secrets import Secret, SecretField
 from integrations.models import Card, CardQuerySet
 from outbox.models import Lane
 from webhooks.event_types import DEFAULT_TYPES, EventType
-from webhooks.models.endpoints import Listener
+from webhooks.models.endpoints import Endpoint
 
 
-class RestWebhook(Listener, Card):
+class RestWebhook(Endpoint, Card):
     """Tells the business's own system about leads and messages."""
 
     slug, label, credentials = "rest-webhook", "REST Webhook", "secrets"
@@ -70,23 +70,23 @@ class RestWebhook(Listener, Card):
     def replays_url(self) -> str:
         return reverse("webhooks:replays", args=[self.source_id])
 
-    def hears_of(self) -> models.Q:
+    def events_filter(self) -> models.Q:
         return models.Q(organization_id=self.source.organization_id, source_id=self.source_id)
 
     def signing_secrets(self) -> list[tuple[Secret, bool]]:
-        rows = sorted(self.owner.secrets.live(), key=lambda one: one.ends_at is not None)
+        rows = sorted(self.credential_card.secrets.active(), key=lambda one: one.ends_at is not None)
         return [(one.signing_secret, one.ends_at is not None) for one in rows]
 
     def may_configure(self, user: User) -> bool:
         return reach_of(user, Right.CONFIGURE).includes(self.source)
 
     def may_see_all(self, user: User) -> bool:
-        return reach_of(user, Right.CONFIGURE).includes(self.owner.source)
+        return reach_of(user, Right.CONFIGURE).includes(self.credential_card.source)
 
     @property
     def endpoint_host(self) -> str:
         """The host of the URL in use: all of it that people of a location see of an inherited one."""
-        parts = urlsplit(self.owner.url)
+        parts = urlsplit(self.credential_card.url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 

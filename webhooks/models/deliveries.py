@@ -6,7 +6,7 @@ from django.db import models
 
 from accounts.reach import ReachQuerySet
 from core.ids import uuid7
-from outbox.models import Work
+from outbox.models import SlotKind, Work
 
 
 class DeliveryQuerySet(ReachQuerySet["Delivery"]):
@@ -39,6 +39,10 @@ class Delivery(Work):
                 fields=["lane", "order_key"], condition=models.Q(next_attempt_at__isnull=True), name="delivery_behind"
             ),
         ]
+
+    @property
+    def is_replay(self) -> bool:
+        return self.slot_kind == SlotKind.REPLAY
 
 
 class AttemptQuerySet(ReachQuerySet["Attempt"]):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHECK_PATIENCE = timedelta(seconds=40)
 
 
-class Listener:
+class Endpoint:
     """The common side of both. Replays, health, warnings and the pages of deliveries know nothing else.
 
     Abstract, but models have a metaclass of their own that leaves no room for ABC's.
@@ -56,7 +56,7 @@ class Listener:
 
     @property
     def is_live(self) -> bool:
-        """True while it can be sent to: it is connected, and its maker may have it."""
+        """True while it can be sent to: it is connected, and its creator may have it."""
         raise NotImplementedError
 
     @property
@@ -67,7 +67,7 @@ class Listener:
     def replays_url(self) -> str:
         raise NotImplementedError
 
-    def hears_of(self) -> models.Q:
+    def events_filter(self) -> models.Q:
         """The condition on events that come from where it listens."""
         raise NotImplementedError
 

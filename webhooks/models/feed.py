@@ -1,4 +1,4 @@
-"""The feed: an organization's events under gapless numbers, for who cannot be called.
+"""The event feed: an organization's events, numbered without gaps, for consumers that cannot receive webhooks.
 
 Ids and clocks are taken before commit and do not order: a number is given after the commit, by one sequencer.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class Unsequenced(models.Model):
+class PendingFeedEntry(models.Model):
     """An event that has no number yet. Written with the event, deleted by the sequencer."""
 
     event_id = models.UUIDField(primary_key=True)

@@ -20,27 +20,27 @@ from core.overlaps import EndingQuerySet
 from core.secrets import OptionalSecretField, Secret, SecretField
 from outbox.models import Lane
 from webhooks.event_types import EventType
-from webhooks.models.endpoints import Listener
+from webhooks.models.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from api.callers import Caller
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    def lasting(self) -> Self:
+    def active(self) -> Self:
         return self.filter(deleted_at=None)
 
     def visible_to(self, viewer: User | AnonymousUser | Caller) -> Self:
-        """Owners see all of their organization, managers those that they made, a token what its maker sees."""
+        """Owners see all of their organization, managers those that they made, a token what its creator sees."""
         if isinstance(viewer, AnonymousUser):
             return self.none()
-        mine = viewer.current_memberships if isinstance(viewer, User) else [viewer.maker] if viewer.maker else []
+        mine = viewer.current_memberships if isinstance(viewer, User) else [viewer.creator] if viewer.creator else []
         own = [one.organization_id for one in mine if one.may(Right.OWN)]
         made = [one.pk for one in mine if one.may(Right.CONFIGURE)]
-        return self.lasting().filter(models.Q(organization__in=own) | models.Q(maker__in=made))
+        return self.active().filter(models.Q(organization__in=own) | models.Q(creator__in=made))
 
 
-class Subscription(Listener, models.Model):
+class Subscription(Endpoint, models.Model):
     """One address that hears of what happens at the sources of an organization."""
 
     class Signature(models.TextChoices):
@@ -51,13 +51,14 @@ class Subscription(Listener, models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="subscriptions")
-    # Its limit to sources is its maker's, looked up at each use, and it stops with its maker's right to make it.
-    maker = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="subscriptions")
+    # A subscription hears of the sources that its creator sees, checked on every use. It stops when the creator may
+    # no longer have it.
+    creator = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="subscriptions")
     lane = models.OneToOneField(Lane, on_delete=models.PROTECT, related_name="subscription")
     name = models.CharField(max_length=100)
     url = models.URLField("URL", max_length=2000)
     event_types = ArrayField(models.CharField(max_length=40, choices=EventType.choices))
-    # Of the maker's sources only these; a business includes its locations. Empty: all.
+    # Of the creator's sources only these; a business includes its locations. Empty: all.
     source_ids = ArrayField(models.UUIDField(), default=list, blank=True)
     is_ordered = models.BooleanField(
         "In order",
@@ -120,8 +121,8 @@ class Subscription(Listener, models.Model):
 
     @property
     def is_orphaned(self) -> bool:
-        """Its maker left, or may no longer make such webhooks. An owner may take it over."""
-        return not (self.maker.is_current and self.maker.may(Right.CONFIGURE))
+        """Its creator left, or may no longer make such webhooks. An owner may take it over."""
+        return not (self.creator.is_current and self.creator.may(Right.CONFIGURE))
 
     @property
     def is_live(self) -> bool:
@@ -141,7 +142,7 @@ class Subscription(Listener, models.Model):
     @property
     def stopped_because(self) -> str:
         if self.is_orphaned:
-            return "Its maker left, or may no longer make webhooks"
+            return "Its creator left, or may no longer make webhooks"
         return str(self.lane.stopped_because)
 
     @property
@@ -154,10 +155,10 @@ class Subscription(Listener, models.Model):
     def overlap_ends_at(self) -> datetime | None:
         return next((one.ends_at for one in self.live_secrets if one.ends_at), None)
 
-    def hears_of(self) -> models.Q:
+    def events_filter(self) -> models.Q:
         where = models.Q(organization_id=self.organization_id)
-        if self.maker.is_limited:
-            where &= models.Q(source_id__in=self.maker.source_ids)
+        if self.creator.is_limited:
+            where &= models.Q(source_id__in=self.creator.source_ids)
         if self.source_ids:
             named = models.Q(pk__in=self.source_ids) | models.Q(parent__in=self.source_ids)
             where &= models.Q(source_id__in=list(Source.objects.filter(named).values_list("pk", flat=True)))

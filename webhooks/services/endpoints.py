@@ -10,13 +10,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.actors import Actor
-from core.ids import encode, moment
+from core.ids import encode, rfc3339
 from core.problems import Refusal
 from outbox import hints
 from outbox.models import Lane
 from outbox.wakes import wake, wake_with
 from webhooks.event_types import EventType
-from webhooks.models import Attempt, Delivery, Event, Listener
+from webhooks.models import Attempt, Delivery, Endpoint, Event
 from webhooks.ordering import wake_next
 
 
@@ -48,9 +48,9 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
     return len(waiting)
 
 
-def forget_failures(listener: Listener) -> None:
+def forget_failures(endpoint: Endpoint) -> None:
     """Let an endpoint's health begin anew: no failures, its breaker closed, nobody warned, nothing missed."""
-    Lane.objects.filter(pk=listener.lane_id).update(
+    Lane.objects.filter(pk=endpoint.lane_id).update(
         failing_since=None,
         last_error="",
         failures=0,
@@ -62,51 +62,51 @@ def forget_failures(listener: Listener) -> None:
     )
 
 
-def release(listener: Listener) -> None:
+def release(endpoint: Endpoint) -> None:
     """Let a held or stopped lane go on, its failures forgotten. Call it inside a transaction."""
-    forget_failures(listener)
-    Lane.objects.filter(pk=listener.lane_id).update(held_at=None, stopped_at=None, stopped_because="")
-    wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])
+    forget_failures(endpoint)
+    Lane.objects.filter(pk=endpoint.lane_id).update(held_at=None, stopped_at=None, stopped_because="")
+    wake_with(Lane.Kind.WEBHOOK, [endpoint.lane_id])
 
 
-def queue_test(listener: Listener, actor: Actor) -> Delivery:
-    """Write a test event and its delivery, and a mark on the listener that a result is to come."""
-    organization_id, source_id = listener.owning_organization_id, listener.home_source_id
+def queue_test(endpoint: Endpoint, actor: Actor) -> Delivery:
+    """Write a test event and its delivery, and a mark on the endpoint that a result is to come."""
+    organization_id, source_id = endpoint.owning_organization_id, endpoint.home_source_id
     about = {"source_id": encode("src", source_id)} if source_id else {}
     event = Event.objects.create(
         type=EventType.WEBHOOK_TEST,
         organization_id=organization_id,
         source_id=source_id,
-        payload={**about, "sent_by": actor.name, "sent_at": moment(timezone.now())},
+        payload={**about, "sent_by": actor.name, "sent_at": rfc3339(timezone.now())},
     )
     delivery = Delivery.objects.create(
-        lane_id=listener.lane_id,
+        lane_id=endpoint.lane_id,
         organization_id=organization_id,
         source_id=source_id,
         event_id=event.pk,
         event_type=EventType.WEBHOOK_TEST,
         is_test=True,
     )
-    assert isinstance(listener, models.Model)  # noqa: S101
-    listener.last_check = {"delivery": str(delivery.pk), "at": timezone.now().isoformat()}
-    listener.save(update_fields=["last_check"])
+    assert isinstance(endpoint, models.Model)  # noqa: S101
+    endpoint.last_check = {"delivery": str(delivery.pk), "at": timezone.now().isoformat()}
+    endpoint.save(update_fields=["last_check"])
     transaction.on_commit(lambda: hints.send(Lane.Kind.WEBHOOK))
     return delivery
 
 
 @transaction.atomic
-def retry_now(*, delivery_id: UUID, listener: Listener, actor: Actor) -> None:
+def retry_now(*, delivery_id: UUID, endpoint: Endpoint, actor: Actor) -> None:
     """Make the next attempt of an open delivery now, even if its endpoint is being given a rest.
 
     Raise Refusal `delivery.open` when it cannot be hurried: it is being sent, it waits behind another delivery, or its
     endpoint is off.
     """
-    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id, lane=listener.lane_id).first()
+    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id, lane=endpoint.lane_id).first()
     if refusal := _why_not_now(delivery):
         raise Refusal(409, "delivery.open", refusal)
     Delivery.objects.filter(pk=delivery_id).update(next_attempt_at=Now())
-    Lane.objects.filter(pk=listener.lane_id).exclude(open_until=None).update(open_until=Now())  # it is the probe
-    wake_with(Lane.Kind.WEBHOOK, [listener.lane_id])
+    Lane.objects.filter(pk=endpoint.lane_id).exclude(open_until=None).update(open_until=Now())  # it is the probe
+    wake_with(Lane.Kind.WEBHOOK, [endpoint.lane_id])
     assert delivery  # noqa: S101
     actor.record(
         "delivery.retry",

@@ -18,13 +18,13 @@ from core.problems import Refusal
 from integrations import services as cards
 from outbox import hints
 from outbox.job_kinds import JobKind
-from outbox.models import Job, Lane, Pace
+from outbox.models import Job, Lane, SlotKind
 from outbox.wakes import wake
-from webhooks.endpoints import find_listener
+from webhooks.endpoints import find_endpoint
 from webhooks.event_types import EventType
-from webhooks.models import Attempt, Delivery, Event, Listener, Replay, RestWebhook, Subscription
+from webhooks.models import Attempt, Delivery, Endpoint, Event, Replay, RestWebhook, Subscription
 from webhooks.ordering import keys_in_use
-from webhooks.publishing import Happening, seen_as
+from webhooks.publishing import EventDraft, event_type_for
 from webhooks.services import subscriptions
 from webhooks.services.endpoints import cancel_deliveries
 from webhooks.services.trouble import missing_since
@@ -35,16 +35,16 @@ WAITING_MAX = 5_000  # open replays of one endpoint: the rest stays in the feed 
 
 
 @transaction.atomic
-def send_again(*, delivery_id: UUID, listener: Listener, actor: Actor) -> Delivery:
+def send_again(*, delivery_id: UUID, endpoint: Endpoint, actor: Actor) -> Delivery:
     """Send the event of an ended delivery once more. Raise Refusal `delivery.open` or `event.gone`."""
-    last = Attempt.objects.filter(delivery_id=delivery_id, lane_id=listener.lane_id).order_by("-id").first()
+    last = Attempt.objects.filter(delivery_id=delivery_id, lane_id=endpoint.lane_id).order_by("-id").first()
     if last is None or Delivery.objects.filter(pk=delivery_id).exists():
         raise Refusal(409, "delivery.open", "This delivery is still being tried. Use Retry now.")
     event = Event.objects.filter(pk=last.event_id).first()
     if event is None or event.payload.get("erased"):
         raise Refusal(410, "event.gone", "This event is no longer kept, so it cannot be sent again.")
-    wake(Lane.Kind.WEBHOOK, [listener.lane_id])
-    delivery = Delivery.objects.create(**_row(event, listener.lane_id, last.event_type))
+    wake(Lane.Kind.WEBHOOK, [endpoint.lane_id])
+    delivery = Delivery.objects.create(**_row(event, endpoint.lane_id, last.event_type))
     actor.record(
         "delivery.again", organization=event.organization_id, target=last.event_type, source_id=event.source_id
     )
@@ -54,7 +54,7 @@ def send_again(*, delivery_id: UUID, listener: Listener, actor: Actor) -> Delive
 @transaction.atomic
 def start_replay(
     *,
-    listener: Listener,
+    endpoint: Endpoint,
     actor: Actor,
     since: datetime,
     until: datetime | None = None,
@@ -66,14 +66,14 @@ def start_replay(
 
     Raise Refusal `replay.notSetUp` when there is no URL, `replay.running` while another one is under way.
     """
-    Lane.objects.select_for_update().get(pk=listener.lane_id)  # one replay of a webhook runs at a time
-    listener = find_listener(listener.lane_id) or listener  # as it is now
-    if not listener.is_live:
+    Lane.objects.select_for_update().get(pk=endpoint.lane_id)  # one replay of a webhook runs at a time
+    endpoint = find_endpoint(endpoint.lane_id) or endpoint  # as it is now
+    if not endpoint.is_live:
         raise Refusal(409, "replay.notSetUp", "There is no URL to send to. Set it up first.")
-    if not is_dry_run and running_replay(listener):
+    if not is_dry_run and running_replay(endpoint):
         raise Refusal(409, "replay.running", "A replay is under way already. Wait for it, or cancel it.")
     replay = Replay.objects.create(
-        lane_id=listener.lane_id,
+        lane_id=endpoint.lane_id,
         since=since,
         until=until or timezone.now(),
         event_types=list(event_types),
@@ -81,33 +81,33 @@ def start_replay(
         is_dry_run=is_dry_run,
         created_by=actor.name,
     )
-    where = {"organization_id": listener.owning_organization_id, "source_id": listener.home_source_id}
+    where = {"organization_id": endpoint.owning_organization_id, "source_id": endpoint.home_source_id}
     job = Job.objects.create(category=Replay.CATEGORY, subject_id=replay.pk, **where)
     if not is_dry_run:
         after = {"since": since.isoformat(), "until": replay.until.isoformat(), "only_undelivered": only_undelivered}
-        _record(actor, "replay.start", listener, after=after)
+        _record(actor, "replay.start", endpoint, after=after)
     transaction.on_commit(lambda: hints.send(hints.JOBS))
     return job
 
 
-def running_replay(listener: Listener) -> Job | None:
+def running_replay(endpoint: Endpoint) -> Job | None:
     """The replay of a webhook that is under way."""
-    replays = Replay.objects.filter(lane=listener.lane_id, is_dry_run=False).values("pk")
+    replays = Replay.objects.filter(lane=endpoint.lane_id, is_dry_run=False).values("pk")
     return Job.objects.filter(subject_id__in=replays, status__in=Job.UNFINISHED).first()
 
 
 @transaction.atomic
-def start_missed(*, listener: Listener, actor: Actor) -> Job | None:
+def start_missed(*, endpoint: Endpoint, actor: Actor) -> Job | None:
     """Turn a stopped endpoint on again and send it what it missed. None when it was not stopped.
 
     Raise Refusal as `start_replay` and a switch do; then it stays stopped.
     """
-    since = missing_since(listener)
-    if isinstance(listener, RestWebhook):
-        cards.switch(card=listener, on=True, actor=actor)
-    elif isinstance(listener, Subscription):
-        subscriptions.switch(subscription=listener, on=True, actor=actor)
-    return start_replay(listener=listener, actor=actor, since=since) if since else None
+    since = missing_since(endpoint)
+    if isinstance(endpoint, RestWebhook):
+        cards.switch(card=endpoint, on=True, actor=actor)
+    elif isinstance(endpoint, Subscription):
+        subscriptions.switch(subscription=endpoint, on=True, actor=actor)
+    return start_replay(endpoint=endpoint, actor=actor, since=since) if since else None
 
 
 @transaction.atomic
@@ -120,18 +120,18 @@ def cancel_replay(*, job: Job, actor: Actor, because: str = "") -> int:
         return 0
     # One replay of a webhook runs at a time, so what was written while this one ran is its own, not a later one's.
     waiting = Delivery.objects.filter(
-        lane=replay.lane_id, pace=Pace.REPLAY, claim=None, created_at__range=(replay.created_at, until)
+        lane=replay.lane_id, slot_kind=SlotKind.REPLAY, claim=None, created_at__range=(replay.created_at, until)
     )
     count = cancel_deliveries(waiting, "The replay was cancelled")
-    listener = find_listener(replay.lane_id)
-    if listener:
-        _record(actor, "replay.cancel", listener, before={"sent": job.done - count}, after={"taken_back": count})
+    endpoint = find_endpoint(replay.lane_id)
+    if endpoint:
+        _record(actor, "replay.cancel", endpoint, before={"sent": job.done - count}, after={"taken_back": count})
     return count
 
 
-def _record(actor: Actor, action: str, listener: Listener, **states: dict[str, object]) -> None:
-    where = {"organization": listener.owning_organization_id, "source_id": listener.home_source_id}
-    actor.record(action, target=listener, **where, **states)  # type: ignore[arg-type]
+def _record(actor: Actor, action: str, endpoint: Endpoint, **states: dict[str, object]) -> None:
+    where = {"organization": endpoint.owning_organization_id, "source_id": endpoint.home_source_id}
+    actor.record(action, target=endpoint, **where, **states)  # type: ignore[arg-type]
 
 
 def run_replay(replay_id: UUID) -> timedelta | None:
@@ -148,20 +148,20 @@ def _run_portion(replay_id: UUID) -> timedelta | None:
     """Look at the next events and write their rows; the place where it stands commits with them."""
     replay = Replay.objects.select_for_update().get(pk=replay_id)
     job = Job.objects.select_for_update().get(subject_id=replay_id)
-    listener = find_listener(replay.lane_id)
-    if job.status == Job.Status.CANCELLED or listener is None:
+    endpoint = find_endpoint(replay.lane_id)
+    if job.status == Job.Status.CANCELLED or endpoint is None:
         return None
     if not replay.is_dry_run and _waiting(replay.lane_id) > WAITING_MAX:
         return timedelta(seconds=1)
-    events = list(_next_events(replay, listener))
+    events = list(_next_events(replay, endpoint))
     if not events:
         job.total = job.done
         job.save(update_fields=["total"])
         return None
-    due = _due(replay, listener, events)
+    due = _due(replay, endpoint, events)
     if not replay.is_dry_run:
-        wake(Lane.Kind.WEBHOOK, [listener.lane_id])
-        Delivery.objects.bulk_create(_in_order(replay, listener, due))
+        wake(Lane.Kind.WEBHOOK, [endpoint.lane_id])
+        Delivery.objects.bulk_create(_in_order(replay, endpoint, due))
     replay.cursor = events[-1].pk
     replay.save(update_fields=["cursor"])
     job.done += len(due)
@@ -170,20 +170,20 @@ def _run_portion(replay_id: UUID) -> timedelta | None:
 
 
 def _waiting(lane_id: UUID) -> int:
-    return Delivery.objects.filter(lane=lane_id, pace=Pace.REPLAY)[: WAITING_MAX + 1].count()
+    return Delivery.objects.filter(lane=lane_id, slot_kind=SlotKind.REPLAY)[: WAITING_MAX + 1].count()
 
 
-def _next_events(replay: Replay, listener: Listener) -> Iterable[Event]:
+def _next_events(replay: Replay, endpoint: Endpoint) -> Iterable[Event]:
     """The next events of where it listens in the replay's time, oldest first. Ids are in the order of time."""
-    rows = Event.objects.filter(listener.hears_of())
+    rows = Event.objects.filter(endpoint.events_filter())
     after = Q(pk__gt=replay.cursor) if replay.cursor else Q(pk__gte=first_id(replay.since))
     return rows.filter(after, pk__lt=first_id(replay.until + timedelta(milliseconds=1))).order_by("pk")[:PORTION]
 
 
-def _due(replay: Replay, listener: Listener, events: list[Event]) -> list[tuple[Event, str]]:
+def _due(replay: Replay, endpoint: Endpoint, events: list[Event]) -> list[tuple[Event, str]]:
     """Those that this endpoint hears of, each with its type as the endpoint sees it."""
     told = [event for event in events if not event.payload.get("erased")]  # of an erased lead there is nothing to tell
-    seen = [(event, seen_as(_happening(event), listener)) for event in told]
+    seen = [(event, event_type_for(_draft_of(event), endpoint)) for event in told]
     due = [(event, one.value) for event, one in seen if one]
     if replay.event_types:
         due = [(event, one) for event, one in due if one in replay.event_types]
@@ -198,10 +198,10 @@ def _due(replay: Replay, listener: Listener, events: list[Event]) -> list[tuple[
     return due
 
 
-def _happening(event: Event) -> Happening:
+def _draft_of(event: Event) -> EventDraft:
     """What was published, as far as the options of a card ask about it."""
     lead = event.payload.get("lead") or {}
-    return Happening(
+    return EventDraft(
         type=EventType(event.type),
         organization_id=event.organization_id,
         source_id=event.source_id,
@@ -211,10 +211,10 @@ def _happening(event: Event) -> Happening:
     )
 
 
-def _in_order(replay: Replay, listener: Listener, due: list[tuple[Event, str]]) -> list[Delivery]:
+def _in_order(replay: Replay, endpoint: Endpoint, due: list[tuple[Event, str]]) -> list[Delivery]:
     """Rows of one conversation go out one after the other, and do not hold up its fresh events."""
-    lane_id = listener.lane_id
-    if not listener.is_ordered:
+    lane_id = endpoint.lane_id
+    if not endpoint.is_ordered:
         return [Delivery(**_row(event, lane_id, seen)) for event, seen in due]
     keys = {key for event, _ in due if (key := _key(replay, event))}
     rows, heads = [], {key for _, key in keys_in_use((lane_id, key) for key in keys)}
@@ -241,7 +241,7 @@ def _row(event: Event, lane_id: UUID, seen: str) -> dict[str, Any]:
         "source_id": event.source_id,
         "event_id": event.pk,
         "event_type": seen,
-        "pace": Pace.REPLAY,
+        "slot_kind": SlotKind.REPLAY,
         "is_aside": True,
     }
 

@@ -25,14 +25,14 @@ from webhooks.signing import public_key
 SUBSCRIPTIONS_MAX = 100  # of one organization: each is asked at every event
 PLAIN = ("name", "url", "event_types", "source_ids", "is_ordered", "includes_source_name")
 CREDENTIALS = ("headers", "basic_auth", "client_certificate")  # what we prove ourselves with to a server
-# A change of these makes *Verified* lapse: the last test says nothing about them.
+# A change of these makes *Verified* clear_verification: the last test says nothing about them.
 CONNECTING = {"url", "headers", "basic_auth", "client_certificate"}
 
 
 @transaction.atomic
 def subscribe(
     *,
-    maker: Membership,
+    creator: Membership,
     actor: Actor,
     signature: Subscription.Signature = Subscription.Signature.SHARED,
     is_enabled: bool = True,
@@ -42,8 +42,8 @@ def subscribe(
 
     Raise Refusal `webHook.tooMany`.
     """
-    organization = maker.organization
-    if Subscription.objects.lasting().filter(organization=organization).count() >= SUBSCRIPTIONS_MAX:
+    organization = creator.organization
+    if Subscription.objects.active().filter(organization=organization).count() >= SUBSCRIPTIONS_MAX:
         raise Refusal(409, "webHook.tooMany", f"An organization has at most {SUBSCRIPTIONS_MAX} webhooks.")
     lane = Lane.objects.create(
         kind=Lane.Kind.WEBHOOK,
@@ -51,7 +51,7 @@ def subscribe(
         max_in_flight=Lane.IN_FLIGHT[Lane.Kind.WEBHOOK],
         held_at=None if is_enabled else timezone.now(),
     )
-    subscription = Subscription(organization=organization, maker=maker, lane=lane, signature=signature)
+    subscription = Subscription(organization=organization, creator=creator, lane=lane, signature=signature)
     _take(subscription, settings)
     subscription.enabled_at = timezone.now() if is_enabled else None
     subscription.save(force_insert=True)
@@ -147,12 +147,12 @@ def end_overlap(*, subscription: Subscription, actor: Actor) -> None:
 
 
 @transaction.atomic
-def take_over(*, subscription: Subscription, by: Membership, actor: Actor) -> None:
+def transfer(*, subscription: Subscription, by: Membership, actor: Actor) -> None:
     """Make `by` answer for it: it works again, with their limit to sources."""
     subscription = _locked(subscription)
-    before, subscription.maker = str(subscription.maker), by
-    subscription.save(update_fields=["maker", "updated_at"])
-    _audit(subscription, actor, "takeOver", before={"maker": before}, after={"maker": str(by)})
+    before, subscription.creator = str(subscription.creator), by
+    subscription.save(update_fields=["creator", "updated_at"])
+    _audit(subscription, actor, "takeOver", before={"creator": before}, after={"creator": str(by)})
 
 
 @transaction.atomic
@@ -190,19 +190,19 @@ def _new_secret(subscription: Subscription) -> str:
 
 def _locked(subscription: Subscription) -> Subscription:
     """Return it anew, locked. Raise Refusal `webHook.notFound` when it was deleted meanwhile."""
-    rows = Subscription.objects.lasting().select_for_update(of=("self",)).select_related("lane", "maker__user")
+    rows = Subscription.objects.active().select_for_update(of=("self",)).select_related("lane", "creator__user")
     found = rows.filter(pk=subscription.pk).first()
     if found is None:
         raise Refusal(404, "webHook.notFound", "There is no such webhook.")
     return found
 
 
-def sources_beyond(maker: Membership, source_ids: list[UUID]) -> list[UUID]:
-    """Those of some sources that a maker may not configure."""
-    rows = Source.objects.filter(pk__in=source_ids, organization=maker.organization_id)
-    if maker.is_limited:
-        rows = rows.filter(pk__in=maker.source_ids)
-    known = set(rows.values_list("pk", flat=True)) if maker.may(Right.CONFIGURE) else set()
+def sources_beyond(creator: Membership, source_ids: list[UUID]) -> list[UUID]:
+    """Those of some sources that a creator may not configure."""
+    rows = Source.objects.filter(pk__in=source_ids, organization=creator.organization_id)
+    if creator.is_limited:
+        rows = rows.filter(pk__in=creator.source_ids)
+    known = set(rows.values_list("pk", flat=True)) if creator.may(Right.CONFIGURE) else set()
     return [one for one in source_ids if one not in known]
 
 

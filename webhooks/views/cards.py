@@ -28,15 +28,15 @@ def card_settings(request: HttpRequest, source_id: UUID) -> HttpResponse:
     card = load_card(request, source_id, RestWebhook.slug)
     if "url" in request.POST:
         if card.inherits:
-            require_configure(request, card.owner.source)
+            require_configure(request, card.credential_card.source)
         form = WebhookUrlForm(request.POST)
         if not form.is_valid():
-            return render_card(request, card, set_up_form=form, keeps_made=True)
-        return run_and_answer(request, card, partial(cards.configure, card=card.owner, **form.cleaned_data))
+            return render_card(request, card, set_up_form=form, keep_new_key=True)
+        return run_and_answer(request, card, partial(cards.configure, card=card.credential_card, **form.cleaned_data))
     events = EventTypesForm(request.POST)
     if not events.is_valid():
-        return render_card(request, card, events_form=events, keeps_made=True)
-    return run_and_answer(request, card, partial(cards.configure, card=card, **events.cleaned_data), keeps_made=True)
+        return render_card(request, card, events_form=events, keep_new_key=True)
+    return run_and_answer(request, card, partial(cards.configure, card=card, **events.cleaned_data), keep_new_key=True)
 
 
 @login_required
@@ -44,7 +44,7 @@ def card_settings(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def card_secrets(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """The webhook's secrets in full, for who may configure the card that owns them."""
     card = load_card(request, source_id, RestWebhook.slug)
-    require_configure(request, card.owner.source)
+    require_configure(request, card.credential_card.source)
     response: HttpResponse = _reveal(request, card)
     return response
 
@@ -53,14 +53,14 @@ def card_secrets(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @reauthentication_required
 def _reveal(request: HttpRequest, card: RestWebhook) -> HttpResponse:
     """Show the secrets after the person proved themselves again, by any of their factors."""
-    owner = card.owner
+    owner = card.credential_card
     Actor.of(request).record(
         "rest-webhook.reveal",
         organization=owner.source.organization_id,
         target=owner,
         source_id=owner.source_id,
     )
-    rows = sorted(owner.secrets.live(), key=lambda one: one.ends_at is not None)
+    rows = sorted(owner.secrets.active(), key=lambda one: one.ends_at is not None)
     try:
         for row in rows:
             row.header_secret.reveal(), row.signing_secret.reveal()

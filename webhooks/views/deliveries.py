@@ -19,9 +19,9 @@ from accounts.models import Source, User
 from accounts.reach import load, reach_of
 from core.problems import Refusal
 from outbox.models import Lane
-from webhooks.endpoints import find_listener
+from webhooks.endpoints import find_endpoint
 from webhooks.forms import VerifyForm
-from webhooks.models import Attempt, Delivery, Event, Listener, RestWebhook
+from webhooks.models import Attempt, Delivery, Endpoint, Event, RestWebhook
 from webhooks.services.endpoints import retry_now
 from webhooks.services.replays import send_again
 from webhooks.statistics import endpoint_health
@@ -49,7 +49,7 @@ MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "of
 def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
     found = _find(request, delivery_id)
-    one, listener, user = found.one, found.listener, found.user
+    one, endpoint, user = found.one, found.endpoint, found.user
     body = next((attempt.request_body for attempt in reversed(found.attempts) if attempt.request_body), "")
     headers = found.attempts[-1].request_headers if found.attempts else {}
     signed = {name: headers.get(f"webhook-{name}", "") for name in SIGNED_BY} | {"body": body}
@@ -58,26 +58,26 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "verify_form": VerifyForm(initial=signed),
         "event": Event.objects.filter(pk=one.event_id).first(),
         "event_type": one.event_type,
-        "listener": listener,
-        "title": _title(listener, user),
+        "endpoint": endpoint,
+        "title": _title(endpoint, user),
         "source": Source.objects.visible_to(user).filter(pk=one.source_id).first() if one.source_id else None,
         "waiting": found.waiting,
         "is_aside": one.is_aside,
         "lane": Lane.objects.filter(pk=one.lane_id).first(),
         "attempts": [_view(attempt, body) for attempt in found.attempts],
         "body": _pretty(body),
-        "shows_all": bool(listener and listener.may_see_all(user)),
-        "may_configure": bool(listener and listener.may_configure(user)),
+        "shows_all": bool(endpoint and endpoint.may_see_all(user)),
+        "may_configure": bool(endpoint and endpoint.may_configure(user)),
     }
     return render(request, "webhooks/delivery_page.html", values)
 
 
-def _title(listener: Listener | None, user: User) -> str:
+def _title(endpoint: Endpoint | None, user: User) -> str:
     """How the endpoint is called: a subscription's name is for those who may configure it."""
-    if listener is None:
+    if endpoint is None:
         return "an endpoint"
-    is_shown = listener.home_source_id or listener.may_configure(user)
-    return listener.title if is_shown else "a webhook of the organization"
+    is_shown = endpoint.home_source_id or endpoint.may_configure(user)
+    return endpoint.title if is_shown else "a webhook of the organization"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Found:
     user: User
     waiting: Delivery | None
     attempts: list[Attempt]
-    listener: Listener | None
+    endpoint: Endpoint | None
 
     @property
     def one(self) -> Delivery | Attempt:
@@ -102,31 +102,31 @@ def _find(request: HttpRequest, delivery_id: UUID) -> Found:
     if waiting is None and not attempts:
         raise Http404
     one = waiting or attempts[0]
-    listener = find_listener(one.lane_id)
+    endpoint = find_endpoint(one.lane_id)
     is_seen = reach_of(user).where(organization="organization_id", source="source_id")
     rows = (Delivery if waiting else Attempt)._default_manager.filter(pk=one.pk).filter(is_seen)
-    if not rows.exists() and not (one.source_id is None and listener and listener.may_configure(user)):
+    if not rows.exists() and not (one.source_id is None and endpoint and endpoint.may_configure(user)):
         raise Http404
-    return Found(user, waiting, attempts, listener)
+    return Found(user, waiting, attempts, endpoint)
 
 
-def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Listener]:
+def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Endpoint]:
     """The same for who acts on it: 403 where the person may only look."""
     found = _find(request, delivery_id)
-    if found.listener is None:
+    if found.endpoint is None:
         raise Http404
-    if not found.listener.may_configure(found.user):
-        raise PermissionDenied(f"This needs the right to configure {found.listener.title}.")
-    return found, found.listener
+    if not found.endpoint.may_configure(found.user):
+        raise PermissionDenied(f"This needs the right to configure {found.endpoint.title}.")
+    return found, found.endpoint
 
 
 @login_required
 @require_POST
 def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Make an open delivery's next attempt now."""
-    _, listener = _to_configure(request, delivery_id)
+    _, endpoint = _to_configure(request, delivery_id)
     try:
-        retry_now(delivery_id=delivery_id, listener=listener, actor=Actor.of(request))
+        retry_now(delivery_id=delivery_id, endpoint=endpoint, actor=Actor.of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("webhooks:delivery", delivery_id)
@@ -136,9 +136,9 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Send the event of an ended delivery once more, as a delivery of its own with the same webhook-id."""
-    _, listener = _to_configure(request, delivery_id)
+    _, endpoint = _to_configure(request, delivery_id)
     try:
-        again = send_again(delivery_id=delivery_id, listener=listener, actor=Actor.of(request))
+        again = send_again(delivery_id=delivery_id, endpoint=endpoint, actor=Actor.of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect("webhooks:delivery", delivery_id)
@@ -149,11 +149,11 @@ def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Say whether a pasted signature is ours, and with which of the endpoint's secrets it was made."""
-    found, listener = _to_configure(request, delivery_id)
-    if not listener.may_see_all(found.user):
+    found, endpoint = _to_configure(request, delivery_id)
+    if not endpoint.may_see_all(found.user):
         raise PermissionDenied("This needs the right to configure the card that owns the secret.")
     form = VerifyForm(request.POST)
-    verdict = verify_signature(listener, **form.cleaned_data) if form.is_valid() else None
+    verdict = verify_signature(endpoint, **form.cleaned_data) if form.is_valid() else None
     values = {"verify_form": form, "verdict": verdict, "delivery_id": delivery_id}
     page = "webhooks/_verify.html" if request.htmx else "webhooks/verify_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
@@ -164,7 +164,7 @@ def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 def health(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """How an endpoint did in the last day: success, times, what waits."""
     source = load(Source.objects.select_related("parent"), request, source_id)
-    card = RestWebhook.objects.with_owner().select_related("lane").get(source=source)
+    card = RestWebhook.objects.with_credential_card().select_related("lane").get(source=source)
     values = {"source": source, "card": card, "health": endpoint_health(card.lane)}
     return render(request, "webhooks/health_page.html", values)
 

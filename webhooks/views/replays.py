@@ -18,7 +18,7 @@ from accounts.rights import Right
 from core.problems import Refusal
 from outbox.models import Job
 from webhooks.forms import ReplayForm
-from webhooks.models import Listener, Replay, RestWebhook
+from webhooks.models import Endpoint, Replay, RestWebhook
 from webhooks.services.replays import cancel_replay, start_missed, start_replay
 from webhooks.views.webhooks import load_webhook
 
@@ -53,58 +53,58 @@ def webhook_replay(request: HttpRequest, webhook_id: UUID, job_id: UUID) -> Http
     return _replay(request, load_webhook(request, webhook_id), job_id)
 
 
-def _replays(request: HttpRequest, listener: Listener) -> HttpResponse:
+def _replays(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     """Button "count": only count; "missed": turn a stopped endpoint on and send what it missed; else begin."""
     form = ReplayForm(request.POST if request.method == "POST" and "missed" not in request.POST else None)
     try:
         if "missed" in request.POST:
-            return _send_missed(request, listener)
+            return _send_missed(request, endpoint)
         if request.method == "POST" and form.is_valid():
             is_dry_run = "count" in request.POST
-            job = start_replay(listener=listener, actor=Actor.of(request), is_dry_run=is_dry_run, **form.cleaned_data)
-            return redirect(_url(listener, job))
+            job = start_replay(endpoint=endpoint, actor=Actor.of(request), is_dry_run=is_dry_run, **form.cleaned_data)
+            return redirect(_url(endpoint, job))
     except Refusal as refusal:
         form.add_error(None, str(refusal)) if form.is_bound else messages.error(request, str(refusal))
-    newest = Replay.objects.filter(lane=listener.lane_id).order_by("-id").values("pk")[:SHOWN]
-    jobs = [(job, _url(listener, job)) for job in Job.objects.filter(subject_id__in=newest).order_by("-id")]
-    return render(request, "webhooks/replays_page.html", {"listener": listener, "form": form, "jobs": jobs})
+    newest = Replay.objects.filter(lane=endpoint.lane_id).order_by("-id").values("pk")[:SHOWN]
+    jobs = [(job, _url(endpoint, job)) for job in Job.objects.filter(subject_id__in=newest).order_by("-id")]
+    return render(request, "webhooks/replays_page.html", {"endpoint": endpoint, "form": form, "jobs": jobs})
 
 
-def _send_missed(request: HttpRequest, listener: Listener) -> HttpResponse:
-    job = start_missed(listener=listener, actor=Actor.of(request))
+def _send_missed(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+    job = start_missed(endpoint=endpoint, actor=Actor.of(request))
     if job:
-        return redirect(_url(listener, job))
+        return redirect(_url(endpoint, job))
     messages.success(request, "Turned on. Nothing was missed.")
-    return redirect(listener.page_url)
+    return redirect(endpoint.page_url)
 
 
-def _replay(request: HttpRequest, listener: Listener, job_id: UUID) -> HttpResponse:
+def _replay(request: HttpRequest, endpoint: Endpoint, job_id: UUID) -> HttpResponse:
     """POST: button "cancel" ends it, button "send" does what was only counted."""
-    plans = Replay.objects.filter(lane=listener.lane_id)
+    plans = Replay.objects.filter(lane=endpoint.lane_id)
     job = get_object_or_404(Job, pk=job_id, category=Replay.CATEGORY, subject_id__in=plans.values("pk"))
     plan = Replay.objects.get(pk=job.subject_id)
     if request.method == "POST":
         try:
             if "send" in request.POST:
-                job = _send_what_was_counted(listener, plan, Actor.of(request))
+                job = _send_what_was_counted(endpoint, plan, Actor.of(request))
             else:
                 count = cancel_replay(job=job, actor=Actor.of(request))
                 messages.success(request, f"Cancelled. {count} that waited were taken back.")
         except Refusal as refusal:
             messages.error(request, str(refusal))
-        return redirect(_url(listener, job))
-    values: dict[str, Any] = {"listener": listener, "job": job, "replay": plan, "replay_url": _url(listener, job)}
+        return redirect(_url(endpoint, job))
+    values: dict[str, Any] = {"endpoint": endpoint, "job": job, "replay": plan, "replay_url": _url(endpoint, job)}
     page = "webhooks/_replay.html" if request.htmx else "webhooks/replay_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
 
 
-def _url(listener: Listener, job: Job) -> str:
-    return f"{listener.replays_url}{job.public_id}/"
+def _url(endpoint: Endpoint, job: Job) -> str:
+    return f"{endpoint.replays_url}{job.public_id}/"
 
 
-def _send_what_was_counted(listener: Listener, plan: Replay, actor: Actor) -> Job:
+def _send_what_was_counted(endpoint: Endpoint, plan: Replay, actor: Actor) -> Job:
     return start_replay(
-        listener=listener,
+        endpoint=endpoint,
         actor=actor,
         since=plan.since,
         until=plan.until,
@@ -115,5 +115,5 @@ def _send_what_was_counted(listener: Listener, plan: Replay, actor: Actor) -> Jo
 
 def _card(request: HttpRequest, source_id: UUID) -> RestWebhook:
     source = load(Source.objects.select_related("parent"), request, source_id, Right.CONFIGURE)
-    card: RestWebhook = RestWebhook.objects.with_owner().select_related("lane").get(source=source)
+    card: RestWebhook = RestWebhook.objects.with_credential_card().select_related("lane").get(source=source)
     return card

@@ -57,10 +57,10 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 def webhook_create(request: HttpRequest) -> HttpResponse:
     """Make a webhook; its secret is shown on the answer."""
     mine = membership_with(request, Right.CONFIGURE)
-    form = SubscriptionForm(request.POST or None, maker=mine)
+    form = SubscriptionForm(request.POST or None, creator=mine)
     if request.method == "POST" and form.is_valid():
         try:
-            made, shown = subscriptions.subscribe(maker=mine, actor=Actor.of(request), **form.settings())
+            made, shown = subscriptions.subscribe(creator=mine, actor=Actor.of(request), **form.settings())
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -81,7 +81,7 @@ def webhook(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_edit(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     subscription = load_webhook(request, webhook_id)
-    form = SubscriptionForm(request.POST or None, maker=subscription.maker, subscription=subscription)
+    form = SubscriptionForm(request.POST or None, creator=subscription.creator, subscription=subscription)
     if request.method == "POST" and form.is_valid():
         try:
             subscriptions.change(subscription=subscription, actor=Actor.of(request), **form.settings())
@@ -109,13 +109,13 @@ def webhook_test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def webhook_take_over(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
-    """An owner keeps a webhook going whose maker goes or went."""
+def webhook_transfer(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+    """An owner keeps a webhook going whose creator goes or went."""
     subscription = load_webhook(request, webhook_id)
     mine = membership_with(request, Right.OWN)
     if subscription.organization_id != mine.organization_id:
         raise Http404
-    return _do(request, subscription, subscriptions.take_over, by=mine)
+    return _do(request, subscription, subscriptions.transfer, by=mine)
 
 
 @login_required
@@ -178,7 +178,7 @@ def load_webhook(request: HttpRequest, webhook_id: UUID) -> Subscription:
 
 def _webhooks(request: HttpRequest) -> Any:
     rows = Subscription.objects.visible_to(request.user)
-    return rows.select_related("lane", "maker__user", "organization").prefetch_related("secrets")
+    return rows.select_related("lane", "creator__user", "organization").prefetch_related("secrets")
 
 
 def _do(request: HttpRequest, subscription: Subscription, action: Any, **how: Any) -> HttpResponse:
@@ -198,7 +198,7 @@ def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") 
     mark, state = _state(subscription)
     values = {
         "webhook": subscription,
-        "listener": subscription,
+        "endpoint": subscription,
         "mark": mark,
         "state": state,
         "fresh": fresh,
@@ -206,7 +206,7 @@ def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") 
         "health": endpoint_health(subscription.lane),
         "attempts": attempts,
         "overlaps": OVERLAPS,
-        "may_take_over": bool(membership and membership.may(Right.OWN) and subscription.maker_id != membership.pk),
+        "may_take_over": bool(membership and membership.may(Right.OWN) and subscription.creator_id != membership.pk),
     }
     name = "webhooks/_webhook.html" if request.htmx else "webhooks/webhook_page.html"  # type: ignore[attr-defined]
     return render(request, name, values)

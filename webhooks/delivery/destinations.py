@@ -33,26 +33,26 @@ LEFT JOIN webhooks_webhooksecret secret
 WHERE card.lane_id = ANY(%s)
 GROUP BY card.lane_id, owner.url, card.sends_secret_header, card.includes_source_name
 """
-# A subscription goes where its maker may see: nowhere any more once the maker is gone.
+# A subscription goes where its creator may see: nowhere any more once the creator is gone.
 _SUBSCRIPTIONS = """
 SELECT sub.lane_id, sub.url, false AS sends_secret_header, sub.includes_source_name,
     (SELECT array_agg(signing_secret ORDER BY ends_at NULLS FIRST) FROM webhooks_subscriptionsecret
      WHERE subscription_id = sub.id AND (ends_at IS NULL OR ends_at > now())) AS signing,
     NULL::text[] AS header, sub.headers, sub.basic_username, sub.basic_password, sub.client_certificate,
-    sub.client_key, CASE WHEN maker.limited_at IS NOT NULL THEN ARRAY(
+    sub.client_key, CASE WHEN creator.limited_at IS NOT NULL THEN ARRAY(
         SELECT source.id FROM accounts_sourceaccess access
         JOIN accounts_source source ON access.source_id IN (source.id, source.parent_id)
-        WHERE access.membership_id = maker.id) END AS only_sources
+        WHERE access.membership_id = creator.id) END AS only_sources
 FROM webhooks_subscription sub
-JOIN accounts_membership maker ON maker.id = sub.maker_id
-JOIN accounts_user person ON person.id = maker.user_id AND person.is_active
+JOIN accounts_membership creator ON creator.id = sub.creator_id
+JOIN accounts_user person ON person.id = creator.user_id AND person.is_active
 WHERE sub.lane_id = ANY(%s) AND sub.deleted_at IS NULL
-    AND maker.removed_at IS NULL AND maker.accepted_at IS NOT NULL AND maker.role = ANY(%s)
+    AND creator.removed_at IS NULL AND creator.accepted_at IS NOT NULL AND creator.role = ANY(%s)
 """
 
 
 @dataclass
-class Endpoint:
+class Destination:
     """One receiver. In an overlap the header carries the old value first.
 
     `signing`, `header`, `headers`, `basic_password` and `client_key` are ciphertexts. What stands below them only
@@ -100,15 +100,15 @@ class Endpoint:
         return context_for(self.client_certificate, Secret(self.client_key)) if self.client_key else True
 
     def may_hear_of(self, delivery: ClaimedDelivery) -> bool:
-        """False for an event of a source that the subscription's maker may no longer see."""
+        """False for an event of a source that the subscription's creator may no longer see."""
         return self.only_sources is None or delivery.is_test or delivery.source_id in self.only_sources
 
 
-async def load_endpoints(connection: AsyncConnection[Any], lane_ids: set[UUID]) -> dict[UUID, Endpoint]:
-    async with connection.cursor(row_factory=class_row(Endpoint)) as cursor:
+async def load_destinations(connection: AsyncConnection[Any], lane_ids: set[UUID]) -> dict[UUID, Destination]:
+    async with connection.cursor(row_factory=class_row(Destination)) as cursor:
         await cursor.execute(_ENDPOINTS, [list(lane_ids)])
-        found = {endpoint.lane_id: endpoint for endpoint in await cursor.fetchall()}
+        found = {destination.lane_id: destination for destination in await cursor.fetchall()}
         if others := [lane_id for lane_id in lane_ids if lane_id not in found]:
             await cursor.execute(_SUBSCRIPTIONS, [others, sorted(ROLES_WITH[Right.CONFIGURE])])
-            found |= {endpoint.lane_id: endpoint for endpoint in await cursor.fetchall()}
+            found |= {destination.lane_id: destination for destination in await cursor.fetchall()}
     return found
