@@ -36,7 +36,8 @@ FROM generate_series(1, %(rows)s) n
 CLAIM_ONCE = """
 import asyncio, json, sys, time
 from outbox.models import SlotKind
-from outbox.claims import Turn, claim_deliveries, release
+from outbox.claims import Turn, release
+from webhooks.delivery.claims import claim_deliveries
 from outbox.database import connect
 
 async def run(count):
