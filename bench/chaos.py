@@ -2,7 +2,7 @@
 
     python -m bench.chaos [--messages 20000] [--outage 60] [--runs 1]
 
-Four workers of the outbox and one for jobs, the web and a endpoint for mails; one message in ten comes by mail. Every
+Four workers of the outbox and one for jobs, the web and a listener for mails; one message in ten comes by mail. Every
 half to two seconds a worker is killed (SIGKILL), stopped and continued (SIGSTOP, SIGCONT; a fifth of them for longer
 than a lease) or asked to end (SIGTERM), the web or the endpoint is stopped and continued, or two connections to the
 database are broken. The broker is restarted three times, wiped once and away for a minute; PostgreSQL is restarted

@@ -106,7 +106,7 @@ class Faults(threading.Thread):
         self._pause(name, self.lease * 1.3 if long else random.uniform(*STOPPED_SECONDS))
 
     def _pause_another(self, name: str) -> None:
-        """The web or a endpoint."""
+        """The web or the mail listener."""
         self._pause(random.choice(self.others), random.uniform(*STOPPED_SECONDS))
 
     def _pause(self, name: str, seconds: float) -> None:

@@ -284,7 +284,7 @@ def address_of():
 
 @pytest.fixture
 def receive(db):
-    """Keep and read one mail, as the endpoint and the job do."""
+    """Keep and read one mail, as the mail listener and the job do."""
 
     def take(connection, raw: bytes, to: str = "") -> InboundMail:
         kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
