@@ -75,6 +75,7 @@ class CardKind(ABC, Generic[C]):
     inherited: ClassVar[str]  # what a location uses of its parent's card, as people call it
     removed: ClassVar[str]  # what Disconnect removes, as the end of a sentence
     disconnected: ClassVar[str]  # what no longer happens after Disconnect
+    next_step: ClassVar[str] = ""  # said after a good check, while the card is off
     cancels: ClassVar[str] = ""  # what of the card's work Disconnect cancels
     related: ClassVar[tuple[str, ...]] = ()  # rows that the state of a card is read from
     options: ClassVar[tuple[str, ...]] = OPTIONS  # switches

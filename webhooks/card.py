@@ -50,6 +50,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
     inherited = "address and keys"
     removed = "keys and URL are removed for good"
     disconnected = "Nothing is sent to your system any more."
+    next_step = "Turn it on to start sending."
     cancels = "Waiting deliveries are cancelled."
     related = ("lane",)
     options = (*OPTIONS, "sends_secret_header")
