@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 run: $(VENV)/run.installed
 	@exec $(BIN)/python -m supervisor run
 
+# All tests run in several processes, each with a database of its own; ARGS chooses some, which run in one.
+PARALLEL := -n logical --maxprocesses 4 --dist loadgroup
 test: $(VENV)/dev.installed
-	@exec $(BIN)/python -m supervisor exec -- $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m supervisor exec -- $(BIN)/python -m pytest $(or $(ARGS),$(PARALLEL))
 
 # SIGKILL at each named point; EVENTS for each.
 EVENTS ?= 30

@@ -1,4 +1,4 @@
-"""Who calls the API with a key, and the callers with a token of an organization."""
+"""The caller of an API request, identified by its key, and how a token becomes one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def _moment_input() -> forms.DateTimeInput:
 
 
 class TokenForm(forms.Form):
-    """A token of an application, or of the person; who may not configure makes only the second."""
+    """A token for an application or for the person. Without the right to configure, only the second can be created."""
 
     EXPIRIES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
     KINDS = (

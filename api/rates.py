@@ -36,7 +36,7 @@ _LOOK = f"SELECT {_LEFT} FROM api_ratelimitwindow WHERE key = %(key)s"  # noqa: 
 
 @dataclass(frozen=True)
 class Window:
-    """One limit: how many calls it has, how many are left, and in how many seconds it begins anew."""
+    """One limit: how many calls it has, how many are left, and in how many seconds it starts over."""
 
     name: str
     seconds: int
@@ -69,7 +69,7 @@ class Rate:
         }
 
     def require(self) -> None:
-        """Raise Refusal 429 with the seconds to wait until every full window has begun anew."""
+        """Raise Refusal 429 with the seconds to wait until every full window has started over."""
         if not self.is_refused:
             return
         wait = max([1, *(math.ceil(one.resets_in) for one in (self.minute, self.hour) if one.is_full)])

@@ -10,7 +10,7 @@ from accounts.services.invitations import post_password_link
 
 
 class AccountAdapter(Adapter):
-    """Sends its mails as our own letters, and not while somebody waits: how long that takes would tell who is known."""
+    """Sends mails as letters in the background. In the request, the time that it takes would reveal known addresses."""
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         post_password_link(user)

@@ -63,7 +63,7 @@ class LoggedOut:
 
 
 class Private:
-    """Pages of somebody who is logged in are kept by nobody: after the logout, Back shows none of them."""
+    """Keep pages of logged-in people out of every cache, so that Back shows none of them after a logout."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -17,7 +17,7 @@ from yarl import URL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What IANA's special-purpose registries hold besides what `is_global` knows; IPv6 is an allow-list, because its
+# What IANA's special-purpose registries hold in addition to what `is_global` knows. IPv6 is an allow-list, because its
 # transition forms (mapped, compatible, NAT64, 6to4, Teredo, SIIT) all carry an IPv4 address that may be private.
 FORBIDDEN_V4 = [
     ipaddress.ip_network(text)

@@ -1,4 +1,4 @@
-"""Encrypt what is kept anew with the newest key, so that an older one can be taken out."""
+"""Encrypt all stored secrets again with the newest key, so that older keys can be removed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Rotated:
     def again(self, token: str) -> str:
         """Return a ciphertext under the newest key; one that cannot be read is returned as it is."""
         try:
-            anew = fernet().rotate(token.encode()).decode()
+            rotated = fernet().rotate(token.encode()).decode()
         except InvalidToken:
             self.unreadable += 1
             return token
         self.rotated += 1
-        return anew
+        return rotated
 
 
 def rotate_all() -> Rotated:

@@ -1,7 +1,7 @@
 """SMTP with the patience that RFC 5321, 4.5.3.2 asks of a client.
 
-A server may take minutes for a step: it looks into lists, scans, waits for a store. Who hangs up too early sends the
-same mail again, and the lead reads it twice. Only workers may wait that long; pages use Django's own backend.
+A server may take minutes for a step: it looks into lists, scans, waits for a store. A client that hangs up too early
+sends the same mail again, and the lead reads it twice. Only workers may wait that long; pages use Django's own backend.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def change(request: Request, card: Card, data: dict[str, Any]) -> NewSecrets | N
 
 
 def require_credential_right(request: Request, card: Card) -> None:
-    """Raise Refusal 403 for who may not configure the card that owns the credential."""
+    """Raise Refusal 403 if the caller may not configure the card that has the credential."""
     require_source(request, card.credential_card.source)
 
 
@@ -251,7 +251,7 @@ def shown(request: Request, card: Card, made: NewSecrets | None = None) -> Respo
 
 
 def card_json(card: Card, *, may_see_credential: bool) -> dict[str, Any]:
-    """One card. What belongs to the parent is shown to who may configure that one."""
+    """Return one card. What belongs to the parent is shown only with the right to configure the parent."""
     kind, check = cards.kind_of(card), card.last_check or {}
     health = kind.health(card)
     body: dict[str, Any] = {

@@ -32,7 +32,7 @@ def rows_of(card: Card) -> CardQuerySet[Any]:
 
 
 def locked(card: C) -> C:
-    """Return the card anew, locked; the parent's card first when this one uses or may use it."""
+    """Read the card again, locked. Where it can inherit, its parent's card is locked first."""
     rows = rows_of(card).select_for_update(of=("self",)).select_related("source__parent")
     if card.source.parent_id:
         list(rows.filter(source=card.source.parent_id))

@@ -114,7 +114,7 @@ def _with_email(rows: LeadQuerySet, email: str) -> LeadQuerySet:
 
 
 def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None]:
-    """Who has the email and who has the unique id, both locked in one order."""
+    """Return the lead with the email and the lead with the unique id, both locked, always in the same order."""
     email, unique_id = normalize_email(details.email), details.unique_id
     either = Q(pk__in=[])
     if email:

@@ -141,6 +141,6 @@ def _jobs(request: HttpRequest) -> Any:
 
 
 def may_import(request: HttpRequest) -> bool:
-    """True for who may configure some source: hundreds of leads at once are no agent's daily work."""
+    """True if the person may configure a source. Adding hundreds of leads at once is not an agent's daily work."""
     reach = reach_of(request.user, Right.CONFIGURE)
     return bool(reach.organization_ids or reach.source_ids)

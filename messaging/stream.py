@@ -47,7 +47,7 @@ class Dispatches(Stream):
     """Outbound messages. What sends them is synchronous (SMTP), so each runs in a thread beside this loop.
 
     A mail server may take minutes for an answer (RFC 5321, 4.5.3.2). What takes that long gives its slot back, and its
-    lane gets no other one meanwhile.
+    lane gets no other slot until it is through.
     """
 
     name = "send"

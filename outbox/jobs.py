@@ -37,7 +37,7 @@ WHERE id IN (
 RETURNING organization_id, id, category, subject_id, attempts
 """
 _served_last = UUID(int=0)  # the organization whose job this process ran last
-# Those of one organization stand in line behind each other. Who waits for another try lets the next one pass.
+# Jobs of one organization run one after the other. A job that waits for its next attempt lets the next job pass.
 _ONE_EACH = """AND NOT EXISTS (
     SELECT FROM outbox_job earlier WHERE earlier.category = j.category AND earlier.id < j.id
         AND earlier.organization_id = j.organization_id
@@ -75,7 +75,7 @@ def _claim(handlers: Handlers, after: str, *, one_each: bool) -> tuple[Any, ...]
 
 
 def _run(handlers: Handlers, job_id: UUID, category: str, subject_id: UUID, attempts: int) -> None:
-    # Not if somebody else has it by now, or it was cancelled meanwhile.
+    # Changes nothing if another worker has claimed the job since, or if it was cancelled.
     mine = Job.objects.filter(pk=job_id, attempts=attempts, status=Job.Status.PROCESSING)
     try:
         if attempts > len(GAPS):

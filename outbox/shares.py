@@ -21,4 +21,4 @@ def next_turn(active: Iterable[Claimed], slots: int, free: int) -> Turn:
         return Turn(min(free, common - used))  # no look takes more than that at once, whoever it meets
     share = common / max(1, len(of_each))
     full = frozenset(organization for organization, count in of_each.items() if count >= share)
-    return Turn(-(-free // 2), full)  # half of what is left: there is always some for who comes next
+    return Turn(-(-free // 2), full)  # half of what is left, so that the next organization always finds a slot

@@ -27,7 +27,7 @@ FRESH = timedelta(seconds=20)  # how old a row may be when its wake is missed
 LEFT_BEHIND = "outbox.left-behind"  # the tally
 TABLES = {Lane.Kind.WEBHOOK: "webhooks_delivery", Lane.Kind.CHANNEL: "messaging_dispatch"}
 
-# By the primary key, whose ids are in the order of time: only what was written of late is read.
+# By the primary key: ids are in the order of time, so only recent rows are read.
 _UNWOKEN = """
 SELECT DISTINCT w.lane_id FROM {table} w
 JOIN outbox_lanetimer c ON c.lane_id = w.lane_id JOIN outbox_lane l ON l.id = w.lane_id

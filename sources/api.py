@@ -182,7 +182,7 @@ def load_source(request: Request, text: str) -> Source:
 
 
 def _parent(caller: Caller, named: str | None) -> Source | None:
-    """The business that a location belongs to. Who sees single sources makes locations of those, no business."""
+    """Return the business of a new location. A caller limited to sources may add locations to them, but no business."""
     if named is None:
         if caller.organization_id not in caller.reach().organization_ids:
             raise Refusal(403, "request.forbidden", "This token is limited to sources: name a business as parent_id.")

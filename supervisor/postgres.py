@@ -1,7 +1,7 @@
 """An embedded PostgreSQL: one data folder, loopback only, gone when we are gone.
 
 PostgreSQL refuses to run as root. As root it is therefore started in a user namespace in which we are *nobody*
-(the one account besides root that every machine has, and initdb asks for the account's name).
+(the one account that every machine has, apart from root, and initdb asks for the account's name).
 """
 
 import importlib.util

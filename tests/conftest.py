@@ -41,6 +41,21 @@ def pytest_configure() -> None:
     settings.LEADWIRE_CALLS_PER_MINUTE = settings.LEADWIRE_CALLS_PER_HOUR = 10**6  # what tries the limit sets its own
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that need the whole product into one group, and those of each other file into one of their own.
+
+    A group runs in one process. The product takes longest, so its group begins first.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("product" if _needs_product(item) else item.path.name))
+    items.sort(key=lambda item: not _needs_product(item))
+
+
+def _needs_product(item: pytest.Item) -> bool:
+    is_apart = {"processes", "browser"} & {marker.name for marker in item.iter_markers()}
+    return bool(is_apart) or "running" in getattr(item, "fixturenames", ())
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say in one line what was left out, and why: a green run may have tried less than it could."""
     skipped = terminalreporter.stats.get("skipped", [])

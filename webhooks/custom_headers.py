@@ -1,4 +1,4 @@
-"""The headers that a receiver may want besides ours."""
+"""Custom headers, which a receiver may want in addition to ours."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Keep the deliveries of one conversation and endpoint in order: only the first open one of an order key is due.
 
-Who adds a row locks the last open one of its key, so that it cannot end or step aside before the commit. Who ends the
-first one locks it against such a row, and then, in a new statement, makes the next one due. So a row that waits always
-has an open one ahead of it. `sweeps.py` watches over that.
+A transaction that adds a row locks the last open row of its key, so that this one can neither end nor step aside before
+the commit. A transaction that ends the first row locks it against such an addition and then, in a new statement, makes
+the next row due. So every waiting row has an open row ahead of it. `outbox/sweeps.py` checks that.
 
 Keys are locked in the order of lane, key and sequence.
 """

@@ -95,7 +95,7 @@ def publish(draft: EventDraft) -> Published:
     return Published(event, frozenset(withheld))
 
 
-# The locks are shared among publishers. After waiting for a Disconnect the row is read anew and is off.
+# Publishers share the locks. After waiting for a Disconnect, the row is read again and is off.
 _CARDS = """
 SELECT card.* FROM webhooks_restwebhook card JOIN outbox_lane lane ON lane.id = card.lane_id
 WHERE card.source_id = %s AND card.enabled_at IS NOT NULL AND lane.stopped_at IS NULL FOR KEY SHARE OF card
@@ -119,7 +119,7 @@ FOR KEY SHARE OF sub
 
 
 def _listening_endpoints(draft: EventDraft) -> list[Endpoint]:
-    """Who hears of this, locked against a Disconnect until our commit."""
+    """Return the endpoints that may be sent this event, locked against a Disconnect until our commit."""
     where = {
         "organization": draft.organization_id,
         "source": draft.source_id,

@@ -18,7 +18,7 @@ from core.problems import Refusal
 def invite(
     *, organization: Organization, actor: Actor, email: str, name: str, role: str, sources: Iterable[Source] = ()
 ) -> Membership:
-    """Make a person a member, and write to them; one who has a login already has to say yes first.
+    """Make a person a member and send them an invitation. A person who already has a login has to accept it first.
 
     Raise Refusal `member.exists` when they are a member or invited already.
     """

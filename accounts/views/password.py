@@ -11,7 +11,7 @@ from django.http import HttpResponseBase
 
 
 class ChoosePassword(PasswordResetFromKeyView):  # type: ignore[misc]
-    """The page behind the link of an invitation or of a reset. Who comes by it has proved the address."""
+    """The page behind the link of an invitation or a password reset. Using the link proves the email address."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         values: dict[str, Any] = super().get_context_data(**kwargs)

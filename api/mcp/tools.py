@@ -1,4 +1,4 @@
-"""The tools: each is one operation of the API, with a strict schema and hints for who asks before it acts."""
+"""The tools: each is one operation of the API, with a strict schema and hints for agents that ask before they act."""
 
 from __future__ import annotations
 

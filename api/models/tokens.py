@@ -131,7 +131,7 @@ class ApiToken(HashedKey):
         return frozenset(kept for one in self.scopes if (kept := self._in_force(one, self.creator)))
 
     def _in_force(self, scope: str, creator: Membership) -> str:
-        """The scope, or what of it the creator may do: who may only look keeps the reading half of `write`."""
+        """Return the scope if the creator has the right for it; for `write` without that right, the matching `read`."""
         reading = scope.replace(":write", ":read")
         for one in (scope, reading):
             if one in self.Scope.values and creator.may(self.RIGHTS.get(self.Scope(one), Right.READ)):

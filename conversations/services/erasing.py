@@ -53,7 +53,7 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     }
     for person in (lead, *merged):
         _blank_lead(person)
-    # What a mail server said of one of its addresses, perhaps of this one. The next failure writes it anew.
+    # A mail server's error may quote this address. The next failure writes a new one.
     Lane.objects.filter(connection__source=lead.source_id).exclude(last_error="").update(last_error="")
     actor.record(
         "lead.erase",

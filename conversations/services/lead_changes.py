@@ -24,7 +24,7 @@ PLAIN = ("first_name", "last_name", "email", "address", "status", "tags", "origi
 
 
 def lock_lead(lead_id: UUID) -> Lead:
-    """Return a lead anew, locked. Raise NotFound when it is gone meanwhile."""
+    """Read a lead again, locked. Raise NotFound if it was erased or merged since."""
     rows = Lead.objects.active().select_for_update(of=("self",), no_key=True).select_related("source")
     lead = rows.filter(pk=lead_id).first()
     if lead is None:

@@ -50,7 +50,7 @@ def read_mail(mail_id: UUID) -> None:
 
 
 def _sender(kept: InboundMail, mail: Mail) -> Sender:
-    """Who wrote it. A mail whose head names nobody who could be answered is of whoever handed it over."""
+    """Return who wrote the mail. If its headers name nobody who could be answered, that is the envelope's sender."""
     envelope = normalize_email(kept.envelope_from)
     return Sender(mail.sender_name, mail.sender or (envelope if is_email(envelope) else ""))
 

@@ -32,7 +32,7 @@ Kind = ChannelConnection.Kind
 
 @dataclass(frozen=True)
 class Author:
-    """Who answers."""
+    """The author of an outbound message."""
 
     kind: Message.Author
     name: str

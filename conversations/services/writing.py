@@ -39,7 +39,7 @@ def write(message: Message) -> Outgoing:
 
 
 def _subject(conversation: Conversation) -> str:
-    """Who wrote by a form without a subject gets one of ours: their own first words would read oddly there."""
+    """Return the subject. A form has none, and the lead's first words would read oddly there, so we give it one."""
     title = " ".join(conversation.title.split())
     first = Message.objects.filter(conversation=conversation).order_by("id").only("content").first()
     if first and " ".join(first.content.split()).startswith(title.rstrip("…")):

@@ -129,7 +129,7 @@ def make(request: Request, data: dict[str, Any]) -> Response:
 
 
 def require_configure(request: Request) -> None:
-    """Raise Refusal 403 for who may not change what concerns the whole organization: nobody limited to some sources."""
+    """Raise Refusal 403 unless the caller may configure the whole organization, not only some of its sources."""
     creator = caller_of(request).creator
     if creator is not None and (creator.is_limited or not creator.may(Right.CONFIGURE)):
         raise Refusal(403, "request.forbidden", f"This needs the right: {Right.CONFIGURE.label.lower()}.")

@@ -49,7 +49,7 @@ def read_rows(file: IO[bytes], file_format: str) -> Iterator[Row]:
 
 
 def _encoding(file: IO[bytes]) -> str:
-    """Tell UTF-8 from what spreadsheets write besides: UTF-16 with its mark, and Windows' Latin 1 ("ANSI")."""
+    """Return the encoding: UTF-8, or what spreadsheets also write, UTF-16 with its mark or Windows-1252 ("ANSI")."""
     start = file.tell()
     sample = file.read(SAMPLE)
     file.seek(start)

@@ -29,7 +29,7 @@ _LENGTH = struct.Struct(">I")  # before each mail, and before each answer
 
 
 class Reader:
-    """A child that reads one mail after the other. It is started when it is needed, and anew after it was killed."""
+    """A child process that reads mails one by one. It is started when needed, and again after it was killed."""
 
     def __init__(self) -> None:
         self.child: subprocess.Popen[bytes] | None = None

@@ -20,7 +20,7 @@ class Email(Channel):
     slug, label, max_length = "email", "Email", 10_000
 
     def send(self, message: Outgoing) -> None:
-        """Send one mail on an SMTP connection that no other thread uses meanwhile."""
+        """Send one mail on an SMTP connection that no other thread uses at the same time."""
         mail = build(message)
         transport = _take()
         try:

@@ -50,7 +50,7 @@ class Job(models.Model):
                 name="job_in_turns",
             ),
             models.Index(fields=["subject_id"], name="job_of_subject"),
-            BrinIndex(fields=["finished_at"], name="job_finished"),  # has anything ended of late (metrics.py)?
+            BrinIndex(fields=["finished_at"], name="job_finished"),  # whether anything ended recently (metrics.py)
             models.Index(
                 fields=["organization_id", "-id"],
                 condition=models.Q(category__in=["import", "replay"]),

@@ -1,4 +1,4 @@
-"""Where a lane's deliveries go and with which secrets, read anew for each claim."""
+"""Where a lane's deliveries go and with which secrets. This is read again for each claim."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Destination:
 
     @cached_property
     def own_headers(self) -> dict[str, str]:
-        """What the receiver wants besides: custom headers, and a user name with a password."""
+        """The custom headers, and basic authentication if it is set."""
         own: dict[str, str] = json.loads(Secret(self.headers).reveal()) if self.headers else {}
         if self.basic_password:
             pair = f"{self.basic_username}:{Secret(self.basic_password).reveal()}".encode()

@@ -127,7 +127,7 @@ class Recorder:
             logger.info("deliver: counts wait for the database: %s", error)
 
     async def _write_alone(self, result: Result) -> bool:
-        """Return False when it has to wait: its row is locked, or the database went away meanwhile."""
+        """Return False if the result has to wait: its row is locked, or the database is away."""
         try:
             return not await self._write([result])
         except Exception as error:

@@ -65,7 +65,7 @@ class Result:
 
 
 # Rows that somebody else has locked at this moment are left for the next batch: a publisher holds the last row of its
-# conversation, a person cancels. Who holds locks and waits for none of theirs is in no deadlock.
+# conversation, a person cancels. A transaction that never waits for a lock cannot be part of a deadlock.
 _MINE = """
 WITH mine AS MATERIALIZED (
     SELECT d.id FROM webhooks_delivery d JOIN unnest(%s::uuid[], %s::uuid[]) r(id, claim) USING (id, claim)
@@ -177,7 +177,7 @@ async def _log(cursor: Any, results: list[Result], held: set[UUID], next_at: dic
                     result.timings.first_byte_ms,
                     (result.outcome if is_ours else Outcome.LATE).value,
                     result.status_code, result.error[:300], result.url, result.dialled,
-                    # Of a late one no body: its delivery may be gone because the lead was erased meanwhile.
+                    # A late attempt keeps no body: its delivery may be gone because the lead was erased.
                     Jsonb(result.request_headers), result.request_body if is_ours else "",
                     Jsonb(result.answer_headers), result.answer_body if is_ours else "",
                     next_at.get(delivery.id), result.next_because[:200] if is_ours else "",

@@ -111,7 +111,7 @@ class Deliveries(Stream):
     async def _deliver(self, outgoing: OutgoingRequest, taken_at: float) -> None:
         # The lease is the database's; what is left of it is counted by this machine's steady clock.
         if time.monotonic() - taken_at > LATEST_DIAL_SECONDS:
-            return  # stopped or starved meanwhile: the row comes back by itself when the lease ends
+            return  # this process was stopped or starved: the row comes back when its lease ends
         result = await attempt(self.session, outgoing)
         note = self.slow.add if result.duration_ms > SLOW_CALL_SECONDS * 1000 else self.slow.discard
         note(outgoing.delivery.lane_id)

@@ -76,11 +76,11 @@ class Endpoint:
         raise NotImplementedError
 
     def may_configure(self, user: User) -> bool:
-        """True for who may switch it, test it and send through it again."""
+        """True if the person may switch it, test it and send events again."""
         raise NotImplementedError
 
     def may_see_all(self, user: User) -> bool:
-        """True for who may see its URL, its headers and the answers; others read the outcome."""
+        """True if the person may see its URL, its headers and the answers. Others see only the outcome."""
         return self.may_configure(user)
 
     @property

@@ -49,7 +49,7 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
 
 
 def forget_failures(endpoint: Endpoint) -> None:
-    """Let an endpoint's health begin anew: no failures, its breaker closed, nobody warned, nothing missed."""
+    """Reset an endpoint's health: no failures, breaker closed, nobody warned, nothing missed."""
     Lane.objects.filter(pk=endpoint.lane_id).update(
         failing_since=None,
         last_error="",

@@ -189,7 +189,7 @@ def _new_secret(subscription: Subscription) -> str:
 
 
 def _locked(subscription: Subscription) -> Subscription:
-    """Return it anew, locked. Raise Refusal `webHook.notFound` when it was deleted meanwhile."""
+    """Read the subscription again, locked. Raise Refusal `webHook.notFound` if it was deleted since."""
     rows = Subscription.objects.active().select_for_update(of=("self",)).select_related("lane", "creator__user")
     found = rows.filter(pk=subscription.pk).first()
     if found is None:

@@ -42,7 +42,7 @@ def card_settings(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def card_secrets(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    """The webhook's secrets in full, for who may configure the card that owns them."""
+    """Show the webhook's secrets in full. This needs the right to configure the card that has them."""
     card = load_card(request, source_id, RestWebhook.slug)
     require_configure(request, card.credential_card.source)
     response: HttpResponse = _reveal(request, card)

@@ -73,7 +73,7 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 
 def _title(endpoint: Endpoint | None, user: User) -> str:
-    """How the endpoint is called: a subscription's name is for those who may configure it."""
+    """Return the endpoint's name. A subscription's name is shown only with the right to configure it."""
     if endpoint is None:
         return "an endpoint"
     is_shown = endpoint.home_source_id or endpoint.may_configure(user)
@@ -95,7 +95,7 @@ class Found:
 
 
 def _find(request: HttpRequest, delivery_id: UUID) -> Found:
-    """A delivery is seen by who sees its event's source; a test of a webhook also by who may configure that."""
+    """Return a delivery that the person may see: of a source they see, or a test of a webhook they configure."""
     user: User = request.user  # type: ignore[assignment]
     waiting = Delivery.objects.filter(pk=delivery_id).first()
     attempts = list(Attempt.objects.filter(delivery_id=delivery_id).order_by("-id")[:SHOWN])
@@ -111,7 +111,7 @@ def _find(request: HttpRequest, delivery_id: UUID) -> Found:
 
 
 def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Endpoint]:
-    """The same for who acts on it: 403 where the person may only look."""
+    """Do the same for an action. Raise PermissionDenied where the person may only look."""
     found = _find(request, delivery_id)
     if found.endpoint is None:
         raise Http404

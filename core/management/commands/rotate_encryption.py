@@ -1,4 +1,4 @@
-"""manage.py rotate_encryption: write everything that is encrypted anew with the newest key."""
+"""manage.py rotate_encryption: encrypt all stored secrets again with the newest key."""
 
 from __future__ import annotations
 
