@@ -28,4 +28,6 @@ def current_membership(request: HttpRequest) -> Membership | None:
     timezone.activate(request.user.time_zone)
     mine = request.user.current_memberships
     chosen = request.session.get(SESSION_KEY)
-    return next((one for one in mine if str(one.organization_id) == chosen), mine[0] if mine else None)
+    return next(
+        (membership for membership in mine if str(membership.organization_id) == chosen), mine[0] if mine else None
+    )

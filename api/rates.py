@@ -64,15 +64,17 @@ class Rate:
     def headers(self) -> dict[str, str]:
         both = (self.minute, self.hour)
         return {
-            "RateLimit-Policy": ", ".join(f'"{one.name}";q={one.quota};w={one.seconds}' for one in both),
-            "RateLimit": ", ".join(f'"{one.name}";r={one.left};t={max(0, math.ceil(one.resets_in))}' for one in both),
+            "RateLimit-Policy": ", ".join(f'"{window.name}";q={window.quota};w={window.seconds}' for window in both),
+            "RateLimit": ", ".join(
+                f'"{window.name}";r={window.left};t={max(0, math.ceil(window.resets_in))}' for window in both
+            ),
         }
 
     def require(self) -> None:
         """Raise Refusal 429 with the seconds to wait until every full window has started over."""
         if not self.is_refused:
             return
-        wait = max([1, *(math.ceil(one.resets_in) for one in (self.minute, self.hour) if one.is_full)])
+        wait = max([1, *(math.ceil(window.resets_in) for window in (self.minute, self.hour) if window.is_full)])
         detail = f"Too many calls: {self.minute.quota} in a minute and {self.hour.quota} in an hour. Wait {wait} s."
         raise Refusal(429, "rateLimit.exceeded", detail, headers={"Retry-After": str(wait)})
 

@@ -68,7 +68,11 @@ def is_production() -> bool:
 
 def refuse_unsafe() -> None:
     """End this process, with what is wrong, where it would be unsafe for others to use it."""
-    problems = [one for one in _unsafe() if one.id not in settings.SILENCED_SYSTEM_CHECKS] if is_production() else []
+    problems = (
+        [problem for problem in _unsafe() if problem.id not in settings.SILENCED_SYSTEM_CHECKS]
+        if is_production()
+        else []
+    )
     if problems:
-        lines = [f"  {one.id}: {one.msg} {one.hint or ''}".rstrip() for one in problems]
+        lines = [f"  {problem.id}: {problem.msg} {problem.hint or ''}".rstrip() for problem in problems]
         sys.exit("Leadwire does not start with unsafe settings (docs/settings.md):\n" + "\n".join(lines))

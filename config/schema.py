@@ -87,7 +87,7 @@ class Schema(AutoSchema):
             operation["description"] = f"{words}\n\nScope: `{scope}`.".strip()
         if getattr(self.view, "deprecation", None):
             operation["deprecated"] = True
-        parameters = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+        parameters = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"]
         operation["responses"] |= refused(codes_of(type(self.view), self.method, parameters))
         return operation
 

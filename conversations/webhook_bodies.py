@@ -60,7 +60,11 @@ async def render_bodies(
     connection: AsyncConnection[Any], claimed: list[ClaimedDelivery], destinations: dict[UUID, Destination]
 ) -> Bodies:
     """Return the body of each claimed delivery and whether it was rendered now; without its event it has none."""
-    retries = [one.id for one in claimed if one.attempts > 1 or one.claimed_at - one.created_at > SURELY_FIRST]
+    retries = [
+        delivery.id
+        for delivery in claimed
+        if delivery.attempts > 1 or delivery.claimed_at - delivery.created_at > SURELY_FIRST
+    ]
     bodies: Bodies = {}
     async with connection.cursor(row_factory=dict_row) as cursor:
         if retries:
@@ -83,7 +87,9 @@ async def _histories(
     """Return the JSON of each conversation that is told of, and of those told with the lead's whole history."""
     histories: Histories = {}
     for whole, query in ((False, _HISTORY), (True, _WHOLE_HISTORY)):
-        wanted = {one["conversation_id"] for one in events if fresh[one["delivery"]].is_announcement is whole} - {None}
+        wanted = {event["conversation_id"] for event in events if fresh[event["delivery"]].is_announcement is whole} - {
+            None
+        }
         if wanted:
             await cursor.execute(query, [list(wanted), HISTORY_MESSAGES])
             shown = _conversations(await cursor.fetchall())
@@ -93,11 +99,8 @@ async def _histories(
 
 def _asked(fresh: Iterable[ClaimedDelivery], destinations: dict[UUID, Destination]) -> list[list[Any]]:
     """The columns of the question: delivery, event, whether the source's name is wanted, whether it announces."""
-    rows = [
-        (one.id, one.event_id, one.lane_id in destinations and destinations[one.lane_id].includes_source_name,
-         one.is_announcement)
-        for one in fresh
-    ]  # fmt: skip
+    named = {lane_id for lane_id, destination in destinations.items() if destination.includes_source_name}
+    rows = [(delivery.id, delivery.event_id, delivery.lane_id in named, delivery.is_announcement) for delivery in fresh]
     return [list(column) for column in zip(*rows, strict=True)]
 
 

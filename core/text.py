@@ -16,9 +16,9 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(as_text(one) for one in value)
+        return ", ".join(as_text(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {as_text(one)}" for name, one in value.items())
+        return ", ".join(f"{name}: {as_text(inner)}" for name, inner in value.items())
     return "" if value is None else str(value)
 
 

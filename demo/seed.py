@@ -48,7 +48,7 @@ def seed(crm_url: str) -> Secrets:
     places = _places(northside, harbor, Actor("Dana Reed", owner), Actor("Rey Santos", dentist))
     _limit(manager, places["Westgate"])
     staff = {northside.pk: agent, harbor.pk: dentist}
-    for story in sorted(STORIES, key=lambda one: -one.hours_ago):
+    for story in sorted(STORIES, key=lambda story: -story.hours_ago):
         source = places[story.place]
         _tell(story, source, staff[source.organization_id])
     return _connect(places, Actor("Dana Reed", owner), crm_url)
@@ -93,7 +93,7 @@ def _tell(story: Story, source: Source, staff: User) -> None:
     )
     lead.set_phone(story.phone)
     lead.save(force_insert=True)
-    connections = {one.kind: one for one in source.connections.all()}
+    connections = {connection.kind: connection for connection in source.connections.all()}
     conversation = Conversation.objects.create(
         id=uuid7(start),
         organization_id=source.organization_id,

@@ -68,9 +68,11 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     words = operation.get("description", "").replace("\n\n", " ").strip()
     if words:
         lines.append(f"{words}\n")
-    asked = [one for one in operation.get("parameters", []) if one["in"] != "path"]
+    asked = [parameter for parameter in operation.get("parameters", []) if parameter["in"] != "path"]
     if asked:
-        names = ", ".join(f"`{one['name']}`{' (required)' if one.get('required') else ''}" for one in asked)
+        names = ", ".join(
+            f"`{parameter['name']}`{' (required)' if parameter.get('required') else ''}" for parameter in asked
+        )
         lines.append(f"Parameters: {names}.\n")
     if body := _body(operation, document):
         lines.append(f"Body: {body}.\n")

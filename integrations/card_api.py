@@ -269,7 +269,7 @@ def card_json(card: Card, *, may_see_credential: bool) -> dict[str, Any]:
     }
     keys = kind.keys(card.credential_card) if may_see_credential else []
     body["keys"] = [
-        {"label": one.label, "masked": one.masked, "created_at": rfc3339(one.made_at), "ends_at": rfc3339(one.ends_at)}
-        for one in keys
+        {"label": key.label, "masked": key.masked, "created_at": rfc3339(key.made_at), "ends_at": rfc3339(key.ends_at)}
+        for key in keys
     ]
     return body

@@ -26,7 +26,7 @@ def coerce(organization_id: UUID, values: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 def definitions(organization_id: UUID, keys: Iterable[str]) -> dict[str, CustomField]:
-    return {one.key: one for one in CustomField.objects.filter(organization=organization_id, key__in=list(keys))}
+    return {field.key: field for field in CustomField.objects.filter(organization=organization_id, key__in=list(keys))}
 
 
 def coerce_with(fields: Mapping[str, CustomField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -28,7 +28,7 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
         "source_url": lead.source_url or None,
         "opt_in": lead.opt_in,
         "opt_in_transactional_sms": lead.opt_in_transactional_sms,
-        "opted_out": [opt_out_json(one) for one in opted_out],
+        "opted_out": [opt_out_json(opt_out) for opt_out in opted_out],
         "is_new": lead.is_new,
         "is_ready": lead.has_contact,
         "is_test": lead.is_test,
@@ -38,5 +38,5 @@ def lead_json(lead: Lead, opted_out: Iterable[OptOut], *, source_name: str | Non
     }
 
 
-def opt_out_json(one: OptOut) -> dict[str, Any]:
-    return {"channel": one.channel, "at": rfc3339(one.created_at), "reason": one.reason}
+def opt_out_json(opt_out: OptOut) -> dict[str, Any]:
+    return {"channel": opt_out.channel, "at": rfc3339(opt_out.created_at), "reason": opt_out.reason}

@@ -71,9 +71,11 @@ class Dispatches(Stream):
         free = min(self.slots - len(self.active) + len(slow), self.slots * SLOW_TIMES - len(self.active))
         if free <= 0:
             return 0
-        resting = {one.lane_id for one in slow}
-        in_hand = [one.id for one in self.active.values()]
-        turn = next_turn((one for one in self.active.values() if one not in slow), self.slots, min(free, self.slots))
+        resting = {dispatch.lane_id for dispatch in slow}
+        in_hand = [dispatch.id for dispatch in self.active.values()]
+        turn = next_turn(
+            (dispatch for dispatch in self.active.values() if dispatch not in slow), self.slots, min(free, self.slots)
+        )
         claimed = await claim_dispatches(connection, turn, in_hand, resting)
         for dispatch in claimed:
             self.started[dispatch.id] = time.monotonic()
@@ -83,7 +85,7 @@ class Dispatches(Stream):
     def _slow(self) -> list[Claimed]:
         """What takes so long that others may have its slot."""
         before = time.monotonic() - SLOW_SECONDS
-        return [one for one in self.active.values() if self.started.get(one.id, before) < before]
+        return [dispatch for dispatch in self.active.values() if self.started.get(dispatch.id, before) < before]
 
     async def _send(self, dispatch: Claimed) -> None:
         await self.threads.run(self.send, dispatch)
@@ -100,7 +102,7 @@ class Dispatches(Stream):
             try:
                 if connection is None or connection.closed:
                     connection = await connect()
-                await extend_leases(connection, {one.claim for one in self.active.values()})
+                await extend_leases(connection, {dispatch.claim for dispatch in self.active.values()})
             except (psycopg.Error, OSError) as error:
                 logger.warning("send: leases were not extended: %s", error)
                 await hang_up(connection)

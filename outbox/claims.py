@@ -164,7 +164,7 @@ WHERE id = ANY(%s) AND claim = ANY(%s) RETURNING lane_id, next_attempt_at
 
 async def release(connection: AsyncConnection[Any], claimed: Collection[Claimed], table: str) -> None:
     """Give back rows that were claimed and never started. This uses up no attempt."""
-    values = [[one.id for one in claimed], list({one.claim for one in claimed})]
+    values = [[row.id for row in claimed], list({row.claim for row in claimed})]
     async with connection.transaction(), connection.cursor() as cursor:
         await cursor.execute(_RELEASE.format(table=sql.Identifier(table)), values)
         await wake_in(cursor, [Look(lane_id, due) for lane_id, due in await cursor.fetchall()])

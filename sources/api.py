@@ -94,7 +94,7 @@ class SourcesApi(Api):
         if "external_id" in query:
             rows = rows.filter(external_id=query["external_id"])
         found, next_cursor = page(rows, query)
-        return listed("sources", [source_json(one) for one in found], next_cursor)
+        return listed("sources", [source_json(source) for source in found], next_cursor)
 
     @extend_schema(
         operation_id="create_source",

@@ -45,7 +45,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         else:
             businesses = Source.objects.businesses().active().visible_to(user, Right.CONFIGURE)
             self.fields["parent"].queryset = businesses  # type: ignore[attr-defined]
-            self.fields["parent"].label_from_instance = lambda one: f"A location of {one.name}"  # type: ignore[attr-defined]
+            self.fields["parent"].label_from_instance = lambda source: f"A location of {source.name}"  # type: ignore[attr-defined]
             if not reach_of(user, Right.CONFIGURE).organization_ids:
                 self.fields["parent"].required = True
         for field in self.fields.values():

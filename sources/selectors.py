@@ -60,8 +60,8 @@ def source_tree(user: User, organization_id: UUID, search: str, *, archived: boo
         else:
             roots.append(row)
     for row in roots:
-        row.locations.sort(key=lambda one: (not one.is_failing, one.source.name.lower()))
-    return sorted(roots, key=lambda one: (not _fails(one), one.source.name.lower()))
+        row.locations.sort(key=lambda row: (not row.is_failing, row.source.name.lower()))
+    return sorted(roots, key=lambda row: (not _fails(row), row.source.name.lower()))
 
 
 def _fails(row: SourceRow) -> bool:

@@ -70,14 +70,14 @@ def update_source(*, source: Source, actor: Actor, **values: object) -> Source:
 def archive_source(*, source: Source, actor: Actor) -> None:
     """Retire a source and its locations: nothing arrives, nothing is delivered, no key opens it. Nothing is deleted."""
     now = timezone.now()
-    for one in Source.objects.select_for_update().filter(pk=source.pk) | source.locations.filter(archived_at=None):
-        if one.is_archived:
+    for place in Source.objects.select_for_update().filter(pk=source.pk) | source.locations.filter(archived_at=None):
+        if place.is_archived:
             continue
-        one.archived_at, one.archived_by = now, actor.user
-        one.save(update_fields=["archived_at", "archived_by"])
+        place.archived_at, place.archived_by = now, actor.user
+        place.save(update_fields=["archived_at", "archived_by"])
         for kind in card_kinds().values():
-            kind.hold(getattr(one, kind.accessor))
-        actor.record("source.archive", organization=one.organization_id, target=one, source_id=one.pk)
+            kind.hold(getattr(place, kind.accessor))
+        actor.record("source.archive", organization=place.organization_id, target=place, source_id=place.pk)
 
 
 @transaction.atomic

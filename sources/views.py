@@ -55,7 +55,7 @@ def source(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """One source: its address, its form, its cards' state, its last two weeks."""
     found = load(Source.objects.select_related("parent", "archived_by"), request, source_id)
     tree = selectors.source_tree(request.user, found.organization_id, "", archived=found.is_archived)  # type: ignore[arg-type]
-    every = [one for row in tree for one in (row, *row.locations)]
+    every = [shown for row in tree for shown in (row, *row.locations)]
     values = {
         "source": found,
         "row": next((row for row in every if row.source.pk == found.pk), None),

@@ -82,7 +82,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
 
     def input_fields(self) -> dict[str, Any]:
         help_text = "REST Webhook. On a card that is not set up it makes the keys."
-        types = serializers.ChoiceField(choices=[one.value for one in CHOOSABLE])
+        types = serializers.ChoiceField(choices=[event_type.value for event_type in CHOOSABLE])
         return {
             "url": StrictString(required=False, max_length=2000, help_text=help_text, validators=[validate_url]),
             "event_types": serializers.ListField(child=types, required=False, allow_empty=False),
@@ -156,10 +156,10 @@ class RestWebhookKind(CardKind[RestWebhook]):
         return card.is_checking
 
     def keys(self, card: RestWebhook) -> list[KeyShown]:
-        rows = sorted(card.secrets.active().select_related("created_by"), key=lambda one: one.ends_at is not None)
+        rows = sorted(card.secrets.active().select_related("created_by"), key=lambda secret: secret.ends_at is not None)
         return [
-            KeyShown(label, "••••••••••••", one.created_at, str(one.created_by or "Leadwire"), one.ends_at)
-            for one in rows
+            KeyShown(label, "••••••••••••", secret.created_at, str(secret.created_by or "Leadwire"), secret.ends_at)
+            for secret in rows
             for label in ("Secret key", "Signing secret")
         ]
 
@@ -173,7 +173,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
             ahead = Delivery.objects.filter(lane=lane, next_attempt_at__isnull=False, is_test=False)
             first = ahead.order_by("next_attempt_at").first()
             detail = ", ".join(filter(None, [lane.last_error, wait]))
-            moments = [one for one in (first and first.next_attempt_at, lane.open_until) if one]
+            moments = [moment for moment in (first and first.next_attempt_at, lane.open_until) if moment]
             return Health("failing", "Failing", detail, lane.failing_since, max(moments) if first else None)
         if lane.last_ok_at:
             return Health("ok", "Working", wait, lane.last_ok_at)
@@ -187,8 +187,8 @@ class RestWebhookKind(CardKind[RestWebhook]):
                 seen.add(attempt.delivery_id)
                 rows.append(_row(attempt))
         waiting = [
-            ActivityRow("off", "waiting", one.event_type, one.created_at, _url(one.pk))
-            for one in Delivery.objects.filter(lane=card.lane_id, attempts=0).order_by("-id")[:3]
+            ActivityRow("off", "waiting", delivery.event_type, delivery.created_at, _url(delivery.pk))
+            for delivery in Delivery.objects.filter(lane=card.lane_id, attempts=0).order_by("-id")[:3]
         ]
         return (waiting + rows)[:SHOWN]
 

@@ -28,7 +28,9 @@ class WebhookUrlForm(forms.Form):
 
 class EventTypesForm(forms.Form):
     event_types = forms.MultipleChoiceField(
-        label="Events", choices=[(one.value, one.value) for one in CHOOSABLE], widget=forms.CheckboxSelectMultiple
+        label="Events",
+        choices=[(event_type.value, event_type.value) for event_type in CHOOSABLE],
+        widget=forms.CheckboxSelectMultiple,
     )
 
 
@@ -40,7 +42,7 @@ class ReplayForm(forms.Form):
     event_types = forms.MultipleChoiceField(
         label="Only these events",
         required=False,
-        choices=[(one.value, one.value) for one in CHOOSABLE],
+        choices=[(event_type.value, event_type.value) for event_type in CHOOSABLE],
         widget=forms.CheckboxSelectMultiple,
         help_text="Leave empty for all.",
     )

@@ -154,15 +154,15 @@ def add_deliveries(event: Event, due: Iterable[PlannedDelivery]) -> None:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
     due = sorted(due)
     key = event.conversation_id
-    in_use = keys_in_use((one.lane_id, key) for one in due if one.is_ordered and key)
-    wake(Lane.Kind.WEBHOOK, [one.lane_id for one in due])
+    in_use = keys_in_use((planned.lane_id, key) for planned in due if planned.is_ordered and key)
+    wake(Lane.Kind.WEBHOOK, [planned.lane_id for planned in due])
     values: dict[str, Any] = {
         "ids": [uuid7() for _ in due],
-        "lanes": [one.lane_id for one in due],
-        "keys": [key if one.is_ordered else None for one in due],
-        "types": [one.seen.value for one in due],
-        "announces": [one.is_announcement for one in due],
-        "waits": [one.is_ordered and (one.lane_id, key) in in_use for one in due],
+        "lanes": [planned.lane_id for planned in due],
+        "keys": [key if planned.is_ordered else None for planned in due],
+        "types": [planned.seen.value for planned in due],
+        "announces": [planned.is_announcement for planned in due],
+        "waits": [planned.is_ordered and (planned.lane_id, key) in in_use for planned in due],
         "sequence": event.sequence,
         "organization": event.organization_id,
         "source": event.source_id,

@@ -48,4 +48,4 @@ def signature_header(secrets: Iterable[str], *, webhook_id: str, timestamp: int,
 def is_signed(header: str, secret: str, *, webhook_id: str, timestamp: int, body: bytes) -> bool:
     """True when one of the header's signatures is ours. Never raises on what a stranger sends."""
     expected = sign(secret, webhook_id=webhook_id, timestamp=timestamp, body=body).encode()
-    return any(hmac.compare_digest(one.encode("utf-8", "replace"), expected) for one in header.split(" "))
+    return any(hmac.compare_digest(part.encode("utf-8", "replace"), expected) for part in header.split(" "))

@@ -27,7 +27,7 @@ class SubscriptionForm(forms.Form):
     url = forms.CharField(label="URL", max_length=2000, widget=forms.URLInput(attrs={"placeholder": PLACEHOLDER}))
     event_types = forms.MultipleChoiceField(
         label="Events",
-        choices=[(one.value, f"{one.value}: {one.label}") for one in SUBSCRIBABLE],
+        choices=[(event_type.value, f"{event_type.value}: {event_type.label}") for event_type in SUBSCRIBABLE],
         widget=forms.CheckboxSelectMultiple,
         initial=DEFAULT_TYPES,
     )
@@ -178,8 +178,8 @@ class SubscriptionForm(forms.Form):
         return values
 
 
-def _same(one: str, other: str) -> bool:
-    return one.split() == other.split()
+def _same(first: str, other: str) -> bool:
+    return first.split() == other.split()
 
 
 def _as_filled_in(subscription: Subscription) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _keep_an_owner(membership: Membership) -> None:
         .select_for_update()
         .filter(organization=membership.organization, role=Role.OWNER, limited_at=None)
     )
-    if not [one for one in owners if one.pk != membership.pk]:
+    if not [owner for owner in owners if owner.pk != membership.pk]:
         raise Refusal(409, "member.lastOwner", "An organization needs an owner. Make somebody else one first.")
 
 

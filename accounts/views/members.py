@@ -44,19 +44,19 @@ def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
     """Change or (button "remove") remove a member."""
     mine = membership_with(request, Right.OWN)
     rows = Membership.objects.not_removed().filter(organization=mine.organization)
-    one = get_object_or_404(rows, pk=member_id)
-    initial = {"role": one.role, "sources": [access.source_id for access in one.source_accesses.all()]}
+    membership = get_object_or_404(rows, pk=member_id)
+    initial = {"role": membership.role, "sources": [access.source_id for access in membership.source_accesses.all()]}
     form = MemberForm(request.POST or None, membership=mine, changes=True, initial=initial)
     if request.method == "POST":
         try:
             if "remove" in request.POST:
-                members.remove(membership=one, actor=Actor.of(request))
+                members.remove(membership=membership, actor=Actor.of(request))
                 return redirect("accounts:members")
             if form.is_valid():
-                members.change(membership=one, actor=Actor.of(request), **form.cleaned_data)
+                members.change(membership=membership, actor=Actor.of(request), **form.cleaned_data)
                 messages.success(request, "Saved.")
                 return redirect("accounts:members")
         except Refusal as refusal:
             messages.error(request, str(refusal))
-    stopping = [token for token in one.tokens.active() if token.is_live]
-    return render(request, "accounts/member_page.html", {"form": form, "member": one, "stopping": stopping})
+    stopping = [token for token in membership.tokens.active() if token.is_live]
+    return render(request, "accounts/member_page.html", {"form": form, "member": membership, "stopping": stopping})

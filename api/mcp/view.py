@@ -167,7 +167,9 @@ def _call(request: HttpRequest, params: dict[str, Any]) -> dict[str, Any]:
     errors = sorted(Draft202012Validator(tool.schema()).iter_errors(arguments), key=lambda error: list(error.path))
     if errors:
         _count(request)
-        words = "; ".join(f"{'/'.join(map(str, one.path)) or 'arguments'}: {one.message[:200]}" for one in errors[:5])
+        words = "; ".join(
+            f"{'/'.join(map(str, error.path)) or 'arguments'}: {error.message[:200]}" for error in errors[:5]
+        )
         return _result({"code": "request.invalid", "detail": words}, is_error=True)
     status, body = _of_the_api(request, tool.call(arguments))
     if status >= 400:

@@ -53,8 +53,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def visible_to(self, viewer: User) -> Self:
         """Owners see all tokens of their organization, others those that they made."""
         mine = viewer.current_memberships
-        own = [one.organization_id for one in mine if one.may(Right.OWN)]
-        return self.filter(models.Q(organization__in=own) | models.Q(creator__in=[one.pk for one in mine]))
+        own = [membership.organization_id for membership in mine if membership.may(Right.OWN)]
+        return self.filter(
+            models.Q(organization__in=own) | models.Q(creator__in=[membership.pk for membership in mine])
+        )
 
 
 class ApiToken(HashedKey):
@@ -128,14 +130,14 @@ class ApiToken(HashedKey):
         """Its scopes, cut down to what its creator may do at this moment."""
         if self.creator is None:
             return frozenset(self.scopes)
-        return frozenset(kept for one in self.scopes if (kept := self._in_force(one, self.creator)))
+        return frozenset(kept for scope in self.scopes if (kept := self._in_force(scope, self.creator)))
 
     def _in_force(self, scope: str, creator: Membership) -> str:
         """Return the scope if the creator has the right for it; for `write` without that right, the matching `read`."""
         reading = scope.replace(":write", ":read")
-        for one in (scope, reading):
-            if one in self.Scope.values and creator.may(self.RIGHTS.get(self.Scope(one), Right.READ)):
-                return one
+        for candidate in (scope, reading):
+            if candidate in self.Scope.values and creator.may(self.RIGHTS.get(self.Scope(candidate), Right.READ)):
+                return candidate
         return ""
 
     @property

@@ -32,7 +32,8 @@ class CallsForm(forms.Form):
     request_id = forms.CharField(label="Request id", required=False, max_length=128)
     path = forms.CharField(label="Path, like /v1/leads", required=False, max_length=100)
     method = forms.ChoiceField(
-        required=False, choices=[("", "Any method"), *((one, one) for one in ("GET", "POST", "PATCH", "DELETE"))]
+        required=False,
+        choices=[("", "Any method"), *((method, method) for method in ("GET", "POST", "PATCH", "DELETE"))],
     )
     outcome = forms.ChoiceField(
         required=False,

@@ -26,12 +26,12 @@ def leads_listed_for(caller: Caller) -> LeadQuerySet:
         return leads
     shown = Q(pk__in=[])
     for source in sources:
-        one = Q(source=source.id)
+        condition = Q(source=source.id)
         if source.needs_contact:
-            one &= ~Q(email="", phone="")
+            condition &= ~Q(email="", phone="")
         if source.only_new_leads:
-            one &= Q(returned_at=None)
-        shown |= one
+            condition &= Q(returned_at=None)
+        shown |= condition
     return leads.filter(shown)
 
 

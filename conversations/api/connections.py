@@ -49,6 +49,6 @@ class ConnectionsApi(Api):
                 raise NotFound("source")
         if lead:
             rows = rows.filter(source=lead.source_id)
-        blocked = {one.channel for one in OptOut.objects.of(lead)} if lead else set()
-        shown = [connection_json(one, lead, blocked) for one in rows]
+        blocked = {opt_out.channel for opt_out in OptOut.objects.of(lead)} if lead else set()
+        shown = [connection_json(connection, lead, blocked) for connection in rows]
         return Response({"data": {"messaging_channel_connections": shown}})

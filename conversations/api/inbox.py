@@ -55,8 +55,13 @@ class InboxApi(Api):
         query, caller = read_query(request, self.Query), caller_of(request)
         rows = _filtered(_conversations(caller), query, caller)
         found, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
-        last = Message.objects.in_bulk([one.last_message_id for one in found if one.last_message_id])
-        shown = [_shown(one, [last[one.last_message_id]] if one.last_message_id in last else []) for one in found]
+        last = Message.objects.in_bulk(
+            [conversation.last_message_id for conversation in found if conversation.last_message_id]
+        )
+        shown = [
+            _shown(conversation, [last[conversation.last_message_id]] if conversation.last_message_id in last else [])
+            for conversation in found
+        ]
         return listed("conversations", shown, next_cursor)
 
 
@@ -177,7 +182,7 @@ def _person(conversation: Conversation, text: str | None) -> User | None:
     if text is None:
         return None
     wanted = decode("usr", text)
-    person = next((one for one in states.assignable(conversation) if one.pk == wanted), None)
+    person = next((person for person in states.assignable(conversation) if person.pk == wanted), None)
     if person is None:
         raise Invalid.at("#/assignee_id", "Nobody with this id may answer in this conversation.", "notFound")
     return person

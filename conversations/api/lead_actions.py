@@ -105,7 +105,7 @@ class OptOutsApi(Api):
     def get(self, request: Request, lead_id: str) -> Response:
         read_query(request, serializers.Serializer)
         rows = OptOut.objects.of(load_lead(request, lead_id)).order_by("created_at")
-        return Response({"data": {"opt_outs": [opt_out_json(one) for one in rows]}})
+        return Response({"data": {"opt_outs": [opt_out_json(opt_out) for opt_out in rows]}})
 
     @extend_schema(
         operation_id="create_opt_out",

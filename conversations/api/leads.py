@@ -221,8 +221,8 @@ def opt_outs_of(leads: list[Lead]) -> dict[Any, list[OptOut]]:
     addresses = {address for lead in leads for address in (normalize_email(lead.email), lead.phone_e164) if address}
     organizations = {lead.organization_id for lead in leads}
     forms = {form: address for address in addresses for form in (address, digest_of(address))}
-    for one in OptOut.objects.in_force().filter(organization__in=organizations, address__in=forms):
-        by_address.setdefault((one.organization_id, forms[one.address]), []).append(one)
+    for opt_out in OptOut.objects.in_force().filter(organization__in=organizations, address__in=forms):
+        by_address.setdefault((opt_out.organization_id, forms[opt_out.address]), []).append(opt_out)
     return {
         lead.pk: by_address.get((lead.organization_id, normalize_email(lead.email)), [])
         + (by_address.get((lead.organization_id, lead.phone_e164), []) if lead.phone_e164 else [])

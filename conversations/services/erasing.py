@@ -107,9 +107,13 @@ def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> No
 def _blank_consent(leads: list[Lead]) -> int:
     """Keep a digest in place of each address of one person, unless another lead has the address too."""
     organization_id = leads[0].organization_id
-    others = Lead.objects.filter(organization=organization_id, erased_at=None).exclude(pk__in=[one.pk for one in leads])
+    others = Lead.objects.filter(organization=organization_id, erased_at=None).exclude(
+        pk__in=[person.pk for person in leads]
+    )
     count = 0
-    for address in sorted({text for one in leads for text in (normalize_email(one.email), one.phone_e164) if text}):
+    for address in sorted(
+        {text for person in leads for text in (normalize_email(person.email), person.phone_e164) if text}
+    ):
         if others.with_email(address).exists() or others.filter(phone_e164=address).exclude(phone_e164="").exists():
             continue  # another lead has it: its consent is that one's too
         rows = OptOut.objects.filter(organization=organization_id, address=address)

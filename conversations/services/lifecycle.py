@@ -93,11 +93,17 @@ def assign(*, conversation_id: UUID, to: User | None, actor: Actor) -> Conversat
 def assignable(conversation: Conversation) -> list[User]:
     """The people who may answer in a conversation."""
     source = conversation.source
-    near = Q(limited_at=None) | Q(source_accesses__source__in=[one for one in (source.pk, source.parent_id) if one])
+    near = Q(limited_at=None) | Q(
+        source_accesses__source__in=[source_id for source_id in (source.pk, source.parent_id) if source_id]
+    )
     rows = Membership.objects.active().filter(
         near, organization=conversation.organization_id, user__is_active=True, role__in=ROLES_WITH[Right.ANSWER]
     )
-    return list(dict.fromkeys(one.user for one in rows.select_related("user").order_by("user__name", "user__email")))
+    return list(
+        dict.fromkeys(
+            membership.user for membership in rows.select_related("user").order_by("user__name", "user__email")
+        )
+    )
 
 
 @transaction.atomic

@@ -30,7 +30,7 @@ def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
         lead.source, lead.email, into.email, lead.unique_id, into.unique_id, lead.phone_e164, into.phone_e164
     )
     rows = Lead.objects.active().filter(pk__in=[lead.pk, into.pk]).order_by("pk")  # both, in one order
-    both = {one.pk: one for one in rows.select_for_update(of=("self",), no_key=True).select_related("source")}
+    both = {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True).select_related("source")}
     if len(both) < 2:
         raise NotFound("lead")
     lead, into = both[lead.pk], both[into.pk]

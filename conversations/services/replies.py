@@ -185,9 +185,8 @@ def choose_route(recipient: Recipient, named: int | None) -> Route:
     else:
         route = routes.get(recipient.last_connection_id or 0)
         if route is None or not route.can_send:
-            route = next(
-                (one for kind in CHANNELS for one in routes.values() if one.kind == kind and one.can_send), None
-            )
+            sending = [candidate for candidate in routes.values() if candidate.can_send]
+            route = next((candidate for kind in CHANNELS for candidate in sending if candidate.kind == kind), None)
     if route is None or not route.can_send:
         raise Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
     if not route.is_connected:
@@ -203,15 +202,15 @@ def opted_out(recipient: Recipient, route: Route) -> Refusal:
     """Say when and why the lead stopped this channel."""
     addresses = [address for address in (recipient.email.lower(), recipient.phone) if address]
     rows = OptOut.objects.in_force().of_addresses(recipient.organization_id, addresses)
-    one = rows.filter(channel=route.kind).order_by("created_at").first()
-    if one is None:  # lifted this moment
+    opt_out = rows.filter(channel=route.kind).order_by("created_at").first()
+    if opt_out is None:  # lifted this moment
         return Refusal(409, "lead.optedOut", "The lead does not want messages on this channel.")
-    label, day = CHANNELS[route.kind].label, f"{one.created_at:%-d %B %Y}"
+    label, day = CHANNELS[route.kind].label, f"{opt_out.created_at:%-d %B %Y}"
     return Refusal(
         409,
         "lead.optedOut",
-        f"The lead does not want messages on this channel ({label}) since {day}: {one.get_reason_display()}.",
-        extra={"opted_out": {"channel": one.channel, "at": rfc3339(one.created_at), "reason": one.reason}},
+        f"The lead does not want messages on this channel ({label}) since {day}: {opt_out.get_reason_display()}.",
+        extra={"opted_out": {"channel": opt_out.channel, "at": rfc3339(opt_out.created_at), "reason": opt_out.reason}},
     )
 
 

@@ -53,5 +53,9 @@ def _mail_ids_before(message: Message) -> list[str]:
         conversation=message.conversation_id, id__lt=message.pk, connection__kind="email", is_automatic=False
     ).exclude(status=Message.Status.FAILED)
     newest = before.order_by("-id").only("id", "external_id", "direction")[:REFERENCES_KEPT]
-    ids = [one.external_id if one.is_inbound else message_id_of(one) for one in reversed(newest)]
-    return [one for one in ids if one.startswith("<") and one.endswith(">") and one.isascii() and " " not in one]
+    ids = [earlier.external_id if earlier.is_inbound else message_id_of(earlier) for earlier in reversed(newest)]
+    return [
+        mail_id
+        for mail_id in ids
+        if mail_id.startswith("<") and mail_id.endswith(">") and mail_id.isascii() and " " not in mail_id
+    ]

@@ -194,15 +194,16 @@ def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = No
         "has_older": len(newest) > TIMELINE_SHOWN,
         "routes": _ways(found),
         "connections": {
-            one.pk: one.get_kind_display() for one in ChannelConnection.objects.filter(source=found.source)
+            connection.pk: connection.get_kind_display()
+            for connection in ChannelConnection.objects.filter(source=found.source)
         },
         "opt_outs": OptOut.objects.of(found.lead),
         "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
         "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
-        "people": [(encode("usr", one.pk), str(one)) for one in states.assignable(found)],
+        "people": [(encode("usr", person.pk), str(person)) for person in states.assignable(found)],
         "assignee": encode("usr", found.assignee_id) if found.assignee_id else "",
         "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{found.public_id}"),
-        "last": next((one.public_id for one in newest if not one.is_note and not one.is_automatic), ""),
+        "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"  # type: ignore[attr-defined]
     return render(request, template, values)
@@ -216,7 +217,7 @@ def _with_draft(form: ReplyForm, name: str) -> ReplyForm:
 
 def _ways(found: Conversation) -> list[dict[str, Any]]:
     """The channels of the composer; blocked ones say why."""
-    blocked = {one.channel for one in OptOut.objects.of(found.lead)}
+    blocked = {opt_out.channel for opt_out in OptOut.objects.of(found.lead)}
     routes = []
     for connection in ChannelConnection.objects.filter(source=found.source):
         shown = connection_json(connection, found.lead, blocked)

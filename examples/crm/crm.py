@@ -31,7 +31,7 @@ def is_genuine(headers, body):
     key = base64.b64decode(SIGNING_SECRET.removeprefix("whsec_"))
     digest = hmac.new(key, f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     expected = b"v1," + base64.b64encode(digest)
-    return any(hmac.compare_digest(one.encode(), expected) for one in headers.get("webhook-signature", "").split())
+    return any(hmac.compare_digest(part.encode(), expected) for part in headers.get("webhook-signature", "").split())
 
 
 def answer(event):

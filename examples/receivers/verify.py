@@ -13,7 +13,7 @@ def verify(secret: str, webhook_id: str, timestamp: str, signature: str, body: b
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     expected = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-    return any(hmac.compare_digest(one.encode(), expected) for one in signature.split(" "))
+    return any(hmac.compare_digest(part.encode(), expected) for part in signature.split(" "))
 
 
 if __name__ == "__main__":

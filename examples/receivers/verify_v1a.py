@@ -13,8 +13,8 @@ def verify(public_key: str, webhook_id: str, timestamp: str, signature: str, bod
         return False  # too old, or a clock is wrong: somebody may be sending an old one again
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    for one in signature.split(" "):
-        version, _, given = one.partition(",")
+    for part in signature.split(" "):
+        version, _, given = part.partition(",")
         try:
             if version == "v1a":
                 key.verify(base64.b64decode(given), signed)

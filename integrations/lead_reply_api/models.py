@@ -22,7 +22,7 @@ class LeadReplyApi(Card):
 
     @property
     def has_credential(self) -> bool:
-        return any(one.ends_at is None for one in self.keys.all())
+        return any(key.ends_at is None for key in self.keys.all())
 
 
 class ReplyKey(HashedKey):

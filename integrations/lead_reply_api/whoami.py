@@ -70,11 +70,11 @@ def whoami_json(caller: Caller) -> dict[str, Any]:
 def _sources(caller: Caller) -> list[dict[str, Any]]:
     if caller.is_source_key:
         return [
-            {"id": encode("src", one.id), "name": one.name, "kind": one.kind, "enabled": one.is_enabled}
-            for one in caller.sources.values()
+            {"id": encode("src", source.id), "name": source.name, "kind": source.kind, "enabled": source.is_enabled}
+            for source in caller.sources.values()
         ]
     rows = Source.objects.visible_to(caller).active().select_related("leadreplyapi")[:SOURCES_SHOWN]
     return [
-        {"id": one.public_id, "name": one.name, "kind": one.kind, "enabled": one.leadreplyapi.is_enabled}
-        for one in rows
+        {"id": source.public_id, "name": source.name, "kind": source.kind, "enabled": source.leadreplyapi.is_enabled}
+        for source in rows
     ]

@@ -58,7 +58,7 @@ class CustomFieldsApi(Api):
         query = read_query(request, PageQuery)
         rows = CustomField.objects.filter(organization=caller_of(request).organization_id)
         found, next_cursor = page(rows, query)
-        return listed("custom_fields", [field_json(one) for one in found], next_cursor)
+        return listed("custom_fields", [field_json(field) for field in found], next_cursor)
 
     @extend_schema(
         operation_id="create_custom_field",

@@ -143,8 +143,8 @@ def problems_csv(import_id: Any) -> StreamingHttpResponse:
     def lines() -> Iterator[str]:
         writer = csv.writer(_Line())
         yield writer.writerow(["row", "field", "detail"])
-        for one in ImportProblem.objects.filter(lead_import=import_id).order_by("row").iterator():
-            yield writer.writerow([one.row, _harmless(one.field), _harmless(one.detail)])
+        for problem in ImportProblem.objects.filter(lead_import=import_id).order_by("row").iterator():
+            yield writer.writerow([problem.row, _harmless(problem.field), _harmless(problem.detail)])
 
     headers = {"Content-Disposition": 'attachment; filename="import-errors.csv"', "Cache-Control": "no-store"}
     return StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8", headers=headers)

@@ -180,8 +180,8 @@ def _sort_out(lead_import: LeadImport, rows: list[Row]) -> Counts:
 
 def _known(lead_import: LeadImport, rows: Iterable[Details]) -> tuple[dict[str, Lead], dict[str, Lead]]:
     """The leads that have one of these emails or unique ids, locked."""
-    emails = {normalize_email(one.email) for one in rows if one.email}
-    unique_ids = {one.unique_id for one in rows if one.unique_id}
+    emails = {normalize_email(row.email) for row in rows if row.email}
+    unique_ids = {row.unique_id for row in rows if row.unique_id}
     lock_identities(lead_import.source, *emails, *unique_ids)
     leads = Lead.objects.filter(source=lead_import.source_id, is_test=False, erased_at=None)
     leads = leads.alias(lower=Lower("email"))
@@ -189,14 +189,14 @@ def _known(lead_import: LeadImport, rows: Iterable[Details]) -> tuple[dict[str, 
     locked = list(found.select_for_update(no_key=True).order_by("pk"))
     one_of_each = _survivor_of(locked)
     return (
-        {normalize_email(one.email): one_of_each[one.pk] for one in locked if one.email},
-        {one.unique_id: one_of_each[one.pk] for one in locked if one.unique_id},
+        {normalize_email(lead.email): one_of_each[lead.pk] for lead in locked if lead.email},
+        {lead.unique_id: one_of_each[lead.pk] for lead in locked if lead.unique_id},
     )
 
 
 def _survivor_of(leads: list[Lead]) -> dict[UUID, Lead]:
     """The lead that each became part of, or itself; one object for one lead, however many name it."""
-    one_of_each = {one.pk: one for one in leads}
+    one_of_each = {lead.pk: lead for lead in leads}
     for lead in leads:
         if lead.merged_into_id:
             last = surviving_lead(lead)

@@ -101,7 +101,7 @@ def read_mapping(text: str) -> dict[str, str]:
         mapping: Any = json.loads(text) if text else {}
     except ValueError as error:
         raise Invalid.at("mapping", "This is not JSON.", kind="parameter") from error
-    is_flat = isinstance(mapping, dict) and all(isinstance(one, str) for one in mapping.values())
+    is_flat = isinstance(mapping, dict) and all(isinstance(target, str) for target in mapping.values())
     if not is_flat or len(mapping) > COLUMNS_MAX:
         words = (
             f'A JSON object like {{"E-Mail": "email"}} with at most {COLUMNS_MAX} columns. Ours: {", ".join(KNOWN)}.'

@@ -28,9 +28,15 @@ class WebhookDeliveriesApi(Api):
         query, webhook = read_query(request, self.Query), load_webhook(request, webhook_id)
         if query["status"] == "open":
             rows, next_cursor = page(Delivery.objects.filter(lane=webhook.lane_id), query)
-            return listed("deliveries", [delivery_json(one.pk, one, one, []) for one in rows], next_cursor)
+            return listed(
+                "deliveries", [delivery_json(delivery.pk, delivery, delivery, []) for delivery in rows], next_cursor
+            )
         ended, next_cursor = page(Attempt.objects.filter(lane_id=webhook.lane_id, outcome__in=ENDINGS), query)
-        return listed("deliveries", [delivery_json(one.delivery_id, one, None, [one]) for one in ended], next_cursor)
+        return listed(
+            "deliveries",
+            [delivery_json(attempt.delivery_id, attempt, None, [attempt]) for attempt in ended],
+            next_cursor,
+        )
 
 
 class WebhookDeliveryApi(Api):

@@ -92,7 +92,7 @@ class WebhookInput(serializers.Serializer[Any]):
     @staticmethod
     def check_event_types(given: list[str]) -> list[str]:
         """Return the types without repeats. Raise Refusal `webHook.invalidEvent` for what cannot be chosen."""
-        bad = [index for index, one in enumerate(given) if one not in SUBSCRIBABLE]
+        bad = [index for index, event_type in enumerate(given) if event_type not in SUBSCRIBABLE]
         if bad:
             detail = "There is no such event. GET /v1/webhooks/events lists them."
             errors = [{"pointer": f"#/event_types/{index}", "detail": detail, "code": "unknown"} for index in bad]
@@ -102,12 +102,12 @@ class WebhookInput(serializers.Serializer[Any]):
 
 def _sources(given: list[str], creator: Membership) -> list[UUID]:
     found = {index: decode("src", text) for index, text in enumerate(given)}
-    beyond = set(sources_beyond(creator, [one for one in found.values() if one]))
-    bad = [index for index, one in found.items() if one is None or one in beyond]
+    beyond = set(sources_beyond(creator, [source_id for source_id in found.values() if source_id]))
+    bad = [index for index, source_id in found.items() if source_id is None or source_id in beyond]
     if bad:
         detail = "There is no such source."
-        raise Invalid([{"pointer": f"#/source_ids/{one}", "detail": detail, "code": "notFound"} for one in bad])
-    return list(dict.fromkeys(one for one in found.values() if one))
+        raise Invalid([{"pointer": f"#/source_ids/{index}", "detail": detail, "code": "notFound"} for index in bad])
+    return list(dict.fromkeys(source_id for source_id in found.values() if source_id))
 
 
 class CertificateShown(serializers.Serializer[Any]):
@@ -119,7 +119,9 @@ class WebhookShown(serializers.Serializer[Any]):
     id = serializers.CharField()
     name = serializers.CharField()
     url = serializers.CharField()
-    event_types = serializers.ListField(child=serializers.ChoiceField(choices=[one.value for one in SUBSCRIBABLE]))
+    event_types = serializers.ListField(
+        child=serializers.ChoiceField(choices=[event_type.value for event_type in SUBSCRIBABLE])
+    )
     source_ids = serializers.ListField(child=serializers.CharField())
     ordered = serializers.BooleanField()
     include_source_name = serializers.BooleanField()
@@ -192,29 +194,29 @@ EVENT_TYPES = _many(
 )
 
 
-def webhook_json(one: Subscription) -> dict[str, Any]:
+def webhook_json(webhook: Subscription) -> dict[str, Any]:
     return {
-        "id": one.public_id,
-        "name": one.name,
-        "url": one.url,
-        "event_types": list(one.event_types),
-        "source_ids": [encode("src", source_id) for source_id in one.source_ids],
-        "ordered": one.is_ordered,
-        "include_source_name": one.includes_source_name,
-        "signature": one.signature,
-        "public_key": verifier_of(one),
-        "headers": dict.fromkeys(one.header_names, MASK),
-        "basic_auth": {"username": one.basic_username} if one.basic_password else None,
-        "client_certificate": _certificate_json(one.client_certificate),
-        "enabled": one.is_enabled,
-        "status": one.status,
-        "status_reason": one.stopped_because or None if one.status == "stopped" else None,
-        "failing_since": rfc3339(one.lane.failing_since),
-        "last_ok_at": rfc3339(one.lane.last_ok_at),
-        "last_error": one.lane.last_error or None,
-        "old_secret_ends_at": rfc3339(one.overlap_ends_at),
-        "created_at": rfc3339(one.created_at),
-        "updated_at": rfc3339(one.updated_at),
+        "id": webhook.public_id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "event_types": list(webhook.event_types),
+        "source_ids": [encode("src", source_id) for source_id in webhook.source_ids],
+        "ordered": webhook.is_ordered,
+        "include_source_name": webhook.includes_source_name,
+        "signature": webhook.signature,
+        "public_key": verifier_of(webhook),
+        "headers": dict.fromkeys(webhook.header_names, MASK),
+        "basic_auth": {"username": webhook.basic_username} if webhook.basic_password else None,
+        "client_certificate": _certificate_json(webhook.client_certificate),
+        "enabled": webhook.is_enabled,
+        "status": webhook.status,
+        "status_reason": webhook.stopped_because or None if webhook.status == "stopped" else None,
+        "failing_since": rfc3339(webhook.lane.failing_since),
+        "last_ok_at": rfc3339(webhook.lane.last_ok_at),
+        "last_error": webhook.lane.last_error or None,
+        "old_secret_ends_at": rfc3339(webhook.overlap_ends_at),
+        "created_at": rfc3339(webhook.created_at),
+        "updated_at": rfc3339(webhook.updated_at),
     }
 
 
@@ -230,19 +232,19 @@ def delivery_of(subscription: Subscription, delivery_id: UUID) -> dict[str, Any]
     rows = Attempt.objects.filter(delivery_id=delivery_id, lane_id=subscription.lane_id)
     attempts = list(rows.order_by("-id")[:ATTEMPTS_SHOWN])
     waiting = Delivery.objects.filter(pk=delivery_id, lane=subscription.lane_id).first()
-    one = waiting or next(iter(attempts), None)
-    if one is None:
+    either = waiting or next(iter(attempts), None)
+    if either is None:
         raise NotFound("delivery")
-    return delivery_json(delivery_id, one, waiting, attempts)
+    return delivery_json(delivery_id, either, waiting, attempts)
 
 
 def delivery_json(
-    delivery_id: UUID, one: Delivery | Attempt, waiting: Delivery | None, attempts: list[Attempt]
+    delivery_id: UUID, either: Delivery | Attempt, waiting: Delivery | None, attempts: list[Attempt]
 ) -> dict[str, Any]:
     return {
         "id": encode("dlv", delivery_id),
-        "event_id": encode("evt", one.event_id),
-        "event_type": one.event_type,
+        "event_id": encode("evt", either.event_id),
+        "event_type": either.event_type,
         "status": "open" if waiting else _ended_as(attempts),
         "next_attempt_at": rfc3339(waiting.next_attempt_at) if waiting and waiting.claim is None else None,
         "attempts": [_attempt_json(attempt) for attempt in attempts],

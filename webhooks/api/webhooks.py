@@ -46,7 +46,7 @@ class WebhooksApi(Api):
     def get(self, request: Request) -> Response:
         query = read_query(request, PageQuery)
         found, next_cursor = page(webhooks_of(caller_of(request)), query)
-        return listed("webhooks", [webhook_json(one) for one in found], next_cursor)
+        return listed("webhooks", [webhook_json(webhook) for webhook in found], next_cursor)
 
     @extend_schema(
         operation_id="create_webhook",
@@ -247,7 +247,7 @@ class WebhookEventsApi(Api):
     def get(self, request: Request) -> Response:
         """The types of events that can be chosen, with a sample of each."""
         read_query(request, serializers.Serializer)
-        return Response({"data": {"events": [event_type_json(one) for one in SUBSCRIBABLE]}})
+        return Response({"data": {"events": [event_type_json(event_type) for event_type in SUBSCRIBABLE]}})
 
 
 def webhooks_of(caller: Caller) -> QuerySet[Subscription]:

@@ -118,10 +118,12 @@ async def record(connection: AsyncConnection[Any], results: list[Result]) -> set
         retried = await _try_again(cursor, [result for result in results if result.retry_after is not None])
         held = {row[0] for row in (*ended, *retried)}
         busy = await _busy(cursor, [result for result in results if result.delivery.id not in held])
-        results = sorted((one for one in results if one.delivery.id not in busy), key=lambda one: one.delivery.id)
+        results = sorted(
+            (result for result in results if result.delivery.id not in busy), key=lambda result: result.delivery.id
+        )
         keys = {result.delivery.id: result.delivery.order_key for result in results}
         freed = {(lane_id, key) for _, lane_id, key in ended if key}
-        freed |= {(lane_id, key) for one, lane_id, _, aside in retried if aside and (key := keys[one])}
+        freed |= {(lane_id, key) for delivery_id, lane_id, _, aside in retried if aside and (key := keys[delivery_id])}
         claimed_at = {result.delivery.id: result.delivery.claimed_at for result in results}
         looks = [Look(lane_id, since=claimed_at[delivery_id]) for delivery_id, lane_id, _ in ended]
         looks += [Look(lane_id, moment) for _, lane_id, moment, _ in retried]

@@ -76,7 +76,7 @@ class Deliveries(Stream):
             slot_kind: self._turn(slot_kind) for slot_kind, slots in self.slots_of.items() if slots > busy[slot_kind]
         }
         if turns:
-            in_hand = [one.id for one in self.active.values()]
+            in_hand = [delivery.id for delivery in self.active.values()]
             full = taken_at - self.scanned_fully_at >= FULL_SCAN_SECONDS
             found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, full=full)
             if full and len(found) < BACKLOG_ROWS:
@@ -85,8 +85,8 @@ class Deliveries(Stream):
         try:
             await self._start_all(connection, claimed, taken_at)
         except BaseException:
-            begun = {one.id for one in self.active.values()}
-            left = [one for one in claimed if one.id not in begun]
+            begun = {delivery.id for delivery in self.active.values()}
+            left = [delivery for delivery in claimed if delivery.id not in begun]
             with contextlib.suppress(psycopg.Error, OSError):
                 await release(connection, left, "webhooks_delivery")
             raise

@@ -44,7 +44,7 @@ class RestWebhook(Endpoint, Card):
 
     @property
     def has_credential(self) -> bool:
-        return bool(self.url) and any(one.ends_at is None for one in self.secrets.all())
+        return bool(self.url) and any(secret.ends_at is None for secret in self.secrets.all())
 
     @property
     def title(self) -> str:
@@ -74,8 +74,8 @@ class RestWebhook(Endpoint, Card):
         return models.Q(organization_id=self.source.organization_id, source_id=self.source_id)
 
     def signing_secrets(self) -> list[tuple[Secret, bool]]:
-        rows = sorted(self.credential_card.secrets.active(), key=lambda one: one.ends_at is not None)
-        return [(one.signing_secret, one.ends_at is not None) for one in rows]
+        rows = sorted(self.credential_card.secrets.active(), key=lambda secret: secret.ends_at is not None)
+        return [(secret.signing_secret, secret.ends_at is not None) for secret in rows]
 
     def may_configure(self, user: User) -> bool:
         return reach_of(user, Right.CONFIGURE).includes(self.source)

@@ -35,8 +35,8 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         if isinstance(viewer, AnonymousUser):
             return self.none()
         mine = viewer.current_memberships if isinstance(viewer, User) else [viewer.creator] if viewer.creator else []
-        own = [one.organization_id for one in mine if one.may(Right.OWN)]
-        made = [one.pk for one in mine if one.may(Right.CONFIGURE)]
+        own = [membership.organization_id for membership in mine if membership.may(Right.OWN)]
+        made = [membership.pk for membership in mine if membership.may(Right.CONFIGURE)]
         return self.active().filter(models.Q(organization__in=own) | models.Q(creator__in=made))
 
 
@@ -148,12 +148,12 @@ class Subscription(Endpoint, models.Model):
     @property
     def live_secrets(self) -> list[SubscriptionSecret]:
         """Those in force, the current one first."""
-        live = [one for one in self.secrets.all() if one.ends_at is None or one.ends_at > timezone.now()]
-        return sorted(live, key=lambda one: one.ends_at is not None)
+        live = [secret for secret in self.secrets.all() if secret.ends_at is None or secret.ends_at > timezone.now()]
+        return sorted(live, key=lambda secret: secret.ends_at is not None)
 
     @property
     def overlap_ends_at(self) -> datetime | None:
-        return next((one.ends_at for one in self.live_secrets if one.ends_at), None)
+        return next((secret.ends_at for secret in self.live_secrets if secret.ends_at), None)
 
     def events_filter(self) -> models.Q:
         where = models.Q(organization_id=self.organization_id)
@@ -165,7 +165,7 @@ class Subscription(Endpoint, models.Model):
         return where
 
     def signing_secrets(self) -> list[tuple[Secret, bool]]:
-        return [(one.signing_secret, one.ends_at is not None) for one in self.live_secrets]
+        return [(secret.signing_secret, secret.ends_at is not None) for secret in self.live_secrets]
 
     def may_configure(self, user: User) -> bool:
         return Subscription.objects.visible_to(user).filter(pk=self.pk).exists()

@@ -26,24 +26,27 @@ def cancel_deliveries(rows: QuerySet[Delivery], because: str) -> int:
     What waited behind them is due from then on.
     """
     waiting = list(rows.select_for_update().order_by("lane_id", "order_key", "sequence", "id"))
-    Delivery.objects.filter(pk__in=[one.pk for one in waiting]).delete()
-    wake(Lane.Kind.WEBHOOK, wake_next((one.lane_id, one.order_key) for one in waiting if one.order_key))
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in waiting]).delete()
+    wake(
+        Lane.Kind.WEBHOOK,
+        wake_next((delivery.lane_id, delivery.order_key) for delivery in waiting if delivery.order_key),
+    )
     now = timezone.now()
     Attempt.objects.bulk_create(
         Attempt(
-            delivery_id=one.pk,
-            event_id=one.event_id,
-            lane_id=one.lane_id,
-            organization_id=one.organization_id,
-            source_id=one.source_id,
-            event_type=one.event_type,
-            is_aside=one.is_aside,
-            number=one.attempts,
+            delivery_id=delivery.pk,
+            event_id=delivery.event_id,
+            lane_id=delivery.lane_id,
+            organization_id=delivery.organization_id,
+            source_id=delivery.source_id,
+            event_type=delivery.event_type,
+            is_aside=delivery.is_aside,
+            number=delivery.attempts,
             started_at=now,
             outcome=Attempt.Outcome.CANCELLED,
             next_because=because,
         )
-        for one in waiting
+        for delivery in waiting
     )
     return len(waiting)
 

@@ -184,9 +184,9 @@ def _due(replay: Replay, endpoint: Endpoint, events: list[Event]) -> list[tuple[
     """Those that this endpoint hears of, each with its type as the endpoint sees it."""
     told = [event for event in events if not event.payload.get("erased")]  # of an erased lead there is nothing to tell
     seen = [(event, event_type_for(_draft_of(event), endpoint)) for event in told]
-    due = [(event, one.value) for event, one in seen if one]
+    due = [(event, event_type.value) for event, event_type in seen if event_type]
     if replay.event_types:
-        due = [(event, one) for event, one in due if one in replay.event_types]
+        due = [(event, event_type) for event, event_type in due if event_type in replay.event_types]
     if replay.only_undelivered:
         ids = [event.pk for event, _ in due]
         had = set(
@@ -194,7 +194,7 @@ def _due(replay: Replay, endpoint: Endpoint, events: list[Event]) -> list[tuple[
             .values_list("event_id", flat=True)
         )  # fmt: skip
         had |= set(Delivery.objects.filter(event_id__in=ids, lane=replay.lane_id).values_list("event_id", flat=True))
-        due = [(event, one) for event, one in due if event.pk not in had]
+        due = [(event, event_type) for event, event_type in due if event.pk not in had]
     return due
 
 

@@ -203,7 +203,7 @@ def sources_beyond(creator: Membership, source_ids: list[UUID]) -> list[UUID]:
     if creator.is_limited:
         rows = rows.filter(pk__in=creator.source_ids)
     known = set(rows.values_list("pk", flat=True)) if creator.may(Right.CONFIGURE) else set()
-    return [one for one in source_ids if one not in known]
+    return [source_id for source_id in source_ids if source_id not in known]
 
 
 def _state(subscription: Subscription) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _state(subscription: Subscription) -> dict[str, Any]:
         "name": subscription.name,
         "url": shown_url(subscription.url),
         "event_types": list(subscription.event_types),
-        "source_ids": [str(one) for one in subscription.source_ids],
+        "source_ids": [str(source_id) for source_id in subscription.source_ids],
         "ordered": subscription.is_ordered,
         "headers": list(subscription.header_names),
         "basic_auth": subscription.basic_username,

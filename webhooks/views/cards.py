@@ -60,7 +60,7 @@ def _reveal(request: HttpRequest, card: RestWebhook) -> HttpResponse:
         target=owner,
         source_id=owner.source_id,
     )
-    rows = sorted(owner.secrets.active(), key=lambda one: one.ends_at is not None)
+    rows = sorted(owner.secrets.active(), key=lambda secret: secret.ends_at is not None)
     try:
         for row in rows:
             row.header_secret.reveal(), row.signing_secret.reveal()

@@ -49,21 +49,21 @@ MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "of
 def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
     found = _find(request, delivery_id)
-    one, endpoint, user = found.one, found.endpoint, found.user
+    either, endpoint, user = found.one, found.endpoint, found.user
     body = next((attempt.request_body for attempt in reversed(found.attempts) if attempt.request_body), "")
     headers = found.attempts[-1].request_headers if found.attempts else {}
     signed = {name: headers.get(f"webhook-{name}", "") for name in SIGNED_BY} | {"body": body}
     values = {
         "delivery_id": delivery_id,
         "verify_form": VerifyForm(initial=signed),
-        "event": Event.objects.filter(pk=one.event_id).first(),
-        "event_type": one.event_type,
+        "event": Event.objects.filter(pk=either.event_id).first(),
+        "event_type": either.event_type,
         "endpoint": endpoint,
         "title": _title(endpoint, user),
-        "source": Source.objects.visible_to(user).filter(pk=one.source_id).first() if one.source_id else None,
+        "source": Source.objects.visible_to(user).filter(pk=either.source_id).first() if either.source_id else None,
         "waiting": found.waiting,
-        "is_aside": one.is_aside,
-        "lane": Lane.objects.filter(pk=one.lane_id).first(),
+        "is_aside": either.is_aside,
+        "lane": Lane.objects.filter(pk=either.lane_id).first(),
         "attempts": [_view(attempt, body) for attempt in found.attempts],
         "body": _pretty(body),
         "shows_all": bool(endpoint and endpoint.may_see_all(user)),
@@ -101,11 +101,11 @@ def _find(request: HttpRequest, delivery_id: UUID) -> Found:
     attempts = list(Attempt.objects.filter(delivery_id=delivery_id).order_by("-id")[:SHOWN])
     if waiting is None and not attempts:
         raise Http404
-    one = waiting or attempts[0]
-    endpoint = find_endpoint(one.lane_id)
+    either = waiting or attempts[0]
+    endpoint = find_endpoint(either.lane_id)
     is_seen = reach_of(user).where(organization="organization_id", source="source_id")
-    rows = (Delivery if waiting else Attempt)._default_manager.filter(pk=one.pk).filter(is_seen)
-    if not rows.exists() and not (one.source_id is None and endpoint and endpoint.may_configure(user)):
+    rows = (Delivery if waiting else Attempt)._default_manager.filter(pk=either.pk).filter(is_seen)
+    if not rows.exists() and not (either.source_id is None and endpoint and endpoint.may_configure(user)):
         raise Http404
     return Found(user, waiting, attempts, endpoint)
 
@@ -180,7 +180,7 @@ def activity(request: HttpRequest) -> HttpResponse:
     if outcome in Attempt.Outcome.values:
         rows = rows.filter(outcome=outcome)
     attempts = list(rows.order_by("-id")[:SHOWN])
-    named = {one.source_id for one in attempts if one.source_id}
+    named = {attempt.source_id for attempt in attempts if attempt.source_id}
     names: dict[UUID | None, str] = dict(Source.objects.filter(pk__in=named).values_list("pk", "name"))
     shown = [(attempt, MARKS[attempt.outcome], names.get(attempt.source_id, "")) for attempt in attempts]
     values = {"attempts": shown, "outcomes": Attempt.Outcome.choices, "outcome": outcome}

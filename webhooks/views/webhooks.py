@@ -47,7 +47,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     """All webhooks that the person may configure, each with its health."""
     mine = membership_with(request, Right.CONFIGURE)
     found = _webhooks(request).filter(organization=mine.organization).order_by("-id")
-    rows = [WebhookRow(one, *_state(one), endpoint_health(one.lane)) for one in found]
+    rows = [WebhookRow(webhook, *_state(webhook), endpoint_health(webhook.lane)) for webhook in found]
     return render(request, "webhooks/webhooks_page.html", {"rows": rows})
 
 
