@@ -51,9 +51,9 @@ def send(letter_id: UUID) -> None:
     """Write and send a letter, unless there is nothing to say any more. Settings name who writes each kind."""
     letter = Letter.objects.select_related("user").get(pk=letter_id)
     writer: Writer = import_string(settings.LETTER_WRITERS[letter.kind])
-    words = writer(letter) if letter.sent_at is None and letter.user.is_active else None
-    if words:
-        _mail(letter, words)
+    text = writer(letter) if letter.sent_at is None and letter.user.is_active else None
+    if text:
+        _mail(letter, text)
     Letter.objects.filter(pk=letter.pk).update(sent_at=timezone.now())
 
 
@@ -64,10 +64,10 @@ def _mail(letter: Letter, words: LetterText) -> None:
     try:
         patient_connection().send_messages([mail])
     except smtplib.SMTPException as error:
-        code, said = reply_of(error)
+        code, answer = reply_of(error)
         if not 500 <= code < 600 or isinstance(error, smtplib.SMTPAuthenticationError):
             raise
-        logger.warning("the mail server refused letter %s for good: %s %s", letter.pk, code, said)
+        logger.warning("the mail server refused letter %s for good: %s %s", letter.pk, code, answer)
 
 
 def written(subject: str, template: str, **values: object) -> LetterText:

@@ -69,6 +69,6 @@ def authenticate(request: Request) -> Caller | None:
     """
     classes: list[type[KeyAuthentication]] = api_settings.DEFAULT_AUTHENTICATION_CLASSES  # type: ignore[assignment]
     for authentication in classes:
-        if found := authentication().authenticate(request):
-            return found[0]
+        if identified := authentication().authenticate(request):
+            return identified[0]
     return None

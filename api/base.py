@@ -64,8 +64,8 @@ class Api(APIView):
                 log_call(request, response.status_code)
         answer = super().finalize_response(request, response, *args, **kwargs)
         rate: Rate | None = getattr(request._request, "rate", None)
-        more = (rate.headers() if rate else {}) | (self.deprecation.headers() if self.deprecation else {})
-        for name, value in more.items():
+        headers = (rate.headers() if rate else {}) | (self.deprecation.headers() if self.deprecation else {})
+        for name, value in headers.items():
             answer[name] = value
         return answer
 
@@ -84,10 +84,10 @@ def actor_of(request: Request) -> Actor:
 
 def id_of(prefix: str, text: str, what: str) -> UUID:
     """Return the UUID behind an id of the path. Raise NotFound: a malformed id names nothing."""
-    found = decode(prefix, text)
-    if found is None:
+    decoded = decode(prefix, text)
+    if decoded is None:
         raise NotFound(what)
-    return found
+    return decoded
 
 
 def read_body(request: Request, shape: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:

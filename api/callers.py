@@ -152,17 +152,17 @@ def _own_place(token: ApiToken, named: str) -> ActingFor:
 def _directory_place(token: ApiToken, named: str) -> ActingFor:
     """An operator's token: one of its organizations, which it must name."""
     if not named:
-        words = "Name an organization, or a source, in the header X-On-Behalf-Of."
-        raise Refusal(400, "organization.required", words)
+        detail = "Name an organization, or a source, in the header X-On-Behalf-Of."
+        raise Refusal(400, "organization.required", detail)
     if named.startswith("org_"):
-        wanted = decode("org", named)
-        if wanted is None or not token.organizations.filter(pk=wanted).exists():
+        organization_id = decode("org", named)
+        if organization_id is None or not token.organizations.filter(pk=organization_id).exists():
             raise NotFound("organization")
-        return ActingFor(wanted, Reach(organization_ids=frozenset({wanted})))
-    found = Source.objects.named(named, organizations=token.organizations.all())[:2]
-    if len(found) > 1:
+        return ActingFor(organization_id, Reach(organization_ids=frozenset({organization_id})))
+    sources = Source.objects.named(named, organizations=token.organizations.all())[:2]
+    if len(sources) > 1:
         raise Refusal(400, "organization.ambiguous", "Several sources have this external id. Name one by its id.")
-    return _at(found[0] if found else None)
+    return _at(sources[0] if sources else None)
 
 
 def _at(source: Source | None) -> ActingFor:

@@ -40,8 +40,8 @@ def count_guess(address: str | None, key: str) -> None:
         _remember(_refused, network, time.monotonic() + max(full))
 
 
-def _remember(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
+def _remember(entries: OrderedDict[Any, Any], key: object, value: object) -> None:
+    entries[key] = value
+    entries.move_to_end(key)
+    while len(entries) > KEPT:
+        entries.popitem(last=False)

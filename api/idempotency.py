@@ -49,8 +49,8 @@ def answer_once(
         else:
             digest = _digest(caller.idempotency_scope, request.method, request.path, key)
             query = json.dumps(sorted(request.query_params.lists()))  # of an import it says whether it is a trial
-            said = _digest(query, body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
-            response = _once(request, digest, said, effect, authorize)
+            body_digest = _digest(query, body or json.dumps(request.data, sort_keys=True, ensure_ascii=False))
+            response = _once(request, digest, body_digest, effect, authorize)
         log_call(request, response.status_code)
     return response
 

@@ -49,8 +49,8 @@ class JobsApi(Api):
     @extend_schema(operation_id="list_background_jobs", parameters=[PageQuery], responses=JOBS, tags=["Jobs"])
     def get(self, request: Request) -> Response:
         query = read_query(request, PageQuery)
-        found, next_cursor = page(jobs_of(caller_of(request)), query)
-        return listed("background_jobs", [job_json(job) for job in found], next_cursor)
+        jobs, next_cursor = page(jobs_of(caller_of(request)), query)
+        return listed("background_jobs", [job_json(job) for job in jobs], next_cursor)
 
 
 class JobApi(Api):

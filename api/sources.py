@@ -13,8 +13,8 @@ from core.problems import Invalid, NotFound
 
 def source_named(text: str, caller: Caller) -> UUID | None:
     """Return the id of the source that a filter names, by id or external id. What the caller may see is not asked."""
-    if wanted := decode("src", text):
-        return wanted
+    if source_id := decode("src", text):
+        return source_id
     source = Source.objects.visible_to(caller).named(text, organizations=[caller.organization_id]).first()
     return source.pk if source else None
 

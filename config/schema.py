@@ -65,8 +65,8 @@ class Schema(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]
         """The operation's own words, else its view's, never those of a base class."""
-        words = getattr(self.view, self.method.lower()).__doc__ or type(self.view).__dict__.get("__doc__")
-        return " ".join((words or "").split())
+        description = getattr(self.view, self.method.lower()).__doc__ or type(self.view).__dict__.get("__doc__")
+        return " ".join((description or "").split())
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """All kinds of keys are shown in the same way, so they are one scheme."""
@@ -83,8 +83,8 @@ class Schema(AutoSchema):
         if scope:
             operation["x-scope"] = scope
             operation["security"] = [{"key": [scope]}]
-            words = operation.get("description", "")
-            operation["description"] = f"{words}\n\nScope: `{scope}`.".strip()
+            description = operation.get("description", "")
+            operation["description"] = f"{description}\n\nScope: `{scope}`.".strip()
         if getattr(self.view, "deprecation", None):
             operation["deprecated"] = True
         parameters = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"]
@@ -94,11 +94,11 @@ class Schema(AutoSchema):
 
 def describe_webhooks() -> dict[str, Any]:
     """The requests that we make to receivers (OpenAPI 3.1, `webhooks`)."""
-    told = {}
+    webhooks = {}
     for event_type in SUBSCRIBABLE:
         media = {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookEvent"},
                                       "example": sample_of(event_type)}}  # fmt: skip
-        told[event_type.value] = {
+        webhooks[event_type.value] = {
             "post": {
                 "operationId": f"on_{event_type.value.replace('.', '_')}",
                 "summary": str(event_type.label),
@@ -106,7 +106,7 @@ def describe_webhooks() -> dict[str, Any]:
                 "responses": {"2XX": {"description": "Taken. Anything else is tried again: see docs/webhooks.md."}},
             }
         }
-    return told
+    return webhooks
 
 
 WEBHOOK_EVENT = {
@@ -136,8 +136,8 @@ def refused(codes: Iterable[str]) -> dict[str, Any]:
     for code in sorted(codes):
         by_status.setdefault(CODES[code][0], []).append(code)
     for status, names in sorted(by_status.items()):
-        words = " ".join(f"`{name}`: {CODES[name][1]}" for name in names)
-        answers[str(status)] = {"description": words, "content": _problem_of(status, names)}
+        description = " ".join(f"`{name}`: {CODES[name][1]}" for name in names)
+        answers[str(status)] = {"description": description, "content": _problem_of(status, names)}
     return answers
 
 

@@ -30,11 +30,11 @@ def missing_migrations() -> list[str]:
 
 def wait_for_migrations(look_up: Callable[[], object]) -> None:
     """Return when the database is not behind this release. `look_up` raises when the process is to end."""
-    said = False
+    is_announced = False
     while missing := missing_migrations():
-        if not said:
+        if not is_announced:
             logger.error("the database is behind this release; run manage.py migrate: %s", ", ".join(missing))
-            said = True
+            is_announced = True
         connection.close()
         time.sleep(LOOKS_EVERY_SECONDS)
         look_up()

@@ -87,11 +87,11 @@ async def _histories(
     """Return the JSON of each conversation that is told of, and of those told with the lead's whole history."""
     histories: Histories = {}
     for whole, query in ((False, _HISTORY), (True, _WHOLE_HISTORY)):
-        wanted = {event["conversation_id"] for event in events if fresh[event["delivery"]].is_announcement is whole} - {
-            None
-        }
-        if wanted:
-            await cursor.execute(query, [list(wanted), HISTORY_MESSAGES])
+        conversation_ids = {
+            event["conversation_id"] for event in events if fresh[event["delivery"]].is_announcement is whole
+        } - {None}
+        if conversation_ids:
+            await cursor.execute(query, [list(conversation_ids), HISTORY_MESSAGES])
             shown = _conversations(await cursor.fetchall())
             histories |= {(key, whole): json.dumps(value, ensure_ascii=False) for key, value in shown.items()}
     return histories
@@ -118,10 +118,10 @@ def render(delivery: ClaimedDelivery, event: dict[str, Any], histories: Historie
 
 
 def _conversations(rows: Iterable[dict[str, Any]]) -> dict[UUID, dict[str, Any]]:
-    found: dict[UUID, dict[str, Any]] = {}
+    conversations: dict[UUID, dict[str, Any]] = {}
     sizes: dict[UUID, int] = {}
     for row in rows:
-        shown = found.setdefault(
+        shown = conversations.setdefault(
             row["conversation"],
             {
                 "id": encode("conv", row["conversation"]),
@@ -151,4 +151,4 @@ def _conversations(rows: Iterable[dict[str, Any]]) -> dict[UUID, dict[str, Any]]
                 "created_at": rfc3339(row["created_at"]),
             }
         )
-    return found
+    return conversations

@@ -16,10 +16,10 @@ class PublicId:
     regex: str
 
     def to_python(self, value: str) -> UUID:
-        found = decode(self.prefix, value)
-        if found is None:
+        decoded = decode(self.prefix, value)
+        if decoded is None:
             raise ValueError
-        return found
+        return decoded
 
     def to_url(self, value: UUID | str) -> str:
         return value if isinstance(value, str) else encode(self.prefix, value)

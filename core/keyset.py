@@ -20,9 +20,9 @@ def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str 
     """Return one page, newest first by id, and the cursor of the next one. Raise Invalid for a bad cursor."""
     if "cursor" in query:
         rows = rows.filter(pk__lt=_read_id(query["cursor"]))
-    found = list(rows.order_by("-pk")[: query["limit"] + 1])
-    shown = found[: query["limit"]]
-    return shown, _write(shown[-1].pk.hex) if len(found) > len(shown) else None
+    fetched = list(rows.order_by("-pk")[: query["limit"] + 1])
+    shown = fetched[: query["limit"]]
+    return shown, _write(shown[-1].pk.hex) if len(fetched) > len(shown) else None
 
 
 def page_by_moment(rows: models.QuerySet[M], moment: str, cursor: str, limit: int) -> tuple[list[M], str | None]:
@@ -32,9 +32,9 @@ def page_by_moment(rows: models.QuerySet[M], moment: str, cursor: str, limit: in
         rows = rows.filter(
             models.Q(**{f"{moment}__lt": at}) | models.Q(**{moment: at, "pk__lt": pk}), **{f"{moment}__lte": at}
         )
-    found = list(rows.order_by(f"-{moment}", "-pk")[: limit + 1])
-    shown = found[:limit]
-    if len(found) <= len(shown):
+    fetched = list(rows.order_by(f"-{moment}", "-pk")[: limit + 1])
+    shown = fetched[:limit]
+    if len(fetched) <= len(shown):
         return shown, None
     last = shown[-1]
     return shown, _write([getattr(last, moment).isoformat(), last.pk.hex])

@@ -50,7 +50,7 @@ def month_start(year: int, month: int) -> datetime:
 def ensure_partitions(now: datetime | None = None) -> list[str]:
     """Make the partitions of this month, the one before and the next three. Return the names of the new ones."""
     now = now or datetime.now(UTC)
-    made = []
+    created = []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         present = _present(cursor)
@@ -65,8 +65,8 @@ def ensure_partitions(now: datetime | None = None) -> list[str]:
                         f'ALTER TABLE "{table}" ATTACH PARTITION "{name}" FOR VALUES FROM (%s) TO (%s)',
                         [first_id(start), first_id(end)],
                     )
-                    made.append(name)
-    return made
+                    created.append(name)
+    return created
 
 
 def _present(cursor: CursorWrapper) -> set[str]:
@@ -79,7 +79,7 @@ def _present(cursor: CursorWrapper) -> set[str]:
 def months_ready(now: datetime | None = None) -> int:
     """How many months after this one have their partitions; `/readyz` fails below one."""
     now = now or datetime.now(UTC)
-    wanted = [f"_{month_start(now.year, now.month + offset):%Y_%m}" for offset in range(1, MONTHS_AHEAD + 1)]
+    suffixes = [f"_{month_start(now.year, now.month + offset):%Y_%m}" for offset in range(1, MONTHS_AHEAD + 1)]
     with connection.cursor() as cursor:
         present = _present(cursor)
-    return sum(all(f"{table}{month}" in present for table in TABLES) for month in wanted)
+    return sum(all(f"{table}{month}" in present for table in TABLES) for month in suffixes)

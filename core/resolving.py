@@ -59,13 +59,13 @@ class GuardedResolver(AbstractResolver):
             self.servers = aiodns.DNSResolver(tries=2, **{"timeout": RESOLVE_SECONDS / 2, **self.options})
         try:
             look_up = self.servers.getaddrinfo(host, family=family, type=socket.SOCK_STREAM)
-            found = await asyncio.wait_for(look_up, RESOLVE_SECONDS)
+            answer = await asyncio.wait_for(look_up, RESOLVE_SECONDS)
         except TimeoutError as error:
             raise NotLookedUp(None, f"looking up {host} took more than {RESOLVE_SECONDS:g} s") from error
         except aiodns.error.DNSError as error:
-            code, words = error.args[0], error.args[-1]
-            raise (NotLookedUp if code in _OURS else OSError)(None, f"{host}: {words}") from error
-        return [(node.family, _text(node.addr[0])) for node in found.nodes]
+            code, reason = error.args[0], error.args[-1]
+            raise (NotLookedUp if code in _OURS else OSError)(None, f"{host}: {reason}") from error
+        return [(node.family, _text(node.addr[0])) for node in answer.nodes]
 
     def _remember(self, host: str, error: OSError) -> None:
         self.failed[host] = (time.monotonic() + FAILED_KEPT_SECONDS, error)

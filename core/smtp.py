@@ -63,9 +63,9 @@ class Patient(smtplib.SMTP):
         """
         self._wait(DATA_SECONDS)
         self.putcmd("data")
-        code, said = self.getreply()
+        code, text = self.getreply()
         if code != 354:
-            raise smtplib.SMTPDataError(code, said)
+            raise smtplib.SMTPDataError(code, text)
         body = _LEADING_DOT.sub(b"..", msg if isinstance(msg, bytes) else msg.encode("ascii"))
         self._wait(BLOCK_SECONDS)
         for start in range(0, len(body), BLOCK_BYTES):

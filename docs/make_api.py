@@ -59,15 +59,15 @@ def page() -> str:
     for tag, operations in by_tag.items():
         parts += [f"## {tag}\n", *operations]
     parts.append("## Codes\n\n| code | status | meaning |\n|---|---|---|")
-    parts += [f"| `{code}` | {status} | {words} |" for code, (status, words) in sorted(CODES.items())]
+    parts += [f"| `{code}` | {status} | {meaning} |" for code, (status, meaning) in sorted(CODES.items())]
     return "\n".join(parts) + "\n"
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     lines = [f"### `{method} {path}`\n"]
-    words = operation.get("description", "").replace("\n\n", " ").strip()
-    if words:
-        lines.append(f"{words}\n")
+    description = operation.get("description", "").replace("\n\n", " ").strip()
+    if description:
+        lines.append(f"{description}\n")
     asked = [parameter for parameter in operation.get("parameters", []) if parameter["in"] != "path"]
     if asked:
         names = ", ".join(

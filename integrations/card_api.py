@@ -103,8 +103,8 @@ class CardApi(Api):
         data = read_body(request, CardInput, partial=True)
         card = load_card(request, source_id, slug)
         refuse_fields_of_others(card, data)
-        made = change(request, card, data)
-        return shown(request, load_card(request, source_id, slug), made)
+        secrets = change(request, card, data)
+        return shown(request, load_card(request, source_id, slug), secrets)
 
 
 class CardValidateApi(Api):
@@ -157,10 +157,10 @@ class CardRegenerateApi(Api):
             card, actor = load_card(request, source_id, slug), actor_of(request)
             require_credential_right(request, card)
             if not card.credential_card.has_credential and not cards.kind_of(card).set_up_fields:
-                made = cards.set_up(card=card.credential_card, actor=actor)
+                secrets = cards.set_up(card=card.credential_card, actor=actor)
             else:
-                made = cards.regenerate(card=card, actor=actor, overlap=overlap)
-            return shown(request, load_card(request, source_id, slug), made)
+                secrets = cards.regenerate(card=card, actor=actor, overlap=overlap)
+            return shown(request, load_card(request, source_id, slug), secrets)
 
         return answer_once(request, regenerate)
 
@@ -214,12 +214,12 @@ def load_card(request: Request, source_id: str, slug: str) -> Card:
 
 def change(request: Request, card: Card, data: dict[str, Any]) -> NewSecrets | None:
     """Do what a PATCH asks for, in one transaction. Return fresh secrets, if some were made."""
-    actor, kind, made = actor_of(request), cards.kind_of(card), None
+    actor, kind, secrets = actor_of(request), cards.kind_of(card), None
     with transaction.atomic():
         if connection := {name: data[name] for name in kind.set_up_fields if name in data}:
             require_credential_right(request, card)
             set_up = cards.configure if card.credential_card.has_credential else cards.set_up
-            made = set_up(card=card.credential_card, actor=actor, **connection)
+            secrets = set_up(card=card.credential_card, actor=actor, **connection)
             card.refresh_from_db()
         if "inherits" in data:
             if data["inherits"]:
@@ -230,7 +230,7 @@ def change(request: Request, card: Card, data: dict[str, Any]) -> NewSecrets | N
             cards.configure(card=card, actor=actor, **options)
         if "enabled" in data:
             cards.switch(card=card, on=data["enabled"], actor=actor)
-    return made
+    return secrets
 
 
 def require_credential_right(request: Request, card: Card) -> None:

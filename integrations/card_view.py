@@ -76,8 +76,8 @@ class CardView:
     @property
     def _has_worked_with_its_keys(self) -> bool:
         """True when something arrived since the keys were made: that proves as much as a test."""
-        made = [key.made_at for key in self.keys if key.ends_at is None]
-        return bool(self.health.state == "ok" and self.health.since and made and self.health.since > max(made))
+        created = [key.made_at for key in self.keys if key.ends_at is None]
+        return bool(self.health.state == "ok" and self.health.since and created and self.health.since > max(created))
 
     @property
     def can_disconnect(self) -> bool:

@@ -65,11 +65,11 @@ def _cards(request: HttpRequest, source: Source, slug: str) -> list[Any]:
         .prefetch_related(model.credentials)
     )
     reach = reach_of(request.user, Right.CONFIGURE).where(organization="source__organization_id", source="source_id")
-    found = list(rows.active().filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
+    cards = list(rows.active().filter(reach, source__parent=source).order_by("source__name")[:LOCATIONS_MAX])
     parent = rows.get(source=source)
-    for card in found:
+    for card in cards:
         card.use_parent(parent)
-    return found
+    return cards
 
 
 def _act(request: HttpRequest, source: Source, slug: str, action: str) -> dict[UUID, str]:

@@ -36,8 +36,8 @@ def locked(card: C) -> C:
     rows = rows_of(card).select_for_update(of=("self",)).select_related("source__parent")
     if card.source.parent_id:
         list(rows.filter(source=card.source.parent_id))
-    found: C = rows.get(pk=card.pk)
-    return found
+    fresh: C = rows.get(pk=card.pk)
+    return fresh
 
 
 @transaction.atomic
@@ -47,10 +47,10 @@ def set_up(*, card: Card, actor: Actor, **settings: Any) -> NewSecrets:
     if card.has_credential:
         raise Refusal(409, "card.isSetUp", "This card is set up already.")
     _change(card, settings)
-    made = kind_of(card).make_credential(card, actor, None)
+    secrets = kind_of(card).make_credential(card, actor, None)
     _clear_verification(card)
     _audit(card, actor, "set-up", after=_plain(settings))
-    return made
+    return secrets
 
 
 @transaction.atomic
@@ -107,11 +107,11 @@ def regenerate(*, card: Card, actor: Actor, overlap: timedelta | None = None) ->
     if not owner.has_credential:
         raise not_set_up(owner)
     before = _keys(owner)
-    made = kind_of(owner).make_credential(owner, actor, overlap)
+    secrets = kind_of(owner).make_credential(owner, actor, overlap)
     _clear_verification(owner)
     hours = f"{overlap.total_seconds() / 3600:g} h" if overlap else "none"
     _audit(owner, actor, "regenerate", before=before, after={"overlap": hours, **_keys(owner)})
-    return made
+    return secrets
 
 
 @transaction.atomic
@@ -177,15 +177,15 @@ def configure(*, card: Card, actor: Actor, **settings: Any) -> NewSecrets | None
     before = {name: getattr(card, name) for name in settings}
     if before == settings:
         return None
-    made = None
+    secrets = None
     _change(card, settings)
     if "url" in settings and before["url"] != settings["url"]:
         _clear_verification(card)
         if before["url"] and card.has_credential and not same_server(before["url"], settings["url"]):
-            made = kind_of(card).make_credential(card, actor, None)
-    new = {"keys": "new ones: another server"} if made else {}
+            secrets = kind_of(card).make_credential(card, actor, None)
+    new = {"keys": "new ones: another server"} if secrets else {}
     _audit(card, actor, "configure", before=_plain(before), after={**_plain(settings), **new})
-    return made
+    return secrets
 
 
 @transaction.atomic

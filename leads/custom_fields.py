@@ -31,13 +31,13 @@ def definitions(organization_id: UUID, keys: Iterable[str]) -> dict[str, CustomF
 
 def coerce_with(fields: Mapping[str, CustomField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The same with definitions that were read before: for many leads at once."""
-    kept, errors = {}, {}
+    coerced, errors = {}, {}
     for name, value in values.items():
         try:
-            kept[name] = None if value is None else _coerce(fields.get(name), value)
+            coerced[name] = None if value is None else _coerce(fields.get(name), value)
         except ValueError as error:
             errors[name] = str(error)
-    return kept, errors
+    return coerced, errors
 
 
 def _coerce(field: CustomField | None, value: Any) -> Any:

@@ -67,31 +67,31 @@ def identify_by(identifier: str, *, source: Source, details: Details) -> Identif
     """
     lock_identities(source, normalize_email(details.email), details.unique_id)
     email, unique_id = _holders(source, details)
-    found = email if identifier == "email" else unique_id
+    lead = email if identifier == "email" else unique_id
     other = unique_id if identifier == "email" else email
     taken = "unique_id" if identifier == "email" else "email"
-    if other and other != found and not (found and getattr(found, taken)):
+    if other and other != lead and not (lead and getattr(lead, taken)):
         raise Refusal(
             409,
             "lead.identifierConflict",
             f"Another lead of this source has this {taken}.",
             extra={"lead_id": encode("lead", other.pk)},
         )
-    return _fill(found, details) if found else _create(source, details)
+    return _fill(lead, details) if lead else _create(source, details)
 
 
 def identify_by_channel(*, source: Source, details: Details) -> Identified:
     """Find the lead last active with the sender's address on this source, else create it."""
     phone = normalize_phone(details.phone) if details.phone else ""
     lock_identities(source, normalize_email(details.email), phone)
-    found = None
+    lead = None
     if details.email:
         # At most one has it. first() would order by id, and the planner might then read leads until it comes.
-        found = next(iter(_with_email(_locked(source), normalize_email(details.email))), None)
+        lead = next(iter(_with_email(_locked(source), normalize_email(details.email))), None)
     elif phone:
         rows = _locked(source).filter(organization=source.organization_id, phone_e164=phone).exclude(phone_e164="")
-        found = rows.order_by("-last_message_at").first()
-    return _fill(surviving_lead(found), details) if found else _create(source, details)
+        lead = rows.order_by("-last_message_at").first()
+    return _fill(surviving_lead(lead), details) if lead else _create(source, details)
 
 
 def _locked(source: Source) -> LeadQuerySet:
@@ -121,9 +121,9 @@ def _holders(source: Source, details: Details) -> tuple[Lead | None, Lead | None
         either |= Q(lower=email) & ~Q(email="")
     if unique_id:
         either |= Q(unique_id=unique_id) & ~Q(unique_id="")
-    found = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
-    by_email = next((lead for lead in found if email and normalize_email(lead.email) == email), None)
-    by_unique_id = next((lead for lead in found if unique_id and lead.unique_id == unique_id), None)
+    leads = list(_locked(source).annotate(lower=Lower("email")).filter(either).order_by("id"))
+    by_email = next((lead for lead in leads if email and normalize_email(lead.email) == email), None)
+    by_unique_id = next((lead for lead in leads if unique_id and lead.unique_id == unique_id), None)
     return by_email and surviving_lead(by_email), by_unique_id and surviving_lead(by_unique_id)
 
 
@@ -216,7 +216,7 @@ def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | N
     address = normalize_email(lead.email) if channel == ChannelConnection.Kind.EMAIL else lead.phone_e164
     if not address:
         return None
-    made, is_new = OptOut.objects.get_or_create(
+    new, is_new = OptOut.objects.get_or_create(
         organization_id=lead.organization_id,
         address=address,
         channel=channel,
@@ -225,7 +225,7 @@ def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | N
     )
     if is_new and actor:
         _record_consent("lead.block", lead, channel, actor)
-    return made if is_new else None
+    return new if is_new else None
 
 
 def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: OptOut.Reason | None = None) -> None:

@@ -110,8 +110,8 @@ def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
         job.cancel(f"by {request.user}")
         messages.success(request, "Cancelled. What was written stays.")
         return redirect("leads:import", job.pk)
-    found = LeadImport.objects.select_related("source").get(pk=job.subject_id)
-    values = {"job": job, "lead_import": found, "counts": result_of(found)}
+    lead_import = LeadImport.objects.select_related("source").get(pk=job.subject_id)
+    values = {"job": job, "lead_import": lead_import, "counts": result_of(lead_import)}
     page = "leads/_import.html" if request.htmx else "leads/import_page.html"  # type: ignore[attr-defined]
     return render(request, page, values)
 

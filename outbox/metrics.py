@@ -133,8 +133,8 @@ class Collector:
         )
 
     def _endpoints(self) -> Metric:
-        words = "Webhook endpoints that are on, by state."
-        endpoints = GaugeMetricFamily("leadwire_endpoints", words, labels=["state"])
+        description = "Webhook endpoints that are on, by state."
+        endpoints = GaugeMetricFamily("leadwire_endpoints", description, labels=["state"])
         with connection.cursor() as cursor:
             cursor.execute(_LANES)
             counts = cursor.fetchone() or (0, 0, 0)

@@ -89,12 +89,12 @@ class SourcesApi(Api):
         if "kind" in query:
             rows = rows.filter(kind=query["kind"])
         if "parent_id" in query:
-            wanted = decode("src", query["parent_id"])
-            rows = rows.filter(parent=wanted) if wanted else rows.none()
+            parent_id = decode("src", query["parent_id"])
+            rows = rows.filter(parent=parent_id) if parent_id else rows.none()
         if "external_id" in query:
             rows = rows.filter(external_id=query["external_id"])
-        found, next_cursor = page(rows, query)
-        return listed("sources", [source_json(source) for source in found], next_cursor)
+        sources, next_cursor = page(rows, query)
+        return listed("sources", [source_json(source) for source in sources], next_cursor)
 
     @extend_schema(
         operation_id="create_source",
@@ -111,11 +111,11 @@ class SourcesApi(Api):
             caller = caller_of(request)
             parent = _parent(caller, data.pop("parent_id", None))
             with _one_external_id():
-                made = create_source(
+                source = create_source(
                     organization=_organization(caller), actor=actor_of(request), parent=parent, **_plain(data)
                 )
-            body = {"data": {"source": source_json(load_source(request, made.public_id))}}
-            return Response(body, status=201, headers={"Location": f"/v1/sources/{made.public_id}"})
+            body = {"data": {"source": source_json(load_source(request, source.public_id))}}
+            return Response(body, status=201, headers={"Location": f"/v1/sources/{source.public_id}"})
 
         return answer_once(request, make)
 

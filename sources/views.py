@@ -142,6 +142,6 @@ def trial_start(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def trial(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Each hop with its time, or where it stopped and what to do; asks again by itself while it runs."""
     rows = Conversation.objects.filter(lead__is_test=True).select_related("lead", "source__parent")
-    found = load(rows, request, conversation_id)
+    conversation = load(rows, request, conversation_id)
     page = "sources/_trial.html" if request.htmx else "sources/trial_page.html"  # type: ignore[attr-defined]
-    return render(request, page, {"trial": round_trip.follow(found), "source": found.source})
+    return render(request, page, {"trial": round_trip.follow(conversation), "source": conversation.source})

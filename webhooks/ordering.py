@@ -36,10 +36,10 @@ WHERE d.id = head.id AND d.next_attempt_at IS NULL RETURNING d.lane_id
 
 def keys_in_use(keys: Iterable[Key]) -> set[Key]:
     """Return those keys that have an open delivery, which cannot end before our commit."""
-    if not (wanted := sorted(set(keys))):
+    if not (sorted_keys := sorted(set(keys))):
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_LAST, _columns(wanted))
+        cursor.execute(_LOCK_LAST, _columns(sorted_keys))
         return set(cursor.fetchall())
 
 
@@ -48,18 +48,18 @@ def wake_next(keys: Iterable[Key]) -> set[UUID]:
 
     Call it in the transaction that ended the ones ahead, in a statement after it.
     """
-    if not (wanted := sorted(set(keys))):
+    if not (sorted_keys := sorted(set(keys))):
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_WAKE_NEXT, _columns(wanted))
+        cursor.execute(_WAKE_NEXT, _columns(sorted_keys))
         return {lane_id for (lane_id,) in cursor.fetchall()}
 
 
 async def wake_next_in(cursor: Any, keys: Iterable[Key]) -> list[UUID]:
     """Do the same in the transaction of an outbox's worker."""
-    if not (wanted := sorted(set(keys))):
+    if not (sorted_keys := sorted(set(keys))):
         return []
-    await cursor.execute(_WAKE_NEXT, _columns(wanted))
+    await cursor.execute(_WAKE_NEXT, _columns(sorted_keys))
     return [row[0] for row in await cursor.fetchall()]
 
 

@@ -60,18 +60,18 @@ def endpoint_health(lane: Lane) -> EndpointHealth:
     now = timezone.now()
     rows = Attempt.objects.filter(lane_id=lane.pk, id__gte=first_id(now - DAY), is_test=False)
     rows = rows.exclude(outcome=Attempt.Outcome.CANCELLED).order_by("-id")
-    found = list(rows.values_list("started_at", "outcome", "duration_ms", "status_code")[:LOOKED_AT])
-    times = sorted(ms for _, _, ms, status in found if status)
+    attempts = list(rows.values_list("started_at", "outcome", "duration_ms", "status_code")[:LOOKED_AT])
+    times = sorted(ms for _, _, ms, status in attempts if status)
     cuts = quantiles(times, n=20) if len(times) > 1 else [*times, 0][:1] * 19
     return EndpointHealth(
-        attempts=len(found),
-        is_sample=len(found) == LOOKED_AT,
-        delivered=sum(outcome == Attempt.Outcome.DELIVERED for _, outcome, *_ in found),
+        attempts=len(attempts),
+        is_sample=len(attempts) == LOOKED_AT,
+        delivered=sum(outcome == Attempt.Outcome.DELIVERED for _, outcome, *_ in attempts),
         p50_ms=round(cuts[9]),
         p95_ms=round(cuts[18]),
         waiting=Delivery.objects.filter(lane=lane)[:1001].count(),
         oldest_due=_oldest_due(lane),
-        bars=_bars(now, [(at, outcome == Attempt.Outcome.DELIVERED) for at, outcome, *_ in found]),
+        bars=_bars(now, [(at, outcome == Attempt.Outcome.DELIVERED) for at, outcome, *_ in attempts]),
     )
 
 

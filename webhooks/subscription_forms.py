@@ -118,16 +118,16 @@ class SubscriptionForm(forms.Form):
             if name.strip() in headers:
                 raise forms.ValidationError(f"{name.strip()} is there twice.")
             headers[name.strip()] = value.strip()
-        kept = self._kept_headers() if MASK in headers.values() else {}
-        whole = {name: kept.get(name, value) if value == MASK else value for name, value in headers.items()}
+        stored = self._kept_headers() if MASK in headers.values() else {}
+        whole = {name: stored.get(name, value) if value == MASK else value for name, value in headers.items()}
         if errors := header_errors(whole):
             raise forms.ValidationError(list(errors.values()))
         return whole
 
     def _kept_headers(self) -> dict[str, str]:
         secret = self.subscription.headers if self.subscription else None
-        kept: dict[str, str] = json.loads(secret.reveal()) if secret else {}
-        return kept
+        stored: dict[str, str] = json.loads(secret.reveal()) if secret else {}
+        return stored
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -148,13 +148,13 @@ class SubscriptionForm(forms.Form):
         was, url = self.subscription, values.get("url")
         if was is None or not url or same_server(was.url, url):
             return
-        words = "This is another server. Type it again, or leave it out."
+        detail = "This is another server. Type it again, or leave it out."
         if MASK in self.data.get("headers", ""):
-            self.add_error("headers", words)
+            self.add_error("headers", detail)
         if values.get("basic_username") and not values.get("basic_password"):
-            self.add_error("basic_password", words)
+            self.add_error("basic_password", detail)
         if values.get("client_certificate") and not values.get("client_key"):
-            self.add_error("client_key", words)
+            self.add_error("client_key", detail)
 
     def _clean_certificate(self, values: dict[str, Any]) -> None:
         certificate, key = values.get("client_certificate"), values.get("client_key")

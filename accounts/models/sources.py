@@ -36,8 +36,8 @@ class SourceQuerySet(ReachQuerySet["Source"]):
         """The sources of organizations by their id or their external id, as API callers name them."""
         from core.ids import decode
 
-        found = decode("src", text)
-        match = models.Q(pk=found) if found else models.Q(external_id=text)
+        source_id = decode("src", text)
+        match = models.Q(pk=source_id) if source_id else models.Q(external_id=text)
         return self.active().filter(match, organization__in=organizations)
 
 

@@ -61,8 +61,8 @@ def invitation(request: HttpRequest, member_id: UUID) -> HttpResponse:
 def switch_organization(request: HttpRequest) -> HttpResponse:
     """Show another organization's lists from now on, if the person is a member of it."""
     mine = Membership.objects.active().filter(user=request.user)  # type: ignore[misc]
-    wanted = mine.filter(organization=_uuid(request.POST.get("organization", "")))
-    request.session[SESSION_KEY] = str(get_object_or_404(wanted).organization_id)
+    chosen = mine.filter(organization=_uuid(request.POST.get("organization", "")))
+    request.session[SESSION_KEY] = str(get_object_or_404(chosen).organization_id)
     return redirect("/")
 
 

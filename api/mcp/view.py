@@ -53,8 +53,8 @@ def mcp(request: HttpRequest) -> HttpResponse:
         answer = problem(request, 405, "request.methodNotAllowed", "Messages are sent by POST.")
         answer["Allow"] = "POST"
         return answer
-    wanted = request.headers.get("MCP-Protocol-Version")
-    if wanted and wanted not in VERSIONS:
+    version = request.headers.get("MCP-Protocol-Version")
+    if version and version not in VERSIONS:
         return problem(request, 400, "mcp.version", f"Supported versions: {', '.join(VERSIONS)}.")
     try:
         caller = authenticate(Request(request))
@@ -64,10 +64,10 @@ def mcp(request: HttpRequest) -> HttpResponse:
         return problem(request, refusal.status, refusal.code, refusal.detail, headers=refusal.headers)
     if caller is None:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-    said = _answer(request)
+    response = _answer(request)
     for name, value in getattr(request, "rate_headers", {}).items():
-        said[name] = value
-    return said
+        response[name] = value
+    return response
 
 
 def _is_from_here(request: HttpRequest) -> bool:
@@ -141,9 +141,9 @@ def _method(name: str) -> Method:
 
 
 def _initialize(request: HttpRequest, params: dict[str, Any]) -> dict[str, Any]:
-    wanted = params.get("protocolVersion")
+    version = params.get("protocolVersion")
     return {
-        "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[0],
+        "protocolVersion": version if version in VERSIONS else VERSIONS[0],
         "capabilities": {"tools": {"listChanged": False}},
         "serverInfo": {"name": "leadwire", "title": "Leadwire", "version": "1"},
         "instructions": INSTRUCTIONS,
@@ -167,10 +167,10 @@ def _call(request: HttpRequest, params: dict[str, Any]) -> dict[str, Any]:
     errors = sorted(Draft202012Validator(tool.schema()).iter_errors(arguments), key=lambda error: list(error.path))
     if errors:
         _count(request)
-        words = "; ".join(
+        detail = "; ".join(
             f"{'/'.join(map(str, error.path)) or 'arguments'}: {error.message[:200]}" for error in errors[:5]
         )
-        return _result({"code": "request.invalid", "detail": words}, is_error=True)
+        return _result({"code": "request.invalid", "detail": detail}, is_error=True)
     status, body = _of_the_api(request, tool.call(arguments))
     if status >= 400:
         return _result(body or {"code": f"http.{status}"}, is_error=True)

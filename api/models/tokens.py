@@ -130,7 +130,7 @@ class ApiToken(HashedKey):
         """Its scopes, cut down to what its creator may do at this moment."""
         if self.creator is None:
             return frozenset(self.scopes)
-        return frozenset(kept for scope in self.scopes if (kept := self._in_force(scope, self.creator)))
+        return frozenset(in_force for scope in self.scopes if (in_force := self._in_force(scope, self.creator)))
 
     def _in_force(self, scope: str, creator: Membership) -> str:
         """Return the scope if the creator has the right for it; for `write` without that right, the matching `read`."""

@@ -66,12 +66,12 @@ def calls(request: HttpRequest) -> HttpResponse:
         rows = _filtered(rows, form.cleaned_data)
     cursor = request.GET.get("cursor")
     try:
-        found, next_cursor = page(rows, {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
+        shown_calls, next_cursor = page(rows, {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
     except Invalid:
         return redirect("api:calls")
     kept = request.GET.copy()
     kept.pop("cursor", None)
-    values = {"form": form, "rows": found, "cursor": next_cursor, "query": kept.urlencode()}
+    values = {"form": form, "rows": shown_calls, "cursor": next_cursor, "query": kept.urlencode()}
     return render(request, "api/calls_page.html", values)
 
 

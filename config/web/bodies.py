@@ -82,17 +82,17 @@ async def read_body(headers: Any, protocol: Any) -> Body:
 
 async def read_upload(protocol: Any) -> Body:
     """Return a large body, in a file that goes with it. Raise Refused 408 or 413."""
-    kept: Any = tempfile.TemporaryFile()  # noqa: SIM115  closed with the body; nobody else can open it
+    file: Any = tempfile.TemporaryFile()  # noqa: SIM115  closed with the body; nobody else can open it
     try:
         async with _within(UPLOAD_SECONDS):
             async for part in _at_most(protocol, UPLOAD_MAX_BYTES):
-                kept.write(part)
+                file.write(part)
     except BaseException:
-        kept.close()
+        file.close()
         raise
-    length = kept.tell()
-    kept.seek(0)
-    return Body(kept, length)
+    length = file.tell()
+    file.seek(0)
+    return Body(file, length)
 
 
 @contextlib.asynccontextmanager

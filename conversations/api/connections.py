@@ -43,8 +43,8 @@ class ConnectionsApi(Api):
         if (sources := caller.enabled_sources()) is not None:
             rows = rows.filter(source__in=[source.id for source in sources])
         if "source_id" in query:
-            wanted = decode("src", query["source_id"])
-            rows = rows.filter(source=wanted) if wanted else rows.none()
+            source_id = decode("src", query["source_id"])
+            rows = rows.filter(source=source_id) if source_id else rows.none()
             if not rows.exists():
                 raise NotFound("source")
         if lead:

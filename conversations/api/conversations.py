@@ -193,10 +193,10 @@ def _reaches(caller: Caller, recipient: Recipient) -> bool:
 def _optional_id(prefix: str, data: dict[str, Any], name: str) -> Any:
     if name not in data:
         return None
-    found = decode(prefix, data[name])
-    if found is None:
+    decoded = decode(prefix, data[name])
+    if decoded is None:
         raise Invalid.at(f"#/{name}", f"This is not an id that begins with {prefix}_.")
-    return found
+    return decoded
 
 
 def author_of(caller: Caller) -> Author:

@@ -54,13 +54,13 @@ class InboxApi(Api):
         """The newest first, each with its last message. `waiting`: the lead spoke last."""
         query, caller = read_query(request, self.Query), caller_of(request)
         rows = _filtered(_conversations(caller), query, caller)
-        found, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
+        conversations, next_cursor = page_by_moment(rows, "last_message_at", query.get("cursor", ""), query["limit"])
         last = Message.objects.in_bulk(
-            [conversation.last_message_id for conversation in found if conversation.last_message_id]
+            [conversation.last_message_id for conversation in conversations if conversation.last_message_id]
         )
         shown = [
             _shown(conversation, [last[conversation.last_message_id]] if conversation.last_message_id in last else [])
-            for conversation in found
+            for conversation in conversations
         ]
         return listed("conversations", shown, next_cursor)
 
@@ -93,15 +93,15 @@ class ConversationApi(Api):
         """Close or reopen it, give it to somebody."""
         data = read_body(request, self.Changes, partial=True)
         caller = caller_of(request)
-        found = load_conversation(request, conversation_id)
+        conversation = load_conversation(request, conversation_id)
         with transaction.atomic():  # all of it, or nothing
             if "assignee_id" in data:
-                person = _person(found, data["assignee_id"])
-                states.assign(conversation_id=found.pk, to=person, actor=actor_of(request))
+                person = _person(conversation, data["assignee_id"])
+                states.assign(conversation_id=conversation.pk, to=person, actor=actor_of(request))
             if data.get("status") == "closed":
-                states.close(conversation_id=found.pk, by=_acting(caller))
+                states.close(conversation_id=conversation.pk, by=_acting(caller))
             elif data.get("status") == "open":
-                states.reopen(conversation_id=found.pk)
+                states.reopen(conversation_id=conversation.pk)
         return _one(load_conversation(request, conversation_id))
 
 
@@ -125,9 +125,9 @@ class NotesApi(Api):
         caller = caller_of(request)
 
         def write() -> Response:
-            found = load_conversation(request, conversation_id)
-            refuse_archived(found.source)
-            return created(states.note(conversation=found, content=data["content"], author=author_of(caller)))
+            conversation = load_conversation(request, conversation_id)
+            refuse_archived(conversation.source)
+            return created(states.note(conversation=conversation, content=data["content"], author=author_of(caller)))
 
         return answer_once(request, write)
 
@@ -161,18 +161,18 @@ def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
     if query["state"] != "all":
         rows = getattr(rows, query["state"])()
     if "source_id" in query:
-        wanted = source_named(query["source_id"], caller)
-        rows = rows.filter(source=wanted) if wanted else rows.none()
+        source_id = source_named(query["source_id"], caller)
+        rows = rows.filter(source=source_id) if source_id else rows.none()
     if "lead_id" in query:
-        wanted = decode("lead", query["lead_id"])
-        rows = rows.filter(lead=surviving_id(wanted)) if wanted else rows.none()
+        source_id = decode("lead", query["lead_id"])
+        rows = rows.filter(lead=surviving_id(source_id)) if source_id else rows.none()
     if "messaging_channel_id" in query:
         rows = rows.filter(connection__kind=query["messaging_channel_id"])
     if "assignee_id" in query:
-        wanted = decode("usr", query["assignee_id"])
-        if wanted is None and query["assignee_id"] != "none":
+        source_id = decode("usr", query["assignee_id"])
+        if source_id is None and query["assignee_id"] != "none":
             raise Invalid.at("assignee_id", "Give a person's id, or none.", kind="parameter")
-        rows = rows.filter(assignee=wanted)
+        rows = rows.filter(assignee=source_id)
     if query["unread"] is not None:
         rows = rows.filter(unread_at__isnull=not query["unread"])
     return rows
@@ -181,8 +181,8 @@ def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
 def _person(conversation: Conversation, text: str | None) -> User | None:
     if text is None:
         return None
-    wanted = decode("usr", text)
-    person = next((person for person in states.assignable(conversation) if person.pk == wanted), None)
+    person_id = decode("usr", text)
+    person = next((person for person in states.assignable(conversation) if person.pk == person_id), None)
     if person is None:
         raise Invalid.at("#/assignee_id", "Nobody with this id may answer in this conversation.", "notFound")
     return person

@@ -143,9 +143,9 @@ class LeadsApi(Api):
         query = read_query(request, self.Query)
         if "source_id" in query:
             query["source"] = source_named(query["source_id"], caller)
-        found, next_cursor = page(filtered(leads_listed_for(caller), query), query)
-        opted_out = opt_outs_of(found)
-        return listed("leads", [shown_lead(caller, lead, opted_out.get(lead.pk, [])) for lead in found], next_cursor)
+        leads, next_cursor = page(filtered(leads_listed_for(caller), query), query)
+        opted_out = opt_outs_of(leads)
+        return listed("leads", [shown_lead(caller, lead, opted_out.get(lead.pk, [])) for lead in leads], next_cursor)
 
     @extend_schema(
         operation_id="create_lead",

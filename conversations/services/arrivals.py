@@ -74,18 +74,18 @@ def _conversation_for(
     source: Source, lead: Lead, words: InboundContent, into: Conversation | None
 ) -> tuple[Conversation, bool]:
     """The conversation that goes on, reopened if need be, else a new one; and whether it is new."""
-    found = None
+    conversation = None
     if not words.opens_conversation:
         rows = Conversation.objects.filter(lead=lead).select_for_update(no_key=True)
         if into:
-            found = rows.filter(pk=into.pk).first()
+            conversation = rows.filter(pk=into.pk).first()
         else:
-            found = rows.open().newest_first().first() or rows.closed().newest_first().first()
-    if found and found.may_reopen:
-        if not found.is_open:
-            found.closed_at = found.closed_by = None
-            found.save(update_fields=["closed_at", "closed_by"])
-        return found, False
+            conversation = rows.open().newest_first().first() or rows.closed().newest_first().first()
+    if conversation and conversation.may_reopen:
+        if not conversation.is_open:
+            conversation.closed_at = conversation.closed_by = None
+            conversation.save(update_fields=["closed_at", "closed_by"])
+        return conversation, False
     title = words.title.strip()[:TITLE_LENGTH] or "New conversation"
     return (
         Conversation.objects.create(

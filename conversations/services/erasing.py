@@ -117,8 +117,8 @@ def _blank_consent(leads: list[Lead]) -> int:
         if others.with_email(address).exists() or others.filter(phone_e164=address).exclude(phone_e164="").exists():
             continue  # another lead has it: its consent is that one's too
         rows = OptOut.objects.filter(organization=organization_id, address=address)
-        kept = OptOut.objects.filter(organization=organization_id, address=digest_of(address)).in_force()
-        rows.filter(channel__in=kept.values("channel"), lifted_at=None).delete()
+        blocked = OptOut.objects.filter(organization=organization_id, address=digest_of(address)).in_force()
+        rows.filter(channel__in=blocked.values("channel"), lifted_at=None).delete()
         count += rows.update(address=digest_of(address))
     return count
 

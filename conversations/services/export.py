@@ -39,7 +39,7 @@ def export_conversations(lead: Lead) -> list[dict[str, Any]]:
 
 def _mails(messages: Iterable[Message]) -> dict[UUID, list[dict[str, Any]]]:
     """The mails behind messages, as base64. Of those that are too large only the size: a page of the team has them."""
-    found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    by_message: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     rows = (
         InboundMail.objects.filter(message_id__in=[message.pk for message in messages])
         .exclude(header_id="")
@@ -54,5 +54,5 @@ def _mails(messages: Iterable[Message]) -> dict[UUID, list[dict[str, Any]]]:
             left -= size
         shown = {"received_at": rfc3339(mail.received_at), "size": size, "content": content}
         if mail.message_id:
-            found[mail.message_id].append(shown)
-    return found
+            by_message[mail.message_id].append(shown)
+    return by_message

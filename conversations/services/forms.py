@@ -51,8 +51,8 @@ class Submission:
 
 def beginning_of(message: str) -> str:
     """Return the first words of a message, for a title."""
-    words = " ".join(message.split())
-    return words if len(words) <= TITLE_SHOWN else f"{words[:TITLE_SHOWN].rsplit(' ', 1)[0]}…"
+    text = " ".join(message.split())
+    return text if len(text) <= TITLE_SHOWN else f"{text[:TITLE_SHOWN].rsplit(' ', 1)[0]}…"
 
 
 @transaction.atomic

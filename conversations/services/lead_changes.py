@@ -78,12 +78,15 @@ def _state(lead: Lead) -> dict[str, Any]:
 
 
 def _merge_fields(lead: Lead, given: Mapping[str, Any]) -> None:
-    kept, errors = coerce(lead.organization_id, given)
+    coerced, errors = coerce(lead.organization_id, given)
     if errors:
         raise Invalid(
-            [{"pointer": f"#/custom_fields/{name}", "detail": words, "code": "value"} for name, words in errors.items()]
+            [
+                {"pointer": f"#/custom_fields/{name}", "detail": detail, "code": "value"}
+                for name, detail in errors.items()
+            ]
         )
-    merged = {**lead.custom_fields, **kept}
+    merged = {**lead.custom_fields, **coerced}
     lead.custom_fields = {name: value for name, value in merged.items() if value is not None}
 
 
@@ -110,14 +113,14 @@ def block(*, lead: Lead, channel: str, actor: Actor, reason: OptOut.Reason = Opt
     Raise Refusal `lead.noAddress` when the lead has no address on that channel.
     """
     lead = lock_lead(lead.pk)
-    made = opt_out(lead=lead, channel=channel, reason=reason, actor=actor)
-    if made:
+    new = opt_out(lead=lead, channel=channel, reason=reason, actor=actor)
+    if new:
         publish_lead_event(EventType.LEAD_OPTED_OUT, lead)
-        return made
-    found = OptOut.objects.of(lead).filter(channel=channel).first()
-    if found is None:
+        return new
+    existing = OptOut.objects.of(lead).filter(channel=channel).first()
+    if existing is None:
         raise Refusal(422, "lead.noAddress", "The lead has no address on this channel, so there is nothing to block.")
-    return found
+    return existing
 
 
 @transaction.atomic

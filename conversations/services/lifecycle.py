@@ -49,8 +49,8 @@ def _waiting_since(conversation: Conversation) -> datetime | None:
     rows = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("id")
     answers = rows.filter(direction=Message.Direction.OUTBOUND).exclude(author=Message.Author.AUTOMATION)
     answered = answers.exclude(status=Message.Status.FAILED).last()
-    words = rows.filter(direction=Message.Direction.INBOUND, is_automatic=False)
-    first = (words.filter(pk__gt=answered.pk) if answered else words).first()
+    inbound = rows.filter(direction=Message.Direction.INBOUND, is_automatic=False)
+    first = (inbound.filter(pk__gt=answered.pk) if answered else inbound).first()
     return first.created_at if first else None
 
 

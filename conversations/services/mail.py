@@ -126,13 +126,13 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     for parent in mail.parents:
         own = decode("msg", parent.strip("<>").partition("@")[0])
         rows = Message.objects.filter(source=source).select_related("conversation", "lead")
-        found = (
+        parent_message = (
             rows.filter(pk=own).first()
             if own
             else rows.filter(connection=kept.connection, external_id=parent, direction="inbound").first()
         )
-        if found and sender.address and normalize_email(found.lead.email) == sender.address:
-            return found.conversation
+        if parent_message and sender.address and normalize_email(parent_message.lead.email) == sender.address:
+            return parent_message.conversation
     return None
 
 

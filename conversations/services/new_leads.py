@@ -62,26 +62,29 @@ def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
 def custom_fields_of(source: Source, request_data: dict[str, Any]) -> dict[str, Any]:
     """What is kept of `request_data`. Raise Invalid for what a defined custom field cannot hold."""
     as_words = {name: as_text(value) for name, value in request_data.items()}
-    kept, errors = coerce(source.organization_id, as_words)
+    coerced, errors = coerce(source.organization_id, as_words)
     if errors:
         raise Invalid(
-            [{"pointer": f"#/request_data/{name}", "detail": words, "code": "value"} for name, words in errors.items()]
+            [
+                {"pointer": f"#/request_data/{name}", "detail": detail, "code": "value"}
+                for name, detail in errors.items()
+            ]
         )
-    return kept
+    return coerced
 
 
 def refuse_unavailable(source: Source, new: NewLead) -> None:
     """Refuse a notification whose channel is not set up, before anything is written."""
     connections = ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None)
     team = Membership.objects.active().filter(organization=source.organization_id)
-    for wanted in new.notifications:
+    for notification in new.notifications:
         missing = (
-            wanted == TEAM_SMS
-            or (wanted == AUTO_REPLY and not connections.exists())
-            or (wanted == TEAM_EMAIL and not team.exists())
+            notification == TEAM_SMS
+            or (notification == AUTO_REPLY and not connections.exists())
+            or (notification == TEAM_EMAIL and not team.exists())
         )
         if missing:
-            raise Refusal(422, "notification.unavailable", f"The channel of “{wanted}” is not set up.")
+            raise Refusal(422, "notification.unavailable", f"The channel of “{notification}” is not set up.")
 
 
 def follow(arrived: Arrived, who: Identified, notifications: list[str]) -> None:

@@ -125,8 +125,8 @@ class Route:
 
 def load_recipient(lead_id: UUID, conversation_id: UUID | None) -> Recipient | None:
     """Return the lead with the conversation that a reply would go into, and lock that conversation."""
-    found = _all(Recipient, _LOAD, {"lead": lead_id, "conversation": conversation_id})
-    return found[0] if found else None
+    rows = _all(Recipient, _LOAD, {"lead": lead_id, "conversation": conversation_id})
+    return rows[0] if rows else None
 
 
 @transaction.atomic

@@ -53,8 +53,8 @@ def form(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 def _refused(request: HttpRequest, refusal: Refusal, wants_json: bool) -> HttpResponse:
     if wants_json:
-        said = {"headers": refusal.headers, "extra": refusal.extra}
-        return problem(request, refusal.status, refusal.code, refusal.detail, **said)
+        answer = {"headers": refusal.headers, "extra": refusal.extra}
+        return problem(request, refusal.status, refusal.code, refusal.detail, **answer)
     values = {"refusal": refusal}
     page = render(request, "conversations/form_refused_page.html", values, status=refusal.status)
     for name, value in (refusal.headers or {}).items():

@@ -67,14 +67,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if source:
         rows = rows.filter(source=source)
     try:
-        found, cursor = page_by_moment(rows, "last_message_at", request.GET.get("cursor", ""), PAGE_SIZE)
+        conversations, cursor = page_by_moment(rows, "last_message_at", request.GET.get("cursor", ""), PAGE_SIZE)
     except Invalid:
         return redirect("conversations:inbox")
     sources = Source.objects.visible_to(request.user).active()
     if membership:
         sources = sources.filter(organization=membership.organization_id)
     values = {
-        "rows": found,
+        "rows": conversations,
         "cursor": cursor,
         "state": state,
         "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
@@ -98,23 +98,23 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 @require_POST
 def reply_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Answer, or (button "close") answer and close. Refused when somebody answered since the page was drawn."""
-    found = _load(request, conversation_id, Right.ANSWER)
+    conversation = _load(request, conversation_id, Right.ANSWER)
     form = ReplyForm(request.POST)
     if form.is_valid():
         reply = Reply(
             content=form.cleaned_data["content"],
-            conversation_id=found.pk,
+            conversation_id=conversation.pk,
             connection_id=form.cleaned_data["connection"],
             if_last_message_id=decode("msg", form.cleaned_data["last"]),
             reopens=True,
         )
         try:
-            send_reply(lead_id=found.lead_id, reply=reply, author=_author(request))
+            send_reply(lead_id=conversation.lead_id, reply=reply, author=_author(request))
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
             if "close" in request.POST:
-                states.close(conversation_id=found.pk, by=request.user)  # type: ignore[arg-type]
+                states.close(conversation_id=conversation.pk, by=request.user)  # type: ignore[arg-type]
             return _done(request, conversation_id)
     return _show(request, _load(request, conversation_id), form)
 
@@ -135,12 +135,12 @@ def conversation_close(request: HttpRequest, conversation_id: UUID) -> HttpRespo
 @require_POST
 def conversation_assign(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Give it to somebody of the team, or (empty) to nobody."""
-    found = _load(request, conversation_id, Right.ANSWER)
-    wanted = decode("usr", request.POST.get("assignee", ""))
-    people = {person.pk: person for person in states.assignable(found)}
-    if wanted and wanted not in people:
+    conversation = _load(request, conversation_id, Right.ANSWER)
+    person_id = decode("usr", request.POST.get("assignee", ""))
+    people = {person.pk: person for person in states.assignable(conversation)}
+    if person_id and person_id not in people:
         raise Http404
-    states.assign(conversation_id=found.pk, to=people[wanted] if wanted else None, actor=Actor.of(request))
+    states.assign(conversation_id=conversation.pk, to=people[person_id] if person_id else None, actor=Actor.of(request))
     return _done(request, conversation_id)
 
 
@@ -148,11 +148,11 @@ def conversation_assign(request: HttpRequest, conversation_id: UUID) -> HttpResp
 @require_POST
 def note_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Write a note that only the team sees."""
-    found = _load(request, conversation_id, Right.ANSWER)
+    conversation = _load(request, conversation_id, Right.ANSWER)
     form = ReplyForm(request.POST)
     if not form.is_valid():
-        return _show(request, found, form)
-    states.note(conversation=found, content=form.cleaned_data["content"], author=_author(request))
+        return _show(request, conversation, form)
+    states.note(conversation=conversation, content=form.cleaned_data["content"], author=_author(request))
     return _done(request, conversation_id)
 
 
@@ -183,26 +183,26 @@ def _done(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     return redirect("conversations:conversation", conversation_id)
 
 
-def _show(request: HttpRequest, found: Conversation, form: ReplyForm | None = None) -> HttpResponse:
-    newest = list(Message.objects.filter(conversation=found).order_by("-id")[: TIMELINE_SHOWN + 1])
+def _show(request: HttpRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
+    newest = list(Message.objects.filter(conversation=conversation).order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     values: dict[str, Any] = {
         "whole_mails": set(mails.values_list("message_id", flat=True)),
-        "conversation": found,
-        "lead": found.lead,
+        "conversation": conversation,
+        "lead": conversation.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],
         "has_older": len(newest) > TIMELINE_SHOWN,
-        "routes": _ways(found),
+        "routes": _ways(conversation),
         "connections": {
             connection.pk: connection.get_kind_display()
-            for connection in ChannelConnection.objects.filter(source=found.source)
+            for connection in ChannelConnection.objects.filter(source=conversation.source)
         },
-        "opt_outs": OptOut.objects.of(found.lead),
-        "others": Conversation.objects.filter(lead=found.lead).exclude(pk=found.pk).newest_first()[:10],
-        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
-        "people": [(encode("usr", person.pk), str(person)) for person in states.assignable(found)],
-        "assignee": encode("usr", found.assignee_id) if found.assignee_id else "",
-        "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{found.public_id}"),
+        "opt_outs": OptOut.objects.of(conversation.lead),
+        "others": Conversation.objects.filter(lead=conversation.lead).exclude(pk=conversation.pk).newest_first()[:10],
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(conversation.source),
+        "people": [(encode("usr", person.pk), str(person)) for person in states.assignable(conversation)],
+        "assignee": encode("usr", conversation.assignee_id) if conversation.assignee_id else "",
+        "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{conversation.public_id}"),
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"  # type: ignore[attr-defined]

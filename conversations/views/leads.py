@@ -46,12 +46,12 @@ def leads(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
-    found = load(Lead.objects.active().select_related("source__parent"), request, surviving_id(lead_id))
+    shown = load(Lead.objects.active().select_related("source__parent"), request, surviving_id(lead_id))
     values = {
-        "lead": found,
-        "opt_outs": OptOut.objects.of(found),
-        "conversations": Conversation.objects.filter(lead=found).select_related("connection").newest_first()[:50],
-        "may_answer": reach_of(request.user, Right.ANSWER).includes(found.source),
+        "lead": shown,
+        "opt_outs": OptOut.objects.of(shown),
+        "conversations": Conversation.objects.filter(lead=shown).select_related("connection").newest_first()[:50],
+        "may_answer": reach_of(request.user, Right.ANSWER).includes(shown.source),
     }
     return render(request, "conversations/lead_page.html", values)
 

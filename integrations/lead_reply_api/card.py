@@ -75,8 +75,8 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
             detail = "No channel of this source can deliver a reply. Connect one under Channels."
             card.record_check(ok=False, title="Not ready.", detail=detail)
         else:
-            more = "" if card.is_enabled else " Turn this on to let replies through."
-            detail = f"The key works.{more}"
+            hint = "" if card.is_enabled else " Turn this on to let replies through."
+            detail = f"The key works.{hint}"
             card.record_check(ok=True, title="Validated.", detail=detail)
 
     def keys(self, card: LeadReplyApi) -> list[KeyShown]:

@@ -57,8 +57,8 @@ class CustomFieldsApi(Api):
     def get(self, request: Request) -> Response:
         query = read_query(request, PageQuery)
         rows = CustomField.objects.filter(organization=caller_of(request).organization_id)
-        found, next_cursor = page(rows, query)
-        return listed("custom_fields", [field_json(field) for field in found], next_cursor)
+        fields, next_cursor = page(rows, query)
+        return listed("custom_fields", [field_json(field) for field in fields], next_cursor)
 
     @extend_schema(
         operation_id="create_custom_field",
@@ -86,25 +86,25 @@ class CustomFieldApi(Api):
     def patch(self, request: Request, field_id: str) -> Response:
         """Key and type stay: leads have values of them."""
         require_configure(request)
-        data, found = read_body(request, FieldChanges, partial=True), load(request, field_id)
+        data, field = read_body(request, FieldChanges, partial=True), load(request, field_id)
         if "choices" in data:
-            check_choices(found.kind, data["choices"])
-        before = field_json(found)
+            check_choices(field.kind, data["choices"])
+        before = field_json(field)
         for name, value in data.items():
-            setattr(found, name, value)
+            setattr(field, name, value)
         with transaction.atomic():
-            found.save(update_fields=list(data) or None)
-            record(request, "custom-field.change", found, before=before, after=field_json(found))
-        return Response({"data": {"custom_field": field_json(found)}})
+            field.save(update_fields=list(data) or None)
+            record(request, "custom-field.change", field, before=before, after=field_json(field))
+        return Response({"data": {"custom_field": field_json(field)}})
 
     @extend_schema(operation_id="delete_custom_field", responses={204: None}, tags=["Leads in"])
     def delete(self, request: Request, field_id: str) -> Response:
         """The values that leads have stay, as text."""
         require_configure(request)
-        found = load(request, field_id)
+        field = load(request, field_id)
         with transaction.atomic():
-            record(request, "custom-field.delete", found, before=field_json(found))
-            found.delete()
+            record(request, "custom-field.delete", field, before=field_json(field))
+            field.delete()
         return Response(status=204)
 
 
@@ -112,7 +112,7 @@ def make(request: Request, data: dict[str, Any]) -> Response:
     rows = CustomField.objects.filter(organization=caller_of(request).organization_id)
     if rows.count() >= FIELDS_MAX:
         raise Refusal(409, "customField.tooMany", f"An organization has at most {FIELDS_MAX} custom fields.")
-    made = CustomField(
+    field = CustomField(
         organization_id=caller_of(request).organization_id,
         key=data["key"],
         label=data.get("label", ""),
@@ -121,11 +121,11 @@ def make(request: Request, data: dict[str, Any]) -> Response:
     )
     try:
         with transaction.atomic():
-            made.save(force_insert=True)
+            field.save(force_insert=True)
     except IntegrityError as error:
-        raise Refusal(409, "customField.exists", f"There is a custom field “{made.key}” already.") from error
-    record(request, "custom-field.make", made, after=field_json(made))
-    return Response({"data": {"custom_field": field_json(made)}}, status=201)
+        raise Refusal(409, "customField.exists", f"There is a custom field “{field.key}” already.") from error
+    record(request, "custom-field.make", field, after=field_json(field))
+    return Response({"data": {"custom_field": field_json(field)}}, status=201)
 
 
 def require_configure(request: Request) -> None:
@@ -138,16 +138,16 @@ def require_configure(request: Request) -> None:
 def check_choices(kind: str, choices: list[str]) -> None:
     """Raise Invalid where choices are missing, or are there for another type."""
     if (kind == CustomField.Kind.CHOICE) != bool(choices):
-        words = "Give at least one choice." if not choices else "Only the type choice has choices."
-        raise Invalid.at("#/choices", words, "choices")
+        detail = "Give at least one choice." if not choices else "Only the type choice has choices."
+        raise Invalid.at("#/choices", detail, "choices")
 
 
 def load(request: Request, text: str) -> CustomField:
     rows = CustomField.objects.filter(organization=caller_of(request).organization_id)
-    found = rows.filter(pk=id_of("cf", text, "customField")).first()
-    if found is None:
+    field = rows.filter(pk=id_of("cf", text, "customField")).first()
+    if field is None:
         raise NotFound("customField")
-    return found
+    return field
 
 
 def record(request: Request, action: str, field: CustomField, **states: Any) -> None:

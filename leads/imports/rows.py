@@ -95,9 +95,9 @@ def _records(text: IO[str], delimiter: str) -> Iterator[list[str] | str]:
     while first := next_line():
         lines = [first]
         while _is_open(lines, delimiter) and len(lines) < ROW_LINES_MAX and sum(map(len, lines)) <= ROW_MAX:
-            if not (more := next_line()):
+            if not (continuation := next_line()):
                 break
-            lines.append(more)
+            lines.append(continuation)
         if len(first) > ROW_MAX:
             while (rest := text.readline(ROW_MAX)) and not rest.endswith("\n"):
                 pass
@@ -155,15 +155,15 @@ def _array(text: IO[str]) -> Iterator[Row]:
             value, end = decoder.raw_decode(buffer)
             # A number at the very end of the buffer may go on in the next block; objects end by themselves.
         except (ValueError, RecursionError) as error:
-            more = text.read(CHUNK)
-            if not more or len(buffer) > ROW_MAX + CHUNK:
+            chunk = text.read(CHUNK)
+            if not chunk or len(buffer) > ROW_MAX + CHUNK:
                 raise Unreadable("The array is not JSON from some row on, or a row is too long.") from error
-            buffer += more
+            buffer += chunk
             continue
         yield value if isinstance(value, dict) else "This is not an object."
         buffer = buffer[end:]
         if not buffer.strip(" \t\r\n,"):
-            more = text.read(CHUNK)
-            if not more:
+            chunk = text.read(CHUNK)
+            if not chunk:
                 raise Unreadable("The array does not end with ].")
-            buffer += more
+            buffer += chunk

@@ -185,8 +185,8 @@ def _known(lead_import: LeadImport, rows: Iterable[Details]) -> tuple[dict[str, 
     lock_identities(lead_import.source, *emails, *unique_ids)
     leads = Lead.objects.filter(source=lead_import.source_id, is_test=False, erased_at=None)
     leads = leads.alias(lower=Lower("email"))
-    found = leads.filter((Q(lower__in=emails) & ~Q(email="")) | (Q(unique_id__in=unique_ids) & ~Q(unique_id="")))
-    locked = list(found.select_for_update(no_key=True).order_by("pk"))
+    known = leads.filter((Q(lower__in=emails) & ~Q(email="")) | (Q(unique_id__in=unique_ids) & ~Q(unique_id="")))
+    locked = list(known.select_for_update(no_key=True).order_by("pk"))
     one_of_each = _survivor_of(locked)
     return (
         {normalize_email(lead.email): one_of_each[lead.pk] for lead in locked if lead.email},
@@ -211,26 +211,26 @@ def _place(
     email = normalize_email(details.email)
     by_email, by_unique_id = emails.get(email) if email else None, unique_ids.get(details.unique_id or "\0")
     is_by_email = lead_import.identifier == LeadImport.Identifier.EMAIL
-    found, other = (by_email, by_unique_id) if is_by_email else (by_unique_id, by_email)
+    lead, other = (by_email, by_unique_id) if is_by_email else (by_unique_id, by_email)
     taken = "unique_id" if is_by_email else "email"
-    if other and other is not found and not (found and getattr(found, taken)):
+    if other and other is not lead and not (lead and getattr(lead, taken)):
         raise BadRow(taken, f"Another lead of this source has this {taken}: {other.public_id}.")
-    if found is None:
-        found = build(lead_import.source, details)
-        counts.created.append(found)
-    elif fill_in(found, details):
-        if found._state.adding or found.pk in counts.updated:  # a row above made or changed it
+    if lead is None:
+        lead = build(lead_import.source, details)
+        counts.created.append(lead)
+    elif fill_in(lead, details):
+        if lead._state.adding or lead.pk in counts.updated:  # a row above made or changed it
             counts.repeated += 1
         else:
-            counts.updated[found.pk] = found
-    elif found._state.adding or found.pk in counts.updated:
+            counts.updated[lead.pk] = lead
+    elif lead._state.adding or lead.pk in counts.updated:
         counts.repeated += 1
     else:
         counts.unchanged += 1
-    if found.email:
-        emails[normalize_email(found.email)] = found
-    if found.unique_id:
-        unique_ids[found.unique_id] = found
+    if lead.email:
+        emails[normalize_email(lead.email)] = lead
+    if lead.unique_id:
+        unique_ids[lead.unique_id] = lead
 
 
 def details_of(row: dict[str, Any], lead_import: LeadImport, fields: dict[str, CustomField]) -> Details:
@@ -251,7 +251,7 @@ def details_of(row: dict[str, Any], lead_import: LeadImport, fields: dict[str, C
     for name, value in custom.items():
         if problem := text_problem(name) or (text_problem(value) if isinstance(value, str) else ""):
             raise BadRow("custom_fields", problem)
-    kept, errors = coerce_with(fields, custom)
+    coerced, errors = coerce_with(fields, custom)
     for name, problem in errors.items():
         raise BadRow(name, problem)
     texts = {name: _text(name, given[name], most) for name, most in TEXTS.items() if name in given}
@@ -261,8 +261,8 @@ def details_of(row: dict[str, Any], lead_import: LeadImport, fields: dict[str, C
         raise BadRow("email", "This is not an email address.")
     texts["origin"] = texts.pop("source", "")
     truths = {name: _truth(name, given[name]) for name in TRUTHS if name in given}
-    said: dict[str, Any] = {**texts, **truths, "tags": _tags(given.get("tags", [])), "custom_fields": kept}
-    return Details(**said)
+    details: dict[str, Any] = {**texts, **truths, "tags": _tags(given.get("tags", [])), "custom_fields": coerced}
+    return Details(**details)
 
 
 def _text(name: str, value: Any, most: int) -> str:

@@ -91,8 +91,8 @@ def _refuse_unknown(mapping: dict[str, str], organization_id: UUID) -> None:
     named = {name for name in mapping.values() if name and name not in KNOWN}
     unknown = named - definitions(organization_id, named).keys()
     if unknown:
-        words = f"There is no field “{min(unknown)[:100]}”. Ours: {', '.join(KNOWN)}, and your custom fields."
-        raise Invalid.at("mapping", words, kind="parameter")
+        detail = f"There is no field “{min(unknown)[:100]}”. Ours: {', '.join(KNOWN)}, and your custom fields."
+        raise Invalid.at("mapping", detail, kind="parameter")
 
 
 def read_mapping(text: str) -> dict[str, str]:
@@ -103,8 +103,8 @@ def read_mapping(text: str) -> dict[str, str]:
         raise Invalid.at("mapping", "This is not JSON.", kind="parameter") from error
     is_flat = isinstance(mapping, dict) and all(isinstance(target, str) for target in mapping.values())
     if not is_flat or len(mapping) > COLUMNS_MAX:
-        words = (
+        detail = (
             f'A JSON object like {{"E-Mail": "email"}} with at most {COLUMNS_MAX} columns. Ours: {", ".join(KNOWN)}.'
         )
-        raise Invalid.at("mapping", words, kind="parameter")
+        raise Invalid.at("mapping", detail, kind="parameter")
     return dict(mapping)

@@ -33,8 +33,8 @@ def find_connection(address: str) -> ChannelConnection:
 @transaction.atomic
 def keep_all(*, envelope_from: str, recipients: list[str], raw: bytes) -> None:
     """Keep one mail once for each connection it is for, or nothing. Raise UnknownAddress."""
-    found = {find_connection(address): address for address in recipients}
-    for connection, address in found.items():
+    connections = {find_connection(address): address for address in recipients}
+    for connection, address in connections.items():
         keep(connection=connection, envelope_from=envelope_from, envelope_to=address, raw=raw)
 
 

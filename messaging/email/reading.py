@@ -42,8 +42,8 @@ class Mail:
     @property
     def repeat_key(self) -> str:
         """The same for the same words of the same sender under the same Message-ID: anybody can write any of these."""
-        said = "\0".join((self.header_id, self.sender, self.reply_text, self.quoted_text))
-        return hashlib.sha256(said.encode()).hexdigest()
+        text = "\0".join((self.header_id, self.sender, self.reply_text, self.quoted_text))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read(raw: bytes) -> Mail:
@@ -107,6 +107,6 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def _sender_in(text: str) -> Sender:
-    words = re.split(r"[\s<>\"',;]+", text[:SHOWN_MAX])
-    address = next((normalize_email(word) for word in words if is_email(normalize_email(word))), "")
+    candidates = re.split(r"[\s<>\"',;]+", text[:SHOWN_MAX])
+    address = next((normalize_email(word) for word in candidates if is_email(normalize_email(word))), "")
     return Sender("", address)

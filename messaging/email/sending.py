@@ -88,11 +88,11 @@ def as_not_sent(error: Exception) -> NotSent:
     if isinstance(error, NotConfirmed):
         return NotSent("channel.failed", str(error), is_permanent=False, is_unknown=True)
     code, text = reply_of(error)
-    said = f"{code} {text}".strip() if code else (text or type(error).__name__)
+    answer = f"{code} {text}".strip() if code else (text or type(error).__name__)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return NotSent("channel.refused", str(error), is_permanent=True)
     if isinstance(error, UnicodeError | ValueError):
         return NotSent("channel.failed", f"This mail cannot be written: {error}", is_permanent=True)
     if 500 <= code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError):
-        return NotSent("channel.refused", f"The mail server refused it: {said}", is_permanent=True)
-    return NotSent("channel.failed", f"The mail server could not take it yet: {said}", is_permanent=False)
+        return NotSent("channel.refused", f"The mail server refused it: {answer}", is_permanent=True)
+    return NotSent("channel.failed", f"The mail server could not take it yet: {answer}", is_permanent=False)

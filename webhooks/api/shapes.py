@@ -101,13 +101,13 @@ class WebhookInput(serializers.Serializer[Any]):
 
 
 def _sources(given: list[str], creator: Membership) -> list[UUID]:
-    found = {index: decode("src", text) for index, text in enumerate(given)}
-    beyond = set(sources_beyond(creator, [source_id for source_id in found.values() if source_id]))
-    bad = [index for index, source_id in found.items() if source_id is None or source_id in beyond]
+    source_ids = {index: decode("src", text) for index, text in enumerate(given)}
+    beyond = set(sources_beyond(creator, [source_id for source_id in source_ids.values() if source_id]))
+    bad = [index for index, source_id in source_ids.items() if source_id is None or source_id in beyond]
     if bad:
         detail = "There is no such source."
         raise Invalid([{"pointer": f"#/source_ids/{index}", "detail": detail, "code": "notFound"} for index in bad])
-    return list(dict.fromkeys(source_id for source_id in found.values() if source_id))
+    return list(dict.fromkeys(source_id for source_id in source_ids.values() if source_id))
 
 
 class CertificateShown(serializers.Serializer[Any]):

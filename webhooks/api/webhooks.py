@@ -45,8 +45,8 @@ class WebhooksApi(Api):
     @extend_schema(operation_id="list_webhooks", parameters=[PageQuery], responses=WEBHOOKS, tags=["Webhooks"])
     def get(self, request: Request) -> Response:
         query = read_query(request, PageQuery)
-        found, next_cursor = page(webhooks_of(caller_of(request)), query)
-        return listed("webhooks", [webhook_json(webhook) for webhook in found], next_cursor)
+        webhooks, next_cursor = page(webhooks_of(caller_of(request)), query)
+        return listed("webhooks", [webhook_json(webhook) for webhook in webhooks], next_cursor)
 
     @extend_schema(
         operation_id="create_webhook",
@@ -61,9 +61,9 @@ class WebhooksApi(Api):
         settings = WebhookInput.settings(read_body(request, WebhookInput), creator)
 
         def make() -> Response:
-            made, shown = subscriptions.subscribe(creator=creator, actor=actor_of(request), **settings)
-            body = {"data": {"webhook": {**webhook_json(made), **secret_json(made, shown)}}}
-            return Response(body, status=201, headers={"Location": f"/v1/webhooks/{made.public_id}"})
+            webhook, shown = subscriptions.subscribe(creator=creator, actor=actor_of(request), **settings)
+            body = {"data": {"webhook": {**webhook_json(webhook), **secret_json(webhook, shown)}}}
+            return Response(body, status=201, headers={"Location": f"/v1/webhooks/{webhook.public_id}"})
 
         return answer_once(request, make)
 
@@ -256,10 +256,10 @@ def webhooks_of(caller: Caller) -> QuerySet[Subscription]:
 
 
 def load_webhook(request: Request, text: str) -> Subscription:
-    found = webhooks_of(caller_of(request)).filter(pk=id_of("wh", text, "webHook")).first()
-    if found is None:
+    webhook = webhooks_of(caller_of(request)).filter(pk=id_of("wh", text, "webHook")).first()
+    if webhook is None:
         raise NotFound("webHook")
-    return found
+    return webhook
 
 
 def creator_of(caller: Caller) -> Membership:

@@ -127,8 +127,8 @@ async def _read(answer: aiohttp.ClientResponse) -> str:
 
 
 def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value[:1000].replace("\x00", "�") for name, value in list(headers.items())[:50]}
-    return {name: value.encode("utf-8", "replace").decode() for name, value in kept.items()}
+    shortened = {name: value[:1000].replace("\x00", "�") for name, value in list(headers.items())[:50]}
+    return {name: value.encode("utf-8", "replace").decode() for name, value in shortened.items()}
 
 
 def _since(started: float) -> int:

@@ -107,8 +107,8 @@ class Destination:
 async def load_destinations(connection: AsyncConnection[Any], lane_ids: set[UUID]) -> dict[UUID, Destination]:
     async with connection.cursor(row_factory=class_row(Destination)) as cursor:
         await cursor.execute(_ENDPOINTS, [list(lane_ids)])
-        found = {destination.lane_id: destination for destination in await cursor.fetchall()}
-        if others := [lane_id for lane_id in lane_ids if lane_id not in found]:
+        destinations = {destination.lane_id: destination for destination in await cursor.fetchall()}
+        if others := [lane_id for lane_id in lane_ids if lane_id not in destinations]:
             await cursor.execute(_SUBSCRIPTIONS, [others, sorted(ROLES_WITH[Right.CONFIGURE])])
-            found |= {destination.lane_id: destination for destination in await cursor.fetchall()}
-    return found
+            destinations |= {destination.lane_id: destination for destination in await cursor.fetchall()}
+    return destinations

@@ -220,16 +220,16 @@ def describe_test(result: Result) -> tuple[str, str]:
 def _refusal(result: Result) -> str:
     """Say what a refusal means, and what to do."""
     status = result.status_code or 0
-    said = f" (“{result.answer_body[:120].strip()}”)" if result.answer_body.strip() else ""
+    quoted = f" (“{result.answer_body[:120].strip()}”)" if result.answer_body.strip() else ""
     target = next((value for name, value in result.answer_headers.items() if name.lower() == "location"), "")
     if 300 <= status < 400:
         return (
             f"Your server redirects to {target[:200] or 'another address'}. Use that address: we follow no redirects."
         )
     if status in (401, 403):
-        return f"Your server rejected the key{said}. Does it have the current one?"
+        return f"Your server rejected the key{quoted}. Does it have the current one?"
     if status in (404, 405):
         return "Nothing listens at this path. Check the end of the address."
     if status == 410:
         return "Your server says that this address is gone for good. Use another one."
-    return f"Your server answered {status}{said}. Check its log and try again."
+    return f"Your server answered {status}{quoted}. Check its log and try again."

@@ -78,10 +78,10 @@ class Deliveries(Stream):
         if turns:
             in_hand = [delivery.id for delivery in self.active.values()]
             full = taken_at - self.scanned_fully_at >= FULL_SCAN_SECONDS
-            found = await claim_deliveries(connection, turns, in_hand, slow=self.slow, full=full)
-            if full and len(found) < BACKLOG_ROWS:
+            deliveries = await claim_deliveries(connection, turns, in_hand, slow=self.slow, full=full)
+            if full and len(deliveries) < BACKLOG_ROWS:
                 self.scanned_fully_at = taken_at
-            claimed += found
+            claimed += deliveries
         try:
             await self._start_all(connection, claimed, taken_at)
         except BaseException:

@@ -36,8 +36,8 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
             return self.none()
         mine = viewer.current_memberships if isinstance(viewer, User) else [viewer.creator] if viewer.creator else []
         own = [membership.organization_id for membership in mine if membership.may(Right.OWN)]
-        made = [membership.pk for membership in mine if membership.may(Right.CONFIGURE)]
-        return self.active().filter(models.Q(organization__in=own) | models.Q(creator__in=made))
+        created = [membership.pk for membership in mine if membership.may(Right.CONFIGURE)]
+        return self.active().filter(models.Q(organization__in=own) | models.Q(creator__in=created))
 
 
 class Subscription(Endpoint, models.Model):

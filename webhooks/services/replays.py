@@ -182,8 +182,10 @@ def _next_events(replay: Replay, endpoint: Endpoint) -> Iterable[Event]:
 
 def _due(replay: Replay, endpoint: Endpoint, events: list[Event]) -> list[tuple[Event, str]]:
     """Those that this endpoint hears of, each with its type as the endpoint sees it."""
-    told = [event for event in events if not event.payload.get("erased")]  # of an erased lead there is nothing to tell
-    seen = [(event, event_type_for(_draft_of(event), endpoint)) for event in told]
+    tellable = [
+        event for event in events if not event.payload.get("erased")
+    ]  # of an erased lead there is nothing to tell
+    seen = [(event, event_type_for(_draft_of(event), endpoint)) for event in tellable]
     due = [(event, event_type.value) for event, event_type in seen if event_type]
     if replay.event_types:
         due = [(event, event_type) for event, event_type in due if event_type in replay.event_types]

@@ -191,10 +191,10 @@ def _new_secret(subscription: Subscription) -> str:
 def _locked(subscription: Subscription) -> Subscription:
     """Read the subscription again, locked. Raise Refusal `webHook.notFound` if it was deleted since."""
     rows = Subscription.objects.active().select_for_update(of=("self",)).select_related("lane", "creator__user")
-    found = rows.filter(pk=subscription.pk).first()
-    if found is None:
+    fresh = rows.filter(pk=subscription.pk).first()
+    if fresh is None:
         raise Refusal(404, "webHook.notFound", "There is no such webhook.")
-    return found
+    return fresh
 
 
 def sources_beyond(creator: Membership, source_ids: list[UUID]) -> list[UUID]:

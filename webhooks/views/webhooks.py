@@ -46,8 +46,8 @@ class WebhookRow:
 def webhooks(request: HttpRequest) -> HttpResponse:
     """All webhooks that the person may configure, each with its health."""
     mine = membership_with(request, Right.CONFIGURE)
-    found = _webhooks(request).filter(organization=mine.organization).order_by("-id")
-    rows = [WebhookRow(webhook, *_state(webhook), endpoint_health(webhook.lane)) for webhook in found]
+    subscriptions_shown = _webhooks(request).filter(organization=mine.organization).order_by("-id")
+    rows = [WebhookRow(webhook, *_state(webhook), endpoint_health(webhook.lane)) for webhook in subscriptions_shown]
     return render(request, "webhooks/webhooks_page.html", {"rows": rows})
 
 
@@ -60,11 +60,11 @@ def webhook_create(request: HttpRequest) -> HttpResponse:
     form = SubscriptionForm(request.POST or None, creator=mine)
     if request.method == "POST" and form.is_valid():
         try:
-            made, shown = subscriptions.subscribe(creator=mine, actor=Actor.of(request), **form.settings())
+            subscription, shown = subscriptions.subscribe(creator=mine, actor=Actor.of(request), **form.settings())
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            return _page(request, made, fresh=shown)
+            return _page(request, subscription, fresh=shown)
     return render(request, "webhooks/webhook_form_page.html", {"form": form})
 
 
@@ -170,10 +170,10 @@ def _reveal(request: HttpRequest, subscription: Subscription) -> HttpResponse:
 
 
 def load_webhook(request: HttpRequest, webhook_id: UUID) -> Subscription:
-    found: Subscription | None = _webhooks(request).filter(pk=webhook_id).first()
-    if found is None:
+    subscription: Subscription | None = _webhooks(request).filter(pk=webhook_id).first()
+    if subscription is None:
         raise Http404
-    return found
+    return subscription
 
 
 def _webhooks(request: HttpRequest) -> Any:

@@ -27,13 +27,13 @@ class Command(BaseCommand):
         if options["empty"]:
             return
         if not Organization.objects.exists():
-            made = seed(options["crm_url"])
-            self._keep(path, {"url": options["crm_url"], "key": made.key, "signing_secret": made.signing_secret})
+            secrets = seed(options["crm_url"])
+            self._keep(path, {"url": options["crm_url"], "key": secrets.key, "signing_secret": secrets.signing_secret})
         elif path.exists():
-            kept = json.loads(path.read_text())
-            if kept["url"] != options["crm_url"]:
-                move_crm(kept["url"], options["crm_url"])
-                self._keep(path, {**kept, "url": options["crm_url"]})
+            stored = json.loads(path.read_text())
+            if stored["url"] != options["crm_url"]:
+                move_crm(stored["url"], options["crm_url"])
+                self._keep(path, {**stored, "url": options["crm_url"]})
 
     def _keep(self, path: Path, secrets: dict[str, str]) -> None:
         aside = path.with_suffix(".tmp")
