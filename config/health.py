@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from config.schema_state import missing_migrations
 from core.partitions import months_ready
-from outbox.metrics import QUEUES, Collector, left_behind, read_queue
+from outbox.metrics import Collector, left_behind, queues, read_queue
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -23,7 +23,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     if missing := missing_migrations():
         return JsonResponse({"ready": False, "missing_migrations": missing}, status=503)
     months = months_ready()
-    stalled = [name for name in QUEUES if read_queue(name).is_stalled]
+    stalled = [name for name in queues() if read_queue(name).is_stalled]
     is_ready = months >= 1 and not stalled
     values = {"ready": is_ready, "partition_months_ahead": months, "stalled": stalled, "left_behind": left_behind()}
     return JsonResponse(values, status=200 if is_ready else 503)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, migrations, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
 
 from core.ids import first_id
 
-TABLES = ("webhooks_event", "webhooks_attempt", "api_apicall")
 MONTHS_AHEAD = 3
 _LOCK = 0x1EAD0001  # advisory: one process makes partitions at a time
 
@@ -41,6 +41,15 @@ class CreatePartitionedModel(migrations.CreateModel):
         schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(model))
 
 
+def partitioned_tables() -> dict[str, str]:
+    """Return the partitioned tables, each with the setting that says for how many days it is kept.
+
+    A model of such a table names the setting as `MONTHS_KEPT_BY`.
+    """
+    models = [model for model in apps.get_models() if hasattr(model, "MONTHS_KEPT_BY")]
+    return {model._meta.db_table: model.MONTHS_KEPT_BY for model in models}
+
+
 def month_start(year: int, month: int) -> datetime:
     """The first moment of a month; months beyond 12 run on into later years."""
     years, index = divmod(month - 1, 12)
@@ -54,7 +63,7 @@ def ensure_partitions(now: datetime | None = None) -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         present = _present(cursor)
-        for table in TABLES:
+        for table in partitioned_tables():
             for offset in range(-1, MONTHS_AHEAD + 1):
                 start, end = month_start(now.year, now.month + offset), month_start(now.year, now.month + offset + 1)
                 name = f"{table}_{start:%Y_%m}"
@@ -71,7 +80,8 @@ def ensure_partitions(now: datetime | None = None) -> list[str]:
 
 def _present(cursor: CursorWrapper) -> set[str]:
     cursor.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent::regclass::text = ANY(%s)", [list(TABLES)]
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent::regclass::text = ANY(%s)",
+        [list(partitioned_tables())],
     )
     return {name for (name,) in cursor.fetchall()}
 
@@ -82,4 +92,4 @@ def months_ready(now: datetime | None = None) -> int:
     suffixes = [f"_{month_start(now.year, now.month + offset):%Y_%m}" for offset in range(1, MONTHS_AHEAD + 1)]
     with connection.cursor() as cursor:
         present = _present(cursor)
-    return sum(all(f"{table}{month}" in present for table in TABLES) for month in suffixes)
+    return sum(all(f"{table}{month}" in present for table in partitioned_tables()) for month in suffixes)

@@ -6,19 +6,15 @@ import logging
 import re
 from datetime import UTC, datetime, timedelta
 
+from django.apps import apps
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from core.ids import first_id
-from core.partitions import month_start
+from core.partitions import month_start, partitioned_tables
 
 logger = logging.getLogger(__name__)
 
-KEPT_DAYS = {
-    "webhooks_event": "EVENTS_KEPT_DAYS",
-    "webhooks_attempt": "EVENTS_KEPT_DAYS",
-    "api_apicall": "API_CALLS_KEPT_DAYS",
-}
 LOCK_PATIENCE = "100ms"  # who cannot have its lock at once comes back in an hour, and keeps nobody waiting
 AT_ONCE = 1_000  # rows in one statement
 _PARTITIONS = """
@@ -26,28 +22,15 @@ SELECT c.relname, i.inhdetachpending FROM pg_inherits i JOIN pg_class c ON c.oid
 WHERE i.inhparent = %s::regclass ORDER BY c.relname
 """
 _LOOSE = "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition AND relname ~ %s"
-_FEED = """
-DELETE FROM webhooks_feedentry WHERE event_id IN (
-    SELECT event_id FROM webhooks_feedentry WHERE event_id < %s ORDER BY event_id LIMIT %s)
-"""
-# What has served: answers to repeated calls, nonces, windows, finished jobs, keys whose overlap ended.
-_EXPIRED = {
-    "api_idempotencykey": "created_at < now() - interval '25 hours'",
-    "conversations_usednonce": "expires_at < now()",
-    "api_ratelimitwindow": "hour_at < now() - interval '2 hours'",
-    "cache": "expires < now()",
-    "django_session": "expire_date < now()",
-    "outbox_job": "finished_at < now() - interval '7 days'",
-    "accounts_letter": "created_at < now() - interval '7 days'",
-    "lead_reply_api_replykey": "ends_at < now()",
-    "webhooks_webhooksecret": "ends_at < now()",
-    "webhooks_subscriptionsecret": "ends_at < now()",
-}
+_BEFORE = "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < %s ORDER BY {key} LIMIT %s)"
+# Tables of libraries. A model of ours says in `EXPIRES` which of its rows have served.
+_OF_LIBRARIES = {"cache": "expires < now()", "django_session": "expire_date < now()"}
 
 
 def delete_expired_rows() -> None:
     """Remove what has served, a few rows at a time."""
-    for table, condition in _EXPIRED.items():
+    ours = {model._meta.db_table: model.EXPIRES for model in apps.get_models() if hasattr(model, "EXPIRES")}
+    for table, condition in (ours | _OF_LIBRARIES).items():
         some = f"SELECT ctid FROM {table} WHERE {condition} LIMIT %s FOR UPDATE SKIP LOCKED"  # noqa: S608  both are ours
         with connection.cursor() as cursor:
             while True:
@@ -60,12 +43,12 @@ def drop_expired_partitions(now: datetime | None = None) -> list[str]:
     """Drop the months that ended before what is kept; return their names. What is busy is left for the next time."""
     now = now or datetime.now(UTC)
     dropped = []
-    for table, setting in KEPT_DAYS.items():
+    for table, setting in partitioned_tables().items():
         cutoff = now - timedelta(days=getattr(settings, setting))
         for name, is_pending in _ended(table, cutoff):
             if _drop(table, name, is_pending=is_pending):
                 dropped.append(name)
-    _forget_feed(now - timedelta(days=settings.EVENTS_KEPT_DAYS))
+    _delete_with_their_months(now)
     return dropped
 
 
@@ -102,11 +85,16 @@ def _drop(table: str, name: str, *, is_pending: bool | None) -> bool:
     return True
 
 
-def _forget_feed(cutoff: datetime) -> None:
-    """Entries of months that are gone, a few at a time."""
-    month = month_start(cutoff.year, cutoff.month)
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(_FEED, [first_id(month), AT_ONCE])
-            if cursor.rowcount < AT_ONCE:
-                return
+def _delete_with_their_months(now: datetime) -> None:
+    """Delete, a few at a time, rows that belong to months that are gone: `ROWS_KEPT_BY` names the setting of those."""
+    for model in apps.get_models():
+        if not hasattr(model, "ROWS_KEPT_BY"):
+            continue
+        cutoff = now - timedelta(days=getattr(settings, model.ROWS_KEPT_BY))
+        first_kept = first_id(month_start(cutoff.year, cutoff.month))
+        statement = _BEFORE.format(table=model._meta.db_table, key=model._meta.pk.column)
+        with connection.cursor() as cursor:
+            while True:
+                cursor.execute(statement, [first_kept, AT_ONCE])
+                if cursor.rowcount < AT_ONCE:
+                    break

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from outbox.models import Counter
+from outbox.models import Counter, work_models
 from outbox.sweeps import LEFT_BEHIND
 
 COUNTED_MAX = 1_000_000  # rows of a queue: more are shown as this
@@ -46,18 +47,13 @@ _JOBS = """
 SELECT extract(epoch FROM now() - min(next_attempt_at) FILTER (WHERE next_attempt_at <= now())), count(*),
     bool_or(status = 'processing' AND next_attempt_at > now())
 FROM (
-    SELECT next_attempt_at, status FROM outbox_job WHERE next_attempt_at IS NOT NULL AND {which}
+    SELECT next_attempt_at, status FROM outbox_job WHERE next_attempt_at IS NOT NULL AND category = ANY(%s)
     ORDER BY next_attempt_at LIMIT %s
 ) due
 """
-_JOBS_ENDED = "SELECT EXISTS (SELECT FROM outbox_job WHERE finished_at > now() - %s * interval '1 s' AND {which})"
-_JOBS_OF = {
-    "jobs": "category NOT IN ('read-mail', 'import')",
-    "mail": "category = 'read-mail'",
-    "imports": "category = 'import'",
-}
-TABLES = {"deliveries": "webhooks_delivery", "messages": "messaging_dispatch"}
-QUEUES = (*TABLES, *_JOBS_OF)
+_JOBS_ENDED = """
+SELECT EXISTS (SELECT FROM outbox_job WHERE finished_at > now() - %s * interval '1 s' AND category = ANY(%s))
+"""
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,16 @@ class Queue:
         return self.oldest_free_seconds > STALLED_AFTER_SECONDS
 
 
+def queues() -> list[str]:
+    """Return the names of all queues: each table of work, and each queue of jobs."""
+    return [*(model.plural for model in work_models()), *settings.BACKGROUND_JOBS]
+
+
 def read_queue(name: str) -> Queue:
     """Look at one queue."""
-    if name in _JOBS_OF:
-        return _read_jobs(name)
-    table = TABLES[name]
+    if name in settings.BACKGROUND_JOBS:
+        return _read_jobs(list(settings.BACKGROUND_JOBS[name]))
+    table = next(model._meta.db_table for model in work_models() if model.plural == name)
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST.format(table=table))
         oldest, free = cursor.fetchone() or (None, None)
@@ -87,12 +88,12 @@ def read_queue(name: str) -> Queue:
     return Queue(depth, float(oldest or 0), float(free or 0))
 
 
-def _read_jobs(name: str) -> Queue:
+def _read_jobs(categories: list[str]) -> Queue:
     with connection.cursor() as cursor:
-        cursor.execute(_JOBS.format(which=_JOBS_OF[name]), [COUNTED_MAX])
+        cursor.execute(_JOBS, [categories, COUNTED_MAX])
         oldest, depth, moves = cursor.fetchone() or (None, 0, False)
         if oldest and not moves:
-            cursor.execute(_JOBS_ENDED.format(which=_JOBS_OF[name]), [STALLED_AFTER_SECONDS])
+            cursor.execute(_JOBS_ENDED, [STALLED_AFTER_SECONDS, categories])
             moves = (cursor.fetchone() or (False,))[0]
     return Queue(depth, float(oldest or 0), 0.0 if moves else float(oldest or 0))
 
@@ -115,7 +116,7 @@ class Collector:
             "Age of the oldest due row that nothing keeps: not held, stopped or failing, and not in a line that moves.",
             labels=["queue"],
         )
-        for name in QUEUES:
+        for name in queues():
             queue = read_queue(name)
             depth.add_metric([name], queue.depth)
             oldest.add_metric([name], queue.oldest_due_seconds)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from core.ids import first_id
 from outbox import streams
-from outbox.models import Lane
+from outbox.models import work_models
 from outbox.threads import RepeatingThread
 from outbox.wakes import wake_with
 
@@ -25,7 +25,6 @@ LOOKS_EVERY_SECONDS = 0.5
 LEFT_BEHIND_EVERY_SECONDS = 60.0
 FRESH = timedelta(seconds=20)  # how old a row may be when its wake is missed
 LEFT_BEHIND = "outbox.left-behind"  # the tally
-TABLES = {Lane.Kind.WEBHOOK: "webhooks_delivery", Lane.Kind.CHANNEL: "messaging_dispatch"}
 
 # By the primary key: ids are in the order of time, so only recent rows are read.
 _UNWOKEN = """
@@ -36,12 +35,12 @@ WHERE w.id > %s AND w.claim IS NULL AND w.next_attempt_at <= now() - interval '0
 """
 # The first row of each key that has rows which wait; it should never be one of these.
 _LEFT_BEHIND = """
-UPDATE webhooks_delivery d SET next_attempt_at = now() WHERE d.next_attempt_at IS NULL AND d.id IN (
+UPDATE {table} d SET next_attempt_at = now() WHERE d.next_attempt_at IS NULL AND d.id IN (
     SELECT first.id FROM (
-        SELECT DISTINCT lane_id, order_key FROM webhooks_delivery
+        SELECT DISTINCT lane_id, order_key FROM {table}
         WHERE next_attempt_at IS NULL AND order_key IS NOT NULL
     ) k CROSS JOIN LATERAL (
-        SELECT id FROM webhooks_delivery WHERE lane_id = k.lane_id AND order_key = k.order_key
+        SELECT id FROM {table} WHERE lane_id = k.lane_id AND order_key = k.order_key
         ORDER BY sequence, id LIMIT 1
     ) first
 ) RETURNING d.lane_id
@@ -55,9 +54,10 @@ ON CONFLICT (name) DO UPDATE SET count = t.count + excluded.count
 def wake_unwoken() -> int:
     """Wake the lanes of fresh rows that nobody woke. Return how many."""
     since, count = first_id(timezone.now() - FRESH), 0
-    for kind, table in TABLES.items():
+    for model in work_models():
+        kind = model.lane_kind
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_UNWOKEN.format(table=table), [since])
+            cursor.execute(_UNWOKEN.format(table=model._meta.db_table), [since])
             if lanes := [lane_id for (lane_id,) in cursor.fetchall()]:
                 wake_with(kind, lanes)
                 count += len(lanes)
@@ -66,15 +66,17 @@ def wake_unwoken() -> int:
 
 
 def wake_left_behind() -> int:
-    """Wake deliveries that wait and have nobody ahead of them. Return how many; it should be 0."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LEFT_BEHIND)
-        lanes = [lane_id for (lane_id,) in cursor.fetchall()]
-        if lanes:
-            cursor.execute(_COUNT, [LEFT_BEHIND, len(lanes)])
-            wake_with(Lane.Kind.WEBHOOK, lanes)
-            logger.error("%d deliveries waited and had nobody ahead of them", len(lanes))
-    return len(lanes)
+    """Wake rows that wait and have nobody ahead of them. Return how many; it should be 0."""
+    count = 0
+    for model in work_models():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_LEFT_BEHIND.format(table=model._meta.db_table))
+            if lanes := [lane_id for (lane_id,) in cursor.fetchall()]:
+                cursor.execute(_COUNT, [LEFT_BEHIND, len(lanes)])
+                wake_with(model.lane_kind, lanes)
+                logger.error("%d %s waited and had nobody ahead of them", len(lanes), model.plural)
+                count += len(lanes)
+    return count
 
 
 class Sweeps:

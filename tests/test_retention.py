@@ -12,7 +12,7 @@ from django.utils import timezone
 from conversations.models import UsedNonce
 from core import retention
 from core.ids import first_id, uuid7
-from core.partitions import ensure_partitions
+from core.partitions import ensure_partitions, partitioned_tables
 from outbox.models import Job
 from webhooks.models import Event, FeedEntry
 
@@ -36,7 +36,7 @@ def months(northside, eastgate):
         made.append(event.pk)
     yield made
     with connection.cursor() as cursor:
-        for table in retention.KEPT_DAYS:
+        for table in partitioned_tables():
             cursor.execute("SELECT relname FROM pg_class WHERE relname ~ %s", [rf"^{table}_\d{{4}}_\d{{2}}$"])
             for (name,) in cursor.fetchall():
                 if retention._end_of(name) < NOW - timedelta(days=45):

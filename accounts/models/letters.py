@@ -11,6 +11,8 @@ from accounts.models.users import User
 class Letter(models.Model):
     """One mail to one person, about something that happened. Its words are written when it is sent, and not kept."""
 
+    EXPIRES = "created_at < now() - interval '7 days'"
+
     CATEGORY = "letter"  # of its job
 
     id = models.UUIDField(primary_key=True, editable=False)  # made of what it is about: it is written once

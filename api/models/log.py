@@ -22,6 +22,8 @@ class ApiCallQuerySet(ReachQuerySet["ApiCall"]):
 class ApiCall(models.Model):
     """One call of the API by a key. Bodies are not kept."""
 
+    MONTHS_KEPT_BY = "API_CALLS_KEPT_DAYS"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization_id = models.UUIDField(null=True)
     source_id = models.UUIDField(null=True)
@@ -56,6 +58,8 @@ class ApiCall(models.Model):
 
 class IdempotencyKey(models.Model):
     """The first good answer to a POST with an Idempotency-Key, kept for a day."""
+
+    EXPIRES = "created_at < now() - interval '25 hours'"
 
     digest = models.BinaryField(primary_key=True)  # SHA-256 of principal, method, path and key
     body_digest = models.BinaryField()

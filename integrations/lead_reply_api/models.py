@@ -28,6 +28,8 @@ class LeadReplyApi(Card):
 class ReplyKey(HashedKey):
     """The secret key of a Lead Reply API card. `ends_at` is set while a newer one overlaps it."""
 
+    EXPIRES = "ends_at < now()"
+
     CALLER = "source_key"  # what a caller with one is called in the API and in its log
 
     card = models.ForeignKey(LeadReplyApi, on_delete=models.CASCADE, related_name="keys")

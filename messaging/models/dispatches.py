@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.db import models
 
-from outbox.models import Work
+from outbox.models import Lane, Work
 
 
 class Dispatch(Work):
     """An outbound message on its way to its channel. Its id is the message's id."""
+
+    lane_kind, plural = Lane.Kind.CHANNEL, "messages"
 
     organization_id = models.UUIDField()
     source_id = models.UUIDField()

@@ -13,6 +13,8 @@ from core.ids import encode, uuid7
 class Job(models.Model):
     """Something to do once, soon, and again if it fails. Long ones say how far they are and can be cancelled."""
 
+    EXPIRES = "finished_at < now() - interval '7 days'"
+
     class Status(models.TextChoices):
         SCHEDULED = "scheduled", "Scheduled"
         PROCESSING = "processing", "Running"

@@ -7,6 +7,9 @@ the work of a killed worker becomes due again by itself.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from django.apps import apps
 from django.db import models
 from django.db.models.functions import Now
 
@@ -72,7 +75,10 @@ class SlotKind(models.IntegerChoices):
 
 
 class Work(models.Model):
-    """A narrow row: something that one lane has still to do."""
+    """A narrow row: something that one lane has still to do. A subclass says of which kind of lane, and its plural."""
+
+    lane_kind: ClassVar[Lane.Kind]
+    plural: ClassVar[str]
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
@@ -113,3 +119,8 @@ class Work(models.Model):
                 fields=["lane", "next_attempt_at"], condition=models.Q(claim__isnull=False), name="%(class)s_in_flight"
             ),
         ]
+
+
+def work_models() -> list[type[Work]]:
+    """Return the tables of work that the product has."""
+    return [model for model in apps.get_models() if issubclass(model, Work)]

@@ -93,6 +93,8 @@ class RestWebhook(Endpoint, Card):
 class WebhookSecret(models.Model):
     """The two secrets of a REST Webhook card. Neither can be derived from the other."""
 
+    EXPIRES = "ends_at < now()"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(RestWebhook, on_delete=models.CASCADE, related_name="secrets")
     header_secret = SecretField(editable=False)

@@ -6,7 +6,7 @@ from django.db import models
 
 from accounts.reach import ReachQuerySet
 from core.ids import uuid7
-from outbox.models import SlotKind, Work
+from outbox.models import Lane, SlotKind, Work
 
 
 class DeliveryQuerySet(ReachQuerySet["Delivery"]):
@@ -15,6 +15,8 @@ class DeliveryQuerySet(ReachQuerySet["Delivery"]):
 
 class Delivery(Work):
     """One event on its way to one endpoint. The row exists while the delivery is open."""
+
+    lane_kind, plural = Lane.Kind.WEBHOOK, "deliveries"
 
     organization_id = models.UUIDField()
     source_id = models.UUIDField(null=True)  # empty: the event concerns the organization
@@ -51,6 +53,8 @@ class AttemptQuerySet(ReachQuerySet["Attempt"]):
 
 class Attempt(models.Model):
     """One try to deliver one event, or the end of a delivery without one (cancelled)."""
+
+    MONTHS_KEPT_BY = "EVENTS_KEPT_DAYS"
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", "Delivered"

@@ -17,6 +17,8 @@ class EventQuerySet(ReachQuerySet["Event"]):
 class Event(models.Model):
     """An immutable record that something happened; what webhooks carry."""
 
+    MONTHS_KEPT_BY = "EVENTS_KEPT_DAYS"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization_id = models.UUIDField()
     source_id = models.UUIDField(null=True)  # empty: it concerns the organization, as the stop of a subscription does

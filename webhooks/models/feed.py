@@ -26,6 +26,8 @@ class FeedHead(models.Model):
 class FeedEntry(models.Model):
     """One event's place in its organization's feed."""
 
+    ROWS_KEPT_BY = "EVENTS_KEPT_DAYS"  # an entry goes with its event
+
     event_id = models.UUIDField(primary_key=True)
     organization_id = models.UUIDField()
     position = models.BigIntegerField()

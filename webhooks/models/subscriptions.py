@@ -177,6 +177,8 @@ class Subscription(Endpoint, models.Model):
 class SubscriptionSecret(models.Model):
     """What a subscription signs with. `ends_at` is set while a newer one overlaps it."""
 
+    EXPIRES = "ends_at < now()"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="secrets")
     signing_secret = SecretField(editable=False)
