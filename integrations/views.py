@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import load, reach_of
 from accounts.rights import Right
@@ -28,21 +29,21 @@ from integrations.registry import card_kinds
 
 @login_required
 @require_safe
-def integrations(request: HttpRequest, source_id: UUID) -> HttpResponse:
+def integrations(request: PageRequest, source_id: UUID) -> HttpResponse:
     """The tab with all cards."""
     return render_tab(request, load(Source.objects.select_related("parent"), request, source_id))
 
 
 @login_required
 @require_safe
-def card(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     """One card, for what polls."""
     return render_card(request, load_card(request, source_id, slug, Right.READ), keep_new_key=True)
 
 
 @login_required
 @require_POST
-def card_set_up(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_set_up(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     card = load_card(request, source_id, slug)
     form = cards.kind_of(card).set_up_form(request.POST)
     if form and not form.is_valid():
@@ -53,7 +54,7 @@ def card_set_up(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespons
 
 @login_required
 @require_POST
-def card_switch(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_switch(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     card, on = load_card(request, source_id, slug), request.POST.get("on") == "1"
     said = f"{card.label} is {'on' if on else 'off'}."
     return run_and_answer(
@@ -63,7 +64,7 @@ def card_switch(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespons
 
 @login_required
 @require_POST
-def card_inherits(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_inherits(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     """Turning Inherit on takes the right to configure the parent, whose credential is then used here."""
     card = load_card(request, source_id, slug)
     inherits = request.POST.get("on") == "1"
@@ -74,7 +75,7 @@ def card_inherits(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespo
 
 @login_required
 @require_POST
-def card_options(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_options(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     card = load_card(request, source_id, slug)
     options = cards.kind_of(card).options
     changed = {name: request.POST[name] == "1" for name in options if name in request.POST}
@@ -85,7 +86,7 @@ def card_options(request: HttpRequest, source_id: UUID, slug: str) -> HttpRespon
 
 @login_required
 @require_POST
-def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_check(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     """Try the connection. A setting that was typed and not saved is saved first: it is the one to be tried."""
     card = load_card(request, source_id, slug)
     form = cards.kind_of(card).unsaved_form(card, request.POST)
@@ -102,7 +103,7 @@ def card_check(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse
 
 @login_required
 @require_POST
-def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_regenerate(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     """New keys, on the card that owns them."""
     card = load_card(request, source_id, slug)
     require_configure(request, card.credential_card.source)
@@ -112,7 +113,7 @@ def card_regenerate(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
 
 @login_required
 @require_POST
-def card_end_overlap(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_end_overlap(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     """End the old key now, or (button "header") only stop sending it in the header."""
     card = load_card(request, source_id, slug)
     require_configure(request, card.credential_card.source)
@@ -122,7 +123,7 @@ def card_end_overlap(request: HttpRequest, source_id: UUID, slug: str) -> HttpRe
 
 @login_required
 @require_POST
-def card_disconnect(request: HttpRequest, source_id: UUID, slug: str) -> HttpResponse:
+def card_disconnect(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse:
     card = load_card(request, source_id, slug)
     try:
         turned_off = cards.disconnect(card=card, actor=Actor.of(request))
@@ -131,7 +132,7 @@ def card_disconnect(request: HttpRequest, source_id: UUID, slug: str) -> HttpRes
     return render_card(request, card, turned_off=turned_off, is_disconnected=True)
 
 
-def load_card(request: HttpRequest, source_id: UUID, slug: str, right: Right = Right.CONFIGURE) -> Card:
+def load_card(request: PageRequest, source_id: UUID, slug: str, right: Right = Right.CONFIGURE) -> Card:
     if slug not in card_kinds():
         raise Http404
     source = load(Source.objects.select_related("parent"), request, source_id, right)
@@ -141,13 +142,13 @@ def load_card(request: HttpRequest, source_id: UUID, slug: str, right: Right = R
     return card
 
 
-def require_configure(request: HttpRequest, source: Source) -> None:
+def require_configure(request: PageRequest, source: Source) -> None:
     if not reach_of(request.user, Right.CONFIGURE).includes(source):
         raise PermissionDenied(f"This needs the right to configure {source}.")
 
 
 def run_and_answer(
-    request: HttpRequest, card: Card, action: Any, *, keep_new_key: bool = False, said: str = ""
+    request: PageRequest, card: Card, action: Any, *, keep_new_key: bool = False, said: str = ""
 ) -> HttpResponse:
     """Run one action and answer with the card as it is afterwards.
 
@@ -163,9 +164,9 @@ def run_and_answer(
     )
 
 
-def render_card(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
+def render_card(request: PageRequest, card: Card, **more: Any) -> HttpResponse:
     fresh = cards.rows_of(card).with_credential_card().get(pk=card.pk)
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not request.htmx:
         if request.method == "POST" and not any(
             value for name, value in more.items() if name not in ("keep_new_key", "said")
         ):
@@ -176,7 +177,7 @@ def render_card(request: HttpRequest, card: Card, **more: Any) -> HttpResponse:
     return response
 
 
-def render_tab(request: HttpRequest, source: Source, more: dict[str, dict[str, Any]] | None = None) -> HttpResponse:
+def render_tab(request: PageRequest, source: Source, more: dict[str, dict[str, Any]] | None = None) -> HttpResponse:
     shown = []
     for slug, kind in card_kinds().items():
         card = kind.model.objects.with_credential_card().get(source=source)
@@ -190,7 +191,7 @@ def render_tab(request: HttpRequest, source: Source, more: dict[str, dict[str, A
     return response
 
 
-def card_context(request: HttpRequest, card: Card, **more: Any) -> dict[str, Any]:
-    view = view_card(card, request.user)  # type: ignore[arg-type]
+def card_context(request: PageRequest, card: Card, **more: Any) -> dict[str, Any]:
+    view = view_card(card, request.user)
     values: dict[str, Any] = {"view": view, "card": card, "dialog": request.GET.get("dialog", ""), **more}
     return cards.kind_of(card).context(card, values) | values

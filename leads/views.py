@@ -9,11 +9,12 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import reach_of
 from accounts.rights import Right
@@ -72,7 +73,7 @@ class ImportForm(forms.Form):
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def imports(request: HttpRequest) -> HttpResponse:
+def imports(request: PageRequest) -> HttpResponse:
     """The last imports, and a form for another one (button "try": only say what would be done)."""
     if not may_import(request):
         raise PermissionDenied(f"Your role does not include: {Right.CONFIGURE.label.lower()}.")
@@ -101,7 +102,7 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def lead_import(request: PageRequest, job_id: UUID) -> HttpResponse:
     """How far an import is. POST: stop it; what was written stays. Button "import": do what was tried."""
     job = get_object_or_404(_jobs(request), pk=job_id)
     if "import" in request.POST:
@@ -112,11 +113,11 @@ def lead_import(request: HttpRequest, job_id: UUID) -> HttpResponse:
         return redirect("leads:import", job.pk)
     lead_import = LeadImport.objects.select_related("source").get(pk=job.subject_id)
     values = {"job": job, "lead_import": lead_import, "counts": result_of(lead_import)}
-    page = "leads/_import.html" if request.htmx else "leads/import_page.html"  # type: ignore[attr-defined]
+    page = "leads/_import.html" if request.htmx else "leads/import_page.html"
     return render(request, page, values)
 
 
-def _import_for_real(request: HttpRequest, trial: Job) -> HttpResponse:
+def _import_for_real(request: PageRequest, trial: Job) -> HttpResponse:
     lead_import = get_object_or_404(LeadImport.objects.select_related("source"), pk=trial.subject_id, is_dry_run=True)
     try:
         job = start_for_real(trial=lead_import, actor=Actor.of(request))
@@ -128,19 +129,19 @@ def _import_for_real(request: HttpRequest, trial: Job) -> HttpResponse:
 
 @login_required
 @require_safe
-def import_errors(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+def import_errors(request: PageRequest, job_id: UUID) -> HttpResponseBase:
     """What was left out, as a file."""
     return problems_csv(get_object_or_404(_jobs(request), pk=job_id).subject_id)
 
 
-def _jobs(request: HttpRequest) -> Any:
+def _jobs(request: PageRequest) -> Any:
     if not may_import(request):
         raise Http404
     theirs = reach_of(request.user, Right.CONFIGURE).where(organization="organization_id", source="source_id")
     return Job.objects.filter(theirs, category=LeadImport.CATEGORY)
 
 
-def may_import(request: HttpRequest) -> bool:
+def may_import(request: PageRequest) -> bool:
     """True if the person may configure a source. Adding hundreds of leads at once is not an agent's daily work."""
     reach = reach_of(request.user, Right.CONFIGURE)
     return bool(reach.organization_ids or reach.source_ids)

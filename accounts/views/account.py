@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
 from accounts.forms import ZoneForm
+from accounts.http import PageRequest
 from accounts.middleware import SESSION_KEY
 from accounts.models import Membership, User
 from accounts.services import members
@@ -21,9 +22,9 @@ UNCHOSEN_ZONE = "UTC"  # what a person has before anybody knows better
 
 @login_required
 @require_safe
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: PageRequest) -> HttpResponse:
     """The person's own password, factors and organizations."""
-    user: User = request.user  # type: ignore[assignment]
+    user = request.user
     values = {
         "zone": ZoneForm(initial={"time_zone": user.time_zone}),
         "organizations": user.current_memberships,
@@ -34,7 +35,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def zone(request: HttpRequest) -> HttpResponse:
+def zone(request: PageRequest) -> HttpResponse:
     """Show times in another zone from now on. The browser's own is taken (`guess`) until the person chose one."""
     form, user = ZoneForm(request.POST), Actor.of(request).user
     if user is None:
@@ -49,18 +50,18 @@ def zone(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def invitation(request: HttpRequest, member_id: UUID) -> HttpResponse:
+def invitation(request: PageRequest, member_id: UUID) -> HttpResponse:
     """Accept an invitation, or (button "decline") decline it."""
-    offered = get_object_or_404(Membership.objects.offered_to(request.user), pk=member_id)  # type: ignore[arg-type]
+    offered = get_object_or_404(Membership.objects.offered_to(request.user), pk=member_id)
     members.answer_invitation(membership=offered, actor=Actor.of(request), accepts="decline" not in request.POST)
     return redirect("accounts:account")
 
 
 @login_required
 @require_POST
-def switch_organization(request: HttpRequest) -> HttpResponse:
+def switch_organization(request: PageRequest) -> HttpResponse:
     """Show another organization's lists from now on, if the person is a member of it."""
-    mine = Membership.objects.active().filter(user=request.user)  # type: ignore[misc]
+    mine = Membership.objects.active().filter(user=request.user)
     chosen = mine.filter(organization=_uuid(request.POST.get("organization", "")))
     request.session[SESSION_KEY] = str(get_object_or_404(chosen).organization_id)
     return redirect("/")

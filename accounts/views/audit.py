@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import membership_with
+from accounts.http import PageRequest
 from accounts.models import AuditEntry
 from accounts.reach import reach_of
 from accounts.rights import Right
@@ -18,7 +19,7 @@ AUDIT_SHOWN = 100
 
 @login_required
 @require_safe
-def audit(request: HttpRequest) -> HttpResponse:
+def audit(request: PageRequest) -> HttpResponse:
     """Who changed what. Managers who are limited to sources see the lines of those."""
     mine = membership_with(request, Right.CONFIGURE)
     reach = reach_of(request.user, Right.CONFIGURE)

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import membership_with
 from accounts.actors import Actor
 from accounts.forms import MemberForm
+from accounts.http import PageRequest
 from accounts.models import Membership
 from accounts.rights import Right
 from accounts.services import members
@@ -21,7 +22,7 @@ from core.problems import Refusal
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def members_page(request: HttpRequest) -> HttpResponse:
+def members_page(request: PageRequest) -> HttpResponse:
     """Owners see and invite members."""
     mine = membership_with(request, Right.OWN)
     form = MemberForm(request.POST or None, membership=mine)
@@ -40,7 +41,7 @@ def members_page(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def member(request: HttpRequest, member_id: UUID) -> HttpResponse:
+def member(request: PageRequest, member_id: UUID) -> HttpResponse:
     """Change or (button "remove") remove a member."""
     mine = membership_with(request, Right.OWN)
     rows = Membership.objects.not_removed().filter(organization=mine.organization)

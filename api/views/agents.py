@@ -6,11 +6,12 @@ import json
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import membership_with
+from accounts.http import PageRequest
 from accounts.rights import Right
 
 KEY = "lws_YOUR_TOKEN"
@@ -18,7 +19,7 @@ KEY = "lws_YOUR_TOKEN"
 
 @login_required
 @require_safe
-def connect(request: HttpRequest) -> HttpResponse:
+def connect(request: PageRequest) -> HttpResponse:
     """The address of /mcp, in the forms in which clients want it."""
     membership_with(request, Right.READ)
     url = f"{settings.BASE_URL}/mcp"

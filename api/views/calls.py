@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import load
 from api.models import ApiCall
@@ -56,9 +57,9 @@ class CallsForm(forms.Form):
 
 @login_required
 @require_safe
-def calls(request: HttpRequest) -> HttpResponse:
+def calls(request: PageRequest) -> HttpResponse:
     """The newest calls that the person may see, with filters."""
-    membership = request.membership  # type: ignore[attr-defined]
+    membership = request.membership
     rows = ApiCall.objects.visible_to(request.user)
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     form = CallsForm(request.GET)
@@ -86,7 +87,7 @@ def _filtered(rows: Any, wanted: dict[str, str]) -> Any:
 
 @login_required
 @require_safe
-def api_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
+def api_call(request: PageRequest, call_id: UUID) -> HttpResponse:
     """One call of the API: who called, what for, and how it was answered. Bodies are not kept."""
     call = load(ApiCall.objects.all(), request, call_id)
     sources = Source.objects.visible_to(request.user)

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import membership_with
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Membership
 from accounts.rights import Right
 from api import services as tokens
@@ -25,7 +26,7 @@ from core.problems import Refusal
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def tokens_page(request: HttpRequest) -> HttpResponse:
+def tokens_page(request: PageRequest) -> HttpResponse:
     """API tokens: made here, shown in full once. Owners see all, others their own."""
     makes_for_an_app = request.POST.get("kind") == ApiToken.Kind.APP
     mine = membership_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
@@ -39,8 +40,8 @@ def tokens_page(request: HttpRequest) -> HttpResponse:
     return _tokens(request, mine, form, made)
 
 
-def _tokens(request: HttpRequest, mine: Membership, form: TokenForm, made: str = "") -> HttpResponse:
-    rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)  # type: ignore[arg-type]
+def _tokens(request: PageRequest, mine: Membership, form: TokenForm, made: str = "") -> HttpResponse:
+    rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)
     values = {
         "form": form,
         "made": made,
@@ -53,8 +54,8 @@ def _tokens(request: HttpRequest, mine: Membership, form: TokenForm, made: str =
 
 @login_required
 @require_POST
-def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
-    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+def token_revoke(request: PageRequest, token_id: UUID) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)
     tokens.revoke_token(token=token, actor=Actor.of(request))
     messages.success(request, f"Revoked {token.name}. Callers with it get 401 from now on.")
     return redirect("api:tokens")
@@ -63,9 +64,9 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def token_rotate(request: HttpRequest, token_id: UUID) -> HttpResponse:
+def token_rotate(request: PageRequest, token_id: UUID) -> HttpResponse:
     """Choose how long the old key works beside the new one, then show the new one."""
-    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)
     mine = membership_with(request, Right.READ)
     if request.method == "POST":
         overlap = OVERLAPS.get(request.POST.get("overlap", ""))
@@ -80,9 +81,9 @@ def token_rotate(request: HttpRequest, token_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def token_transfer(request: HttpRequest, token_id: UUID) -> HttpResponse:
+def token_transfer(request: PageRequest, token_id: UUID) -> HttpResponse:
     """An owner keeps a token going whose creator goes or went."""
-    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)  # type: ignore[arg-type]
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=token_id, revoked_at=None)
     mine = membership_with(request, Right.OWN)
     if token.organization_id != mine.organization_id or token.kind != ApiToken.Kind.APP:
         raise Http404

@@ -8,11 +8,12 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import load, reach_of
 from accounts.rights import Right
@@ -52,9 +53,9 @@ class ReplyForm(forms.Form):
 
 @login_required
 @require_safe
-def inbox(request: HttpRequest) -> HttpResponse:
+def inbox(request: PageRequest) -> HttpResponse:
     """Conversations, the newest first, by keyset pages."""
-    membership = request.membership  # type: ignore[attr-defined]
+    membership = request.membership
     state = request.GET.get("state", "open")
     rows = Conversation.objects.visible_to(request.user).filter(lead__is_test=False)
     rows = rows.select_related("lead", "source", "connection", "assignee")
@@ -62,7 +63,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if state in ("open", "waiting", "closed"):
         rows = getattr(rows, state)()
     if request.GET.get("mine"):
-        rows = rows.filter(assignee=request.user)  # type: ignore[misc]
+        rows = rows.filter(assignee=request.user)
     source = decode("src", request.GET.get("source", ""))
     if source:
         rows = rows.filter(source=source)
@@ -87,7 +88,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def conversation(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     found = _load(request, conversation_id)
     if reach_of(request.user, Right.ANSWER).includes(found.source):
         states.mark_read(found)
@@ -96,7 +97,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def reply_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def reply_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Answer, or (button "close") answer and close. Refused when somebody answered since the page was drawn."""
     conversation = _load(request, conversation_id, Right.ANSWER)
     form = ReplyForm(request.POST)
@@ -114,26 +115,26 @@ def reply_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             if "close" in request.POST:
-                states.close(conversation_id=conversation.pk, by=request.user)  # type: ignore[arg-type]
+                states.close(conversation_id=conversation.pk, by=request.user)
             return _done(request, conversation_id)
     return _show(request, _load(request, conversation_id), form)
 
 
 @login_required
 @require_POST
-def conversation_close(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def conversation_close(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Close, or (button "reopen") open again."""
     _load(request, conversation_id, Right.ANSWER)
     if "reopen" in request.POST:
         states.reopen(conversation_id=conversation_id)
     else:
-        states.close(conversation_id=conversation_id, by=request.user)  # type: ignore[arg-type]
+        states.close(conversation_id=conversation_id, by=request.user)
     return _done(request, conversation_id)
 
 
 @login_required
 @require_POST
-def conversation_assign(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def conversation_assign(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Give it to somebody of the team, or (empty) to nobody."""
     conversation = _load(request, conversation_id, Right.ANSWER)
     person_id = decode("usr", request.POST.get("assignee", ""))
@@ -146,7 +147,7 @@ def conversation_assign(request: HttpRequest, conversation_id: UUID) -> HttpResp
 
 @login_required
 @require_POST
-def note_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def note_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Write a note that only the team sees."""
     conversation = _load(request, conversation_id, Right.ANSWER)
     form = ReplyForm(request.POST)
@@ -158,7 +159,7 @@ def note_create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def message_retry(request: HttpRequest, message_id: UUID) -> HttpResponse:
+def message_retry(request: PageRequest, message_id: UUID) -> HttpResponse:
     """Send a failed message again, as a new one."""
     failed = load(Message.objects.select_related("conversation"), request, message_id, Right.ANSWER)
     try:
@@ -168,22 +169,22 @@ def message_retry(request: HttpRequest, message_id: UUID) -> HttpResponse:
     return _done(request, failed.conversation_id)
 
 
-def _author(request: HttpRequest) -> Author:
+def _author(request: PageRequest) -> Author:
     return Author(Message.Author.STAFF, str(request.user), request.user.pk)
 
 
-def _load(request: HttpRequest, conversation_id: UUID, right: Right = Right.READ) -> Conversation:
+def _load(request: PageRequest, conversation_id: UUID, right: Right = Right.READ) -> Conversation:
     rows = Conversation.objects.select_related("lead", "source__parent", "connection", "closed_by", "assignee")
     return load(rows, request, conversation_id, right)
 
 
-def _done(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
+def _done(request: PageRequest, conversation_id: UUID) -> HttpResponse:
+    if request.htmx:
         return _show(request, _load(request, conversation_id))
     return redirect("conversations:conversation", conversation_id)
 
 
-def _show(request: HttpRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
+def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
     newest = list(Message.objects.filter(conversation=conversation).order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     values: dict[str, Any] = {
@@ -205,7 +206,7 @@ def _show(request: HttpRequest, conversation: Conversation, form: ReplyForm | No
         "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{conversation.public_id}"),
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
-    template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"  # type: ignore[attr-defined]
+    template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"
     return render(request, template, values)
 
 

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.reach import load, reach_of
 from accounts.rights import Right
 from conversations.models import Conversation
@@ -25,8 +26,8 @@ PAGE_SIZE = 30
 
 @login_required
 @require_safe
-def leads(request: HttpRequest) -> HttpResponse:
-    membership = request.membership  # type: ignore[attr-defined]
+def leads(request: PageRequest) -> HttpResponse:
+    membership = request.membership
     rows = Lead.objects.visible_to(request.user).real().select_related("source")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     search = request.GET.get("q", "").replace("\x00", "")[:100]
@@ -45,7 +46,7 @@ def leads(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+def lead(request: PageRequest, lead_id: UUID) -> HttpResponse:
     shown = load(Lead.objects.active().select_related("source__parent"), request, surviving_id(lead_id))
     values = {
         "lead": shown,
@@ -58,7 +59,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def lead_consent(request: HttpRequest, lead_id: UUID) -> HttpResponse:
+def lead_consent(request: PageRequest, lead_id: UUID) -> HttpResponse:
     """Block mail to the lead's address in the whole organization, or (button "allow") allow it again."""
     lead = load(Lead.objects.active(), request, surviving_id(lead_id), Right.ANSWER)
     change = unblock if "allow" in request.POST else block

@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts.http import PageRequest
 from accounts.reach import load
 from conversations.models import Message
 from core.keyset import page
@@ -20,9 +21,9 @@ PAGE_SIZE = 30
 
 @login_required
 @require_safe
-def automatic_mails(request: HttpRequest) -> HttpResponse:
+def automatic_mails(request: PageRequest) -> HttpResponse:
     """List what programs sent that belongs to no conversation, so that nothing we accepted is out of sight."""
-    membership = request.membership  # type: ignore[attr-defined]
+    membership = request.membership
     rows = InboundMail.objects.visible_to(request.user).apart().select_related("connection__source").defer("raw")
     rows = rows.filter(connection__organization=membership.organization_id) if membership else rows.none()
     query: dict[str, object] = {"limit": PAGE_SIZE}
@@ -37,14 +38,14 @@ def automatic_mails(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def automatic_mail(request: HttpRequest, mail_id: UUID) -> HttpResponse:
+def automatic_mail(request: PageRequest, mail_id: UUID) -> HttpResponse:
     """One of them, whole, as a file."""
     return _as_file(load(InboundMail.objects.apart(), request, mail_id), "mail")
 
 
 @login_required
 @require_safe
-def message_mail(request: HttpRequest, message_id: UUID) -> HttpResponse:
+def message_mail(request: PageRequest, message_id: UUID) -> HttpResponse:
     """The mail that became this message, or that brought it back, whole, with its headers and attachments."""
     message = load(Message.objects.all(), request, message_id)
     mail = InboundMail.objects.filter(message_id=message.pk).exclude(header_id="").order_by("id").first()

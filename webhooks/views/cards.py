@@ -8,12 +8,13 @@ from uuid import UUID
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from core.secrets import Unreadable
 from integrations import services as cards
 from integrations.views import load_card, render_card, require_configure, run_and_answer
@@ -23,7 +24,7 @@ from webhooks.models import RestWebhook
 
 @login_required
 @require_POST
-def card_settings(request: HttpRequest, source_id: UUID) -> HttpResponse:
+def card_settings(request: PageRequest, source_id: UUID) -> HttpResponse:
     """The webhook's URL and its event filter."""
     card = load_card(request, source_id, RestWebhook.slug)
     if "url" in request.POST:
@@ -41,7 +42,7 @@ def card_settings(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @login_required
 @require_safe
-def card_secrets(request: HttpRequest, source_id: UUID) -> HttpResponse:
+def card_secrets(request: PageRequest, source_id: UUID) -> HttpResponse:
     """Show the webhook's secrets in full. This needs the right to configure the card that has them."""
     card = load_card(request, source_id, RestWebhook.slug)
     require_configure(request, card.credential_card.source)
@@ -51,7 +52,7 @@ def card_secrets(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @never_cache
 @reauthentication_required
-def _reveal(request: HttpRequest, card: RestWebhook) -> HttpResponse:
+def _reveal(request: PageRequest, card: RestWebhook) -> HttpResponse:
     """Show the secrets after the person proved themselves again, by any of their factors."""
     owner = card.credential_card
     Actor.of(request).record(

@@ -10,11 +10,12 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Source, User
 from accounts.reach import load, reach_of
 from core.problems import Refusal
@@ -46,7 +47,7 @@ MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "of
 
 @login_required
 @require_safe
-def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def delivery(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
     found = _find(request, delivery_id)
     either, endpoint, user = found.one, found.endpoint, found.user
@@ -94,9 +95,9 @@ class Found:
         return self.waiting or self.attempts[0]
 
 
-def _find(request: HttpRequest, delivery_id: UUID) -> Found:
+def _find(request: PageRequest, delivery_id: UUID) -> Found:
     """Return a delivery that the person may see: of a source they see, or a test of a webhook they configure."""
-    user: User = request.user  # type: ignore[assignment]
+    user = request.user
     waiting = Delivery.objects.filter(pk=delivery_id).first()
     attempts = list(Attempt.objects.filter(delivery_id=delivery_id).order_by("-id")[:SHOWN])
     if waiting is None and not attempts:
@@ -110,7 +111,7 @@ def _find(request: HttpRequest, delivery_id: UUID) -> Found:
     return Found(user, waiting, attempts, endpoint)
 
 
-def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Endpoint]:
+def _to_configure(request: PageRequest, delivery_id: UUID) -> tuple[Found, Endpoint]:
     """Do the same for an action. Raise PermissionDenied where the person may only look."""
     found = _find(request, delivery_id)
     if found.endpoint is None:
@@ -122,7 +123,7 @@ def _to_configure(request: HttpRequest, delivery_id: UUID) -> tuple[Found, Endpo
 
 @login_required
 @require_POST
-def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def delivery_retry(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Make an open delivery's next attempt now."""
     _, endpoint = _to_configure(request, delivery_id)
     try:
@@ -134,7 +135,7 @@ def delivery_retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def delivery_again(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Send the event of an ended delivery once more, as a delivery of its own with the same webhook-id."""
     _, endpoint = _to_configure(request, delivery_id)
     try:
@@ -147,7 +148,7 @@ def delivery_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def delivery_verify(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Say whether a pasted signature is ours, and with which of the endpoint's secrets it was made."""
     found, endpoint = _to_configure(request, delivery_id)
     if not endpoint.may_see_all(found.user):
@@ -155,13 +156,13 @@ def delivery_verify(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     form = VerifyForm(request.POST)
     verdict = verify_signature(endpoint, **form.cleaned_data) if form.is_valid() else None
     values = {"verify_form": form, "verdict": verdict, "delivery_id": delivery_id}
-    page = "webhooks/_verify.html" if request.htmx else "webhooks/verify_page.html"  # type: ignore[attr-defined]
+    page = "webhooks/_verify.html" if request.htmx else "webhooks/verify_page.html"
     return render(request, page, values)
 
 
 @login_required
 @require_safe
-def health(request: HttpRequest, source_id: UUID) -> HttpResponse:
+def health(request: PageRequest, source_id: UUID) -> HttpResponse:
     """How an endpoint did in the last day: success, times, what waits."""
     source = load(Source.objects.select_related("parent"), request, source_id)
     card = RestWebhook.objects.with_credential_card().select_related("lane").get(source=source)
@@ -171,9 +172,9 @@ def health(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @login_required
 @require_safe
-def activity(request: HttpRequest) -> HttpResponse:
+def activity(request: PageRequest) -> HttpResponse:
     """The organization's last attempts."""
-    membership = request.membership  # type: ignore[attr-defined]
+    membership = request.membership
     rows = Attempt.objects.visible_to(request.user)
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
     outcome = request.GET.get("outcome", "")

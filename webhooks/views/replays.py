@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import load
 from accounts.rights import Right
@@ -27,33 +28,33 @@ SHOWN = 20
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def replays(request: HttpRequest, source_id: UUID) -> HttpResponse:
+def replays(request: PageRequest, source_id: UUID) -> HttpResponse:
     """The last replays of a card's webhook, and a form for another one."""
     return _replays(request, _card(request, source_id))
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def replay(request: HttpRequest, source_id: UUID, job_id: UUID) -> HttpResponse:
+def replay(request: PageRequest, source_id: UUID, job_id: UUID) -> HttpResponse:
     """How far a replay of a card's webhook is."""
     return _replay(request, _card(request, source_id), job_id)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def webhook_replays(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_replays(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """The last replays of a subscription, and a form for another one."""
     return _replays(request, load_webhook(request, webhook_id))
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def webhook_replay(request: HttpRequest, webhook_id: UUID, job_id: UUID) -> HttpResponse:
+def webhook_replay(request: PageRequest, webhook_id: UUID, job_id: UUID) -> HttpResponse:
     """How far a replay of a subscription is."""
     return _replay(request, load_webhook(request, webhook_id), job_id)
 
 
-def _replays(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+def _replays(request: PageRequest, endpoint: Endpoint) -> HttpResponse:
     """Button "count": only count; "missed": turn a stopped endpoint on and send what it missed; else begin."""
     form = ReplayForm(request.POST if request.method == "POST" and "missed" not in request.POST else None)
     try:
@@ -70,7 +71,7 @@ def _replays(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     return render(request, "webhooks/replays_page.html", {"endpoint": endpoint, "form": form, "jobs": jobs})
 
 
-def _send_missed(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+def _send_missed(request: PageRequest, endpoint: Endpoint) -> HttpResponse:
     job = start_missed(endpoint=endpoint, actor=Actor.of(request))
     if job:
         return redirect(_url(endpoint, job))
@@ -78,7 +79,7 @@ def _send_missed(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     return redirect(endpoint.page_url)
 
 
-def _replay(request: HttpRequest, endpoint: Endpoint, job_id: UUID) -> HttpResponse:
+def _replay(request: PageRequest, endpoint: Endpoint, job_id: UUID) -> HttpResponse:
     """POST: button "cancel" ends it, button "send" does what was only counted."""
     plans = Replay.objects.filter(lane=endpoint.lane_id)
     job = get_object_or_404(Job, pk=job_id, category=Replay.CATEGORY, subject_id__in=plans.values("pk"))
@@ -94,7 +95,7 @@ def _replay(request: HttpRequest, endpoint: Endpoint, job_id: UUID) -> HttpRespo
             messages.error(request, str(refusal))
         return redirect(_url(endpoint, job))
     values: dict[str, Any] = {"endpoint": endpoint, "job": job, "replay": plan, "replay_url": _url(endpoint, job)}
-    page = "webhooks/_replay.html" if request.htmx else "webhooks/replay_page.html"  # type: ignore[attr-defined]
+    page = "webhooks/_replay.html" if request.htmx else "webhooks/replay_page.html"
     return render(request, page, values)
 
 
@@ -113,7 +114,7 @@ def _send_what_was_counted(endpoint: Endpoint, plan: Replay, actor: Actor) -> Jo
     )
 
 
-def _card(request: HttpRequest, source_id: UUID) -> RestWebhook:
+def _card(request: PageRequest, source_id: UUID) -> RestWebhook:
     source = load(Source.objects.select_related("parent"), request, source_id, Right.CONFIGURE)
     card: RestWebhook = RestWebhook.objects.with_credential_card().select_related("lane").get(source=source)
     return card

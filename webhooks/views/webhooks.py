@@ -9,13 +9,14 @@ from uuid import UUID
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import membership_with
 from accounts.actors import Actor
+from accounts.http import PageRequest
 from accounts.models import Membership
 from accounts.rights import Right
 from core.overlaps import OVERLAPS
@@ -43,7 +44,7 @@ class WebhookRow:
 @login_required
 @never_cache
 @require_safe
-def webhooks(request: HttpRequest) -> HttpResponse:
+def webhooks(request: PageRequest) -> HttpResponse:
     """All webhooks that the person may configure, each with its health."""
     mine = membership_with(request, Right.CONFIGURE)
     subscriptions_shown = _webhooks(request).filter(organization=mine.organization).order_by("-id")
@@ -54,7 +55,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def webhook_create(request: HttpRequest) -> HttpResponse:
+def webhook_create(request: PageRequest) -> HttpResponse:
     """Make a webhook; its secret is shown on the answer."""
     mine = membership_with(request, Right.CONFIGURE)
     form = SubscriptionForm(request.POST or None, creator=mine)
@@ -71,7 +72,7 @@ def webhook_create(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def webhook(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """One webhook: its state, its health, its last deliveries, and what can be done with it."""
     return _page(request, load_webhook(request, webhook_id))
 
@@ -79,7 +80,7 @@ def webhook(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def webhook_edit(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_edit(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     subscription = load_webhook(request, webhook_id)
     form = SubscriptionForm(request.POST or None, creator=subscription.creator, subscription=subscription)
     if request.method == "POST" and form.is_valid():
@@ -95,7 +96,7 @@ def webhook_edit(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def webhook_switch(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_switch(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """The switch: `enabled` is 1 or 0."""
     subscription = load_webhook(request, webhook_id)
     return _do(request, subscription, subscriptions.switch, on=request.POST.get("enabled") == "1")
@@ -103,13 +104,13 @@ def webhook_switch(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def webhook_test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_test(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     return _do(request, load_webhook(request, webhook_id), subscriptions.test)
 
 
 @login_required
 @require_POST
-def webhook_transfer(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_transfer(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """An owner keeps a webhook going whose creator goes or went."""
     subscription = load_webhook(request, webhook_id)
     mine = membership_with(request, Right.OWN)
@@ -121,7 +122,7 @@ def webhook_transfer(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_POST
-def webhook_rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_rotate(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """Make a new secret and show it; button "end": end the overlap now."""
     subscription = load_webhook(request, webhook_id)
     if "end" in request.POST:
@@ -133,7 +134,7 @@ def webhook_rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def webhook_delete(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_delete(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """Say what stops, then delete."""
     subscription = load_webhook(request, webhook_id)
     if request.method == "POST":
@@ -147,7 +148,7 @@ def webhook_delete(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @login_required
 @require_safe
-def webhook_secret(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+def webhook_secret(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     """The signing secret in full."""
     subscription = load_webhook(request, webhook_id)
     if subscription.signature != Subscription.Signature.SHARED:
@@ -158,7 +159,7 @@ def webhook_secret(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 
 @never_cache
 @reauthentication_required  # type: ignore[untyped-decorator]
-def _reveal(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+def _reveal(request: PageRequest, subscription: Subscription) -> HttpResponse:
     """Show the secrets after the person proved themselves again, by any of their factors."""
     Actor.of(request).record("webhook.reveal", organization=subscription.organization_id, target=subscription)
     try:
@@ -169,32 +170,32 @@ def _reveal(request: HttpRequest, subscription: Subscription) -> HttpResponse:
     return render(request, "webhooks/webhook_secret_page.html", {"webhook": subscription, "secrets": secrets})
 
 
-def load_webhook(request: HttpRequest, webhook_id: UUID) -> Subscription:
+def load_webhook(request: PageRequest, webhook_id: UUID) -> Subscription:
     subscription: Subscription | None = _webhooks(request).filter(pk=webhook_id).first()
     if subscription is None:
         raise Http404
     return subscription
 
 
-def _webhooks(request: HttpRequest) -> Any:
+def _webhooks(request: PageRequest) -> Any:
     rows = Subscription.objects.visible_to(request.user)
     return rows.select_related("lane", "creator__user", "organization").prefetch_related("secrets")
 
 
-def _do(request: HttpRequest, subscription: Subscription, action: Any, **how: Any) -> HttpResponse:
+def _do(request: PageRequest, subscription: Subscription, action: Any, **how: Any) -> HttpResponse:
     try:
         action(subscription=subscription, actor=Actor.of(request), **how)
     except Refusal as refusal:
         messages.error(request, str(refusal))
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return _page(request, load_webhook(request, subscription.pk))
     return redirect("webhooks:webhook", subscription.pk)
 
 
-def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") -> HttpResponse:
+def _page(request: PageRequest, subscription: Subscription, *, fresh: str = "") -> HttpResponse:
     subscription = load_webhook(request, subscription.pk)
     attempts = Attempt.objects.filter(lane_id=subscription.lane_id).order_by("-id")[:ATTEMPTS_SHOWN]
-    membership: Membership | None = request.membership  # type: ignore[attr-defined]
+    membership: Membership | None = request.membership
     mark, state = _state(subscription)
     values = {
         "webhook": subscription,
@@ -208,7 +209,7 @@ def _page(request: HttpRequest, subscription: Subscription, *, fresh: str = "") 
         "overlaps": OVERLAPS,
         "may_take_over": bool(membership and membership.may(Right.OWN) and subscription.creator_id != membership.pk),
     }
-    name = "webhooks/_webhook.html" if request.htmx else "webhooks/webhook_page.html"  # type: ignore[attr-defined]
+    name = "webhooks/_webhook.html" if request.htmx else "webhooks/webhook_page.html"
     return render(request, name, values)
 
 
