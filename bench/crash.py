@@ -20,6 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -216,7 +217,7 @@ def try_point(stack: CrashStack, point: str, broker: str, count: int) -> Trial:
     return trial
 
 
-def _answers(point: str):  # type: ignore[no-untyped-def]
+def _answers(point: str) -> Callable[[Seen, int], int]:
     """Where a point needs refusals, every third event is refused once: by count, so that there always are some."""
     refuses, firsts = point in ("scheduling-a-retry", "while-disabling"), itertools.count(1)
 
@@ -287,7 +288,7 @@ def _open_rows(stack: Stack) -> int:
     return int(row[0] + jobs[0]) if row and jobs else 0
 
 
-def _wait(ready, what: str) -> None:  # type: ignore[no-untyped-def]
+def _wait(ready: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + DRAINED_SECONDS
     while not ready():
         if time.monotonic() > deadline:

@@ -139,12 +139,12 @@ def latency(stack: Stack, seconds: float) -> tuple[float, float]:
 
 
 def attempts(connection: psycopg.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM webhooks_attempt").fetchone()[0])  # type: ignore[index]
+    return int(connection.execute("SELECT count(*) FROM webhooks_attempt").fetchone()[0])
 
 
 def wait_for(connection: psycopg.Connection, query: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not connection.execute(query).fetchone()[0]:  # type: ignore[index]
+    while not connection.execute(query).fetchone()[0]:
         if time.monotonic() > deadline:
             raise SystemExit(f"not within {seconds:.0f} s: {query}")
         time.sleep(0.25)
@@ -156,7 +156,7 @@ def leftovers(stack: Stack) -> tuple[int, int]:
         lost = connection.execute("SELECT count(*) FROM webhooks_delivery").fetchone()
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         deadlocks = connection.execute(query).fetchone()
-    return int(lost[0]), int(deadlocks[0])  # type: ignore[index]
+    return int(lost[0]), int(deadlocks[0])
 
 
 if __name__ == "__main__":

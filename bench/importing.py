@@ -12,11 +12,12 @@ import asyncio
 import json
 import time
 import urllib.request
+from typing import Any
 
 import psycopg
 
 from bench.crash import SET_UP as OWNER
-from bench.load import open_loop, request
+from bench.load import Outcome, open_loop, request
 from bench.place import inside, servers, set_up
 from bench.steady import resident
 from supervisor.stack import CELERY, WORKER, Stack
@@ -65,7 +66,7 @@ def start(stack: Stack, token: str, body: bytes) -> str:
         return str(json.load(answer)["id"])
 
 
-async def beside(stack: Stack, key: str, leads: list[str], seconds: float):  # type: ignore[no-untyped-def]
+async def beside(stack: Stack, key: str, leads: list[str], seconds: float) -> Outcome:
     def make(number: int) -> bytes:
         lead = leads[number % len(leads)]
         body = json.dumps({"content": f"Hello {number}"}).encode()
@@ -74,7 +75,7 @@ async def beside(stack: Stack, key: str, leads: list[str], seconds: float):  # t
     return await open_loop(stack.port, make, rate=RATE, connections=16, seconds=seconds)
 
 
-def _rows(stack: Stack, query: str):  # type: ignore[no-untyped-def]
+def _rows(stack: Stack, query: str) -> Any:
     with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
         return connection.execute(query).fetchone()
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.load import Outcome, closed_loop, once, open_loop, request
+from bench.load import MakeRequest, Outcome, closed_loop, once, open_loop, request
 from bench.place import servers, set_up
 from supervisor.postgres import find_binaries
 from supervisor.stack import Stack
@@ -94,11 +94,11 @@ def main() -> None:
             return raws[number % len(raws)]
 
         asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=2))
-        statements = capture(stack, running.running[0].log_path, raws)  # type: ignore[union-attr]
+        statements = capture(stack, running.running[0].log_path, raws)
         product = asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=options.seconds))
         keyed = asyncio.run(closed_loop(stack.port, with_a_key(make), connections=CONNECTIONS, seconds=options.seconds))
         paced = at_pace(stack, make, options.seconds)
-        broker = running.running[1].child.process.pid  # type: ignore[union-attr]
+        broker = running.running[1].child.process.pid
         os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
         stalled = at_pace(stack, make, options.seconds)
         os.kill(broker, signal.SIGCONT)
@@ -118,7 +118,7 @@ def main() -> None:
         assert stalled.percentile(0.99) <= 2 * paced.percentile(0.99), "a stalled broker slows intake"
 
 
-def with_a_key(make):  # type: ignore[no-untyped-def]
+def with_a_key(make: MakeRequest) -> MakeRequest:
     """The same calls as careful callers make them: each with an Idempotency-Key of its own."""
 
     def keyed(number: int) -> bytes:
@@ -128,11 +128,11 @@ def with_a_key(make):  # type: ignore[no-untyped-def]
     return keyed
 
 
-def at_pace(stack: Stack, make, seconds: int) -> Outcome:  # type: ignore[no-untyped-def]
+def at_pace(stack: Stack, make: MakeRequest, seconds: int) -> Outcome:
     return asyncio.run(open_loop(stack.port, make, rate=PACE, connections=CONNECTIONS, seconds=seconds))
 
 
-def _bare(stack: Stack, statements: list[list[str]], make, seconds: int) -> Outcome:  # type: ignore[no-untyped-def]
+def _bare(stack: Stack, statements: list[list[str]], make: MakeRequest, seconds: int) -> Outcome:
     path = stack.folder / "statements.json"
     path.write_text(json.dumps(statements))
     stack.start_web("bench.bare:application", BENCH_STATEMENTS=str(path))
@@ -143,7 +143,7 @@ def _bare(stack: Stack, statements: list[list[str]], make, seconds: int) -> Outc
 def _deadlocks(stack: Stack) -> int:
     with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+        return int(connection.execute(query).fetchone()[0])
 
 
 def _report(

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -107,7 +108,7 @@ def report(stack: Stack, witness: Witness, early: int, events: int) -> int:
     return 0 if (lost, twice[0], early) == (0, 0, 0) and late[0] else 1
 
 
-def _wait(ready, what: str) -> None:  # type: ignore[no-untyped-def]
+def _wait(ready: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 60
     while not ready():
         if time.monotonic() > deadline:

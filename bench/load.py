@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+MakeRequest = Callable[[int], bytes]  # from a call's number to the bytes of its request
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass
 class Outcome:
@@ -49,7 +52,7 @@ async def once(port: int, raw: bytes) -> int:
     return status
 
 
-async def closed_loop(port: int, make: Callable[[int], bytes], *, connections: int, seconds: float) -> Outcome:
+async def closed_loop(port: int, make: MakeRequest, *, connections: int, seconds: float) -> Outcome:
     """Every connection calls again as soon as it has its answer."""
     outcome, number = Outcome(seconds), iter(range(1 << 40))
     end = time.perf_counter() + seconds
@@ -65,11 +68,10 @@ async def closed_loop(port: int, make: Callable[[int], bytes], *, connections: i
     return outcome
 
 
-async def open_loop(
-    port: int, make: Callable[[int], bytes], *, rate: float, connections: int, seconds: float
-) -> Outcome:
+async def open_loop(port: int, make: MakeRequest, *, rate: float, connections: int, seconds: float) -> Outcome:
     """Calls begin at their time whether or not earlier ones have ended; waiting for a connection counts."""
-    outcome, free = Outcome(seconds), asyncio.Queue()  # type: ignore[var-annotated]
+    outcome = Outcome(seconds)
+    free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(connections):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
 

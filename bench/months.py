@@ -89,7 +89,7 @@ def main() -> None:
         try:
             with connect(stack) as connection:
                 prepare(stack, connection, options.rows)
-                log = running.running[0].log_path  # type: ignore[union-attr]
+                log = running.running[0].log_path
                 begin = log.stat().st_size
                 lost = drop_beside_the_flow(stack, connection)
                 said = log.read_bytes()[begin:].decode(errors="replace").splitlines()

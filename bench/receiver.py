@@ -34,7 +34,7 @@ class Receiver(asyncio.Protocol):
 
     def answer(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(ANSWER)  # type: ignore[attr-defined]
+            self.transport.write(ANSWER)
 
 
 async def main(port: int, milliseconds: float) -> None:

@@ -14,14 +14,14 @@ def skew(seconds: float) -> None:
     time.time = lambda: real() + seconds
     time.time_ns = lambda: real_ns() + int(seconds * 1e9)
 
-    class Ahead(real_datetime):  # type: ignore[misc, valid-type]
+    class Ahead(real_datetime):
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
             return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
 
     import webhooks.delivery.attempts as deliver
 
-    deliver.datetime = Ahead  # type: ignore[misc]
+    deliver.datetime = Ahead
 
 
 if __name__ == "__main__":
