@@ -66,6 +66,8 @@ class Copy:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Whoever starts the tests in the background has them ignore SIGINT, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 **self.user,
             )
 
