@@ -31,13 +31,19 @@ class StrictBoolean(serializers.BooleanField):
         return data
 
 
-class Whole(serializers.IntegerField):
-    """A whole number."""
+class WholeObject(serializers.Serializer[Any]):
+    """An object inside a body, which is replaced whole: a PATCH too gives all its required fields.
 
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            raise serializers.ValidationError("This is not a whole number.", code="type")
-        return super().to_internal_value(data)
+    For a PATCH, DRF requires no field, and of objects inside none either.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        missing = [name for name, field in self.fields.items() if field.required and name not in value]
+        if missing:
+            detail = "This field is required."
+            raise serializers.ValidationError({name: [detail] for name in missing}, code="required")
+        return value
 
 
 class StrictDateTime(serializers.DateTimeField):

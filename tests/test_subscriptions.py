@@ -375,6 +375,23 @@ def test_bad_input_names_its_field_and_makes_nothing(api, key, plumbing, fields,
     assert not Subscription.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"basic_auth": {"username": "a"}}, "#/basic_auth/password"),
+        ({"basic_auth": {}}, "#/basic_auth/username"),
+        ({"client_certificate": {"key": "k"}}, "#/client_certificate/certificate"),
+        ({"client_certificate": {"": {}}}, "#/client_certificate/key"),
+    ],
+)
+def test_a_change_gives_objects_whole(api, key, plumbing, fields, pointer):
+    body = {"name": "X", "url": "https://crm.example.com/h", "event_types": ["lead.created"]}
+    created = api.post("webhooks", key, body).json()["data"]["webhook"]
+    answer = api.call("PATCH", f"webhooks/{created['id']}", key, fields)
+    assert answer.status_code == 400, answer.json()
+    assert {"pointer": pointer, "detail": "This field is required.", "code": "required"} in answer.json()["errors"]
+
+
 def test_the_samples_are_shaped_like_what_is_sent(api, key, worker, receiver, subscribe, plumbing, lead_at, key_of):
     subscribe(receiver.url, event_types=["lead.created", "message.received", "message.sent"])
     lead = lead_at(plumbing)

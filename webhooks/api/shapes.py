@@ -9,7 +9,7 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from accounts.models import Membership
-from api.fields import StrictBoolean, StrictString
+from api.fields import StrictBoolean, StrictString, WholeObject
 from core.dialling import url_error
 from core.ids import decode, encode, rfc3339
 from core.problems import Invalid, NotFound, Refusal
@@ -27,11 +27,11 @@ ATTEMPTS_SHOWN = 20
 
 
 class WebhookInput(serializers.Serializer[Any]):
-    class BasicAuth(serializers.Serializer[Any]):
+    class BasicAuth(WholeObject):
         username = StrictString(max_length=200)
         password = StrictString(max_length=200, trim_whitespace=False)
 
-    class ClientCertificate(serializers.Serializer[Any]):
+    class ClientCertificate(WholeObject):
         certificate = StrictString(max_length=PEM_MAX, help_text="PEM, with its chain.")
         key = StrictString(max_length=PEM_MAX, help_text="PEM, without a password.")
 
