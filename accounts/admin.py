@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from accounts.actors import Actor
 from accounts.models import AuditEntry, Membership, Organization, SourceAccess, User
+from core.admin import ReadOnly
 
 
 @admin.register(Organization)
@@ -49,19 +50,10 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AuditEntryAdmin(ReadOnly):
     list_display = ["created_at", "organization", "actor", "action", "target", "address"]
     list_filter = ["action", "organization"]
     search_fields = ["actor", "target", "action"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(SourceAccess)

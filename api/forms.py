@@ -13,7 +13,7 @@ from accounts.rights import Right
 from api.models import ApiToken
 
 
-def _moment_input() -> forms.DateTimeInput:
+def moment_input() -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}, format="%Y-%m-%dT%H:%M")
 
 

@@ -28,7 +28,7 @@ from uuid import uuid4
 import psycopg
 from standardwebhooks import Webhook
 
-from bench.crashing import POINTS, armed
+from bench.crashing import HIT, POINTS, armed
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
 from core.ids import encode
@@ -315,6 +315,8 @@ def main() -> None:
     parser.add_argument("--points", nargs="*", default=list(POINTS), choices=list(POINTS))
     parser.add_argument("--valkey-only", action="store_true")
     options = parser.parse_args()
+    if options.events < HIT:
+        parser.error(f"--events: at least {HIT}, because a process is killed when it passes a point for that time.")
     trials: list[Trial] = []
     with servers() as (_, plain):
         here = brokers(plain.env["BROKER_URL"])

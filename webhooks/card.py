@@ -17,7 +17,6 @@ from accounts.models import Source
 from api.fields import StrictBoolean, StrictString
 from core.dialling import url_error
 from core.ids import uuid7
-from core.overlaps import ends_after
 from core.secrets import Secret, make_header_secret, make_signing_secret
 from integrations.kinds import OPTIONS, ActivityRow, CardKind, Health, KeyShown, NewSecrets
 from outbox.lanes import stops_at
@@ -108,13 +107,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         return stops_at(lane.failing_since) if lane.warned_days and lane.failing_since else None
 
     def make_credential(self, card: RestWebhook, actor: Actor, overlap: timedelta | None) -> NewSecrets:
-        card.secrets.exclude(ends_at=None).delete()
-        current = card.secrets.filter(ends_at=None)
-        replaces = current.exists()
-        if overlap:
-            current.update(ends_at=ends_after(overlap))
-        else:
-            current.delete()
+        replaces = card.secrets.retire(overlap)
         header, signing = make_header_secret(), make_signing_secret()
         WebhookSecret.objects.create(
             card=card, header_secret=Secret.of(header), signing_secret=Secret.of(signing), created_by=actor.user
@@ -132,7 +125,7 @@ class RestWebhookKind(CardKind[RestWebhook]):
         card.secrets.exclude(ends_at=None).update(header_ended_at=timezone.now())
 
     def end_overlap(self, card: RestWebhook) -> None:
-        card.secrets.exclude(ends_at=None).delete()
+        card.secrets.end_overlap()
 
     def hold(self, card: RestWebhook) -> None:
         Lane.objects.filter(pk=card.lane_id).update(held_at=Now())

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from api.forms import _moment_input
+from api.forms import moment_input
 from core.dialling import url_error
 from webhooks.event_types import CHOOSABLE
 
@@ -37,8 +37,8 @@ class EventTypesForm(forms.Form):
 class ReplayForm(forms.Form):
     """Which events of a webhook are sent again."""
 
-    since = forms.DateTimeField(label="From", widget=_moment_input())
-    until = forms.DateTimeField(label="Until", required=False, widget=_moment_input(), help_text="Leave empty for now.")
+    since = forms.DateTimeField(label="From", widget=moment_input())
+    until = forms.DateTimeField(label="Until", required=False, widget=moment_input(), help_text="Leave empty for now.")
     event_types = forms.MultipleChoiceField(
         label="Only these events",
         required=False,

@@ -14,7 +14,6 @@ from accounts.actors import Actor
 from accounts.models import Source
 from api.models import ApiCall
 from core.ids import uuid7
-from core.overlaps import ends_after
 from core.secrets import make_key
 from integrations.kinds import ActivityRow, CardKind, Health, KeyShown, NewSecrets
 from integrations.lead_reply_api.models import LeadReplyApi, ReplyKey
@@ -46,13 +45,7 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         return {"snippets": snippets(card.source, next(iter(made.secrets.values())) if made else None)}
 
     def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> NewSecrets:
-        card.keys.exclude(ends_at=None).delete()
-        current = card.keys.filter(ends_at=None)
-        replaces = current.exists()
-        if overlap:
-            current.update(ends_at=ends_after(overlap))
-        else:
-            current.delete()
+        replaces = card.keys.retire(overlap)
         key = make_key("lwr_")
         ReplyKey(card=card, created_by=actor.user).take(key).save(force_insert=True)
         return NewSecrets({"Secret key": key}, replaces)
@@ -63,7 +56,7 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         return masked
 
     def end_overlap(self, card: LeadReplyApi) -> None:
-        card.keys.exclude(ends_at=None).delete()
+        card.keys.end_overlap()
 
     def check(self, card: LeadReplyApi, actor: Actor) -> None:
         owner = card.credential_card

@@ -126,12 +126,7 @@ def test(*, subscription: Subscription, actor: Actor) -> Delivery:
 def rotate(*, subscription: Subscription, actor: Actor, overlap: timedelta | None) -> str:
     """Make a new secret, and return what receivers check with. For `overlap` both sign; None ends the old one now."""
     subscription = _locked(subscription)
-    subscription.secrets.exclude(ends_at=None).delete()
-    current = subscription.secrets.filter(ends_at=None)
-    if overlap:
-        current.update(ends_at=timezone.now() + overlap)
-    else:
-        current.delete()
+    subscription.secrets.retire(overlap)
     shown = _new_secret(subscription)
     hours = f"{overlap.total_seconds() / 3600:g} h" if overlap else "none"
     _audit(subscription, actor, "rotate", after={"overlap": hours})
@@ -142,7 +137,7 @@ def rotate(*, subscription: Subscription, actor: Actor, overlap: timedelta | Non
 def end_overlap(*, subscription: Subscription, actor: Actor) -> None:
     """Sign with the new secret alone from now on."""
     subscription = _locked(subscription)
-    subscription.secrets.exclude(ends_at=None).delete()
+    subscription.secrets.end_overlap()
     _audit(subscription, actor, "overlap-end")
 
 
