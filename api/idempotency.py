@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.call_log import log_call, subject_of
 from api.callers import Caller
-from api.models import IdempotencyKey
 from core.problems import Invalid, Refusal
 from core.secrets import Secret, Unreadable
 
@@ -55,57 +54,89 @@ def answer_once(
     return response
 
 
+# The lock is taken after the statement's snapshot. A first call may have committed in between: `_PIN` sees that.
+_FIRST = """
+SELECT pg_try_advisory_xact_lock(%(lock)s), first.body_digest, first.status, first.answer, first.headers
+FROM (VALUES (1)) AS always LEFT JOIN api_idempotencykey first
+    ON first.digest = %(digest)s AND first.created_at > now() - %(kept)s
+"""
+_PIN = """
+INSERT INTO api_idempotencykey AS first (digest, body_digest, status, answer, headers, lead_id, created_at)
+VALUES (%(digest)s, %(body)s, %(status)s, %(answer)s, %(headers)s, %(lead)s, now())
+ON CONFLICT (digest) DO UPDATE SET body_digest = excluded.body_digest, status = excluded.status,
+    answer = excluded.answer, headers = excluded.headers, lead_id = excluded.lead_id, created_at = excluded.created_at
+WHERE first.created_at <= now() - %(kept)s
+"""
+
+
+@dataclass(frozen=True)
+class _FirstAnswer:
+    """The answer to the first call with a key."""
+
+    body_digest: bytes
+    status: int
+    answer: Secret
+    headers: dict[str, str]
+
+    def again(self) -> Response:
+        """Return it once more. Raise Refusal `idempotency.unreadable` when its encryption key is lost."""
+        try:
+            data = json.loads(self.answer.reveal())
+        except Unreadable as error:
+            detail = (
+                "This call was answered before, and the stored answer cannot be read any more. It was not done again."
+            )
+            raise Refusal(409, "idempotency.unreadable", detail) from error
+        return Response(data, status=self.status, headers={**self.headers, "Idempotency-Replayed": "true"})
+
+
 def _once(
-    request: Request,
-    digest: bytes,
-    body: bytes,
-    effect: Callable[[], Response],
-    authorize: Callable[[], object],
+    request: Request, digest: bytes, body: bytes, effect: Callable[[], Response], authorize: Callable[[], object]
 ) -> Response:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
-        if not cursor.fetchone()[0]:
-            raise Refusal(409, "idempotency.inFlight", "The first call with this Idempotency-Key is still running.")
-    first = IdempotencyKey.objects.filter(digest=digest, created_at__gt=timezone.now() - KEPT).first()
+    first = _first_answer(digest)
     if first is not None:
-        if bytes(first.body_digest) != body:
+        if first.body_digest != body:
             raise Refusal(422, "idempotency.mismatch", "This Idempotency-Key was used with another body or query.")
         authorize()
-        return Response(
-            _stored(first),
-            status=first.status,
-            headers={**first.headers, "Idempotency-Replayed": "true"},
-        )
+        return first.again()
     response = effect()
     if 200 <= response.status_code < 300:
         _pin(digest, body, response, subject_of(request))
     return response
 
 
-def _stored(first: IdempotencyKey) -> Any:
-    """The first answer. Raise Refusal `idempotency.unreadable` when its encryption key is lost: it was done, once."""
-    try:
-        return json.loads(first.answer.reveal())
-    except Unreadable as error:
-        detail = "This call was answered before, and the stored answer cannot be read any more. It was not done again."
-        raise Refusal(409, "idempotency.unreadable", detail) from error
+def _first_answer(digest: bytes) -> _FirstAnswer | None:
+    """Return what the first call was answered, or None and take the key's lock. Raise Refusal while that call runs."""
+    values: dict[str, Any] = {"lock": int.from_bytes(digest[:8], "big", signed=True), "digest": digest, "kept": KEPT}
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, values)
+        is_free, body_digest, status, answer, headers = cursor.fetchone()
+    if body_digest is not None:
+        return _FirstAnswer(bytes(body_digest), status, Secret(answer), json.loads(headers))
+    if not is_free:
+        raise _in_flight()
+    return None
 
 
-_PIN = """
-INSERT INTO api_idempotencykey (digest, body_digest, status, answer, headers, lead_id, created_at)
-VALUES (%s, %s, %s, %s, %s, %s, now())
-ON CONFLICT (digest) DO UPDATE SET body_digest = excluded.body_digest, status = excluded.status,
-    answer = excluded.answer, headers = excluded.headers, lead_id = excluded.lead_id,
-    created_at = excluded.created_at
-"""
+def _in_flight() -> Refusal:
+    return Refusal(409, "idempotency.inFlight", "The first call with this Idempotency-Key is still running.")
 
 
 def _pin(digest: bytes, body: bytes, response: Response, lead_id: UUID | None) -> None:
-    """Keep the answer, over one that is older than a day if need be."""
-    answer = Secret.of(json.dumps(response.data, ensure_ascii=False)).token
-    headers = json.dumps({name: response[name] for name in ("Location",) if name in response})
+    """Keep the answer, over one that is older than a day. Raise Refusal when another call kept its own meanwhile."""
+    values: dict[str, Any] = {
+        "digest": digest,
+        "body": body,
+        "status": response.status_code,
+        "answer": Secret.of(json.dumps(response.data, ensure_ascii=False)).token,
+        "headers": json.dumps({name: response[name] for name in ("Location",) if name in response}),
+        "lead": lead_id,
+        "kept": KEPT,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_PIN, [digest, body, response.status_code, answer, headers, lead_id])
+        cursor.execute(_PIN, values)
+        if cursor.rowcount == 0:
+            raise _in_flight()
 
 
 def _digest(*parts: Any) -> bytes:

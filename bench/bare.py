@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -22,14 +23,16 @@ from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 
 from config.web.buffered import Buffered  # noqa: E402
 
-CAPTURED = itertools.cycle(json.loads(Path(os.environ["BENCH_STATEMENTS"]).read_text()))
+CAPTURED = json.loads(Path(os.environ["BENCH_STATEMENTS"]).read_text())
+SCRIPTS = itertools.cycle(CAPTURED["scripts"])
 
 
 @csrf_exempt
 def bare(request: HttpRequest, lead: str) -> JsonResponse:
+    fresh = str(random.randrange(10**15))
     with connection.cursor() as cursor:
-        for statement in next(CAPTURED):
-            cursor.execute(statement)
+        for statement in next(SCRIPTS):
+            cursor.execute(statement.replace(CAPTURED["fresh"], fresh))
             if cursor.description:
                 cursor.fetchall()
     answer = JsonResponse({"status": "queued"}, status=201)

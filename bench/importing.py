@@ -18,7 +18,7 @@ import psycopg
 
 from bench.crash import SET_UP as OWNER
 from bench.load import Outcome, open_loop, request
-from bench.place import inside, servers, set_up
+from bench.place import Place, inside, servers, set_up
 from bench.steady import resident
 from supervisor.stack import CELERY, WORKER, Stack
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="only see that it works: assert nothing about speed")
     options = parser.parse_args()
     with servers() as (_, stack):
-        key, leads = set_up(stack)
+        place = set_up(stack)
         owner = json.loads(inside(stack, OWNER, "importer http://127.0.0.1:9/hook"))
         stack._run("jobs", [*WORKER, "-n", "jobs@%h", "-Q", "imports", "-c", "1"])
         stack._run("beat", [*CELERY, "beat", "--loglevel=critical", "-s", stack.folder / "beat", "--pidfile="])
@@ -40,10 +40,10 @@ def main() -> None:
         body = "email,first_name,last_name,phone,tags,city\n" + "".join(
             f"n{n}@example.net,Ava,Brooks,+1415555{n % 10_000:04},web,Town {n % 100}\n" for n in range(options.rows)
         )
-        asyncio.run(beside(stack, key, leads, WARM_SECONDS))
+        asyncio.run(beside(stack, place, WARM_SECONDS))
         started = time.monotonic()
         job = start(stack, owner["token"], body.encode())
-        outcome = asyncio.run(beside(stack, key, leads, 20 if options.smoke else 30))
+        outcome = asyncio.run(beside(stack, place, 20 if options.smoke else 30))
         memory = 0
         while not is_done(stack):
             memory = max(memory, resident(stack.child("jobs").process.pid))
@@ -66,11 +66,11 @@ def start(stack: Stack, token: str, body: bytes) -> str:
         return str(json.load(answer)["id"])
 
 
-async def beside(stack: Stack, key: str, leads: list[str], seconds: float) -> Outcome:
+async def beside(stack: Stack, place: Place, seconds: float) -> Outcome:
     def make(number: int) -> bytes:
-        lead = leads[number % len(leads)]
+        lead = place.leads[number % len(place.leads)]
         body = json.dumps({"content": f"Hello {number}"}).encode()
-        return request(f"/v1/leads/{lead}/conversations/reply", key, body)
+        return request(f"/v1/leads/{lead}/conversations/reply", place.key, body)
 
     return await open_loop(stack.port, make, rate=RATE, connections=16, seconds=seconds)
 

@@ -1,8 +1,10 @@
-"""Replies per second through the API, against pgbench and a bare Django view with the same statements.
+"""Calls per second by each doorway: a reply and a lead through the API, and the website's form.
 
     python -m bench.intake [--seconds 15]
 
-All of it shares this machine: two web processes, PostgreSQL with every commit on disk, and the client.
+Each call of the API has an Idempotency-Key, and the source's webhook is on. Each doorway is compared with pgbench's run
+of its statements, and replies also with a bare Django view that runs them. All of it shares this machine: two web
+processes, PostgreSQL with every commit on disk, and the client.
 """
 
 from __future__ import annotations
@@ -11,111 +13,65 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import signal
-import subprocess
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import psycopg
 
-from bench.load import MakeRequest, Outcome, closed_loop, once, open_loop, request
-from bench.place import servers, set_up
-from supervisor.postgres import find_binaries
+from bench.load import MakeRequest, Outcome, closed_loop, open_loop, request
+from bench.place import Place, servers, set_up
+from bench.statements import FRESH, capture, pgbench
 from supervisor.stack import Stack
 
 CONNECTIONS = 16
+SCRIPTS = 50  # calls whose statements pgbench runs
 PACE = 100  # replies/s of the latency run
-RATE_WANTED, PGBENCH_PART, P99_WANTED_MS = 350, 0.25, 50
-UUID = re.compile(r"'([0-9a-f]{12}7[0-9a-f]{19})'")  # as psycopg writes a UUIDv7
-# A fresh UUIDv7, as the product makes them, so that each run of a statement writes a row of its own.
-FRESH = "(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7000' || substr(md5(random()::text), 1, 16))::uuid"
+PGBENCH_PART, P99_WANTED_MS = 0.60, 50
 
 
-def capture(stack: Stack, log: Path, raws: list[bytes]) -> list[list[str]]:
-    """Return the statements of some replies from the server's own log, with new ids made new at each run."""
-    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
-        known = {row[0].hex for row in connection.execute(_KNOWN).fetchall()}
-        for setting in ("log_statement = 'all'", "log_line_prefix = '@@ '"):
-            connection.execute(f"ALTER SYSTEM SET {setting}")
-        connection.execute("SELECT pg_reload_conf()")
-        time.sleep(1)
-        found = [_statements_of(stack, log, raw, known) for raw in raws]
-        connection.execute("ALTER SYSTEM RESET ALL")
-        connection.execute("SELECT pg_reload_conf()")
-    return found
+@dataclass(frozen=True)
+class Doorway:
+    """A way in for calls. `wanted` is the part of pgbench's rate that it has to reach; None asks for nothing."""
+
+    name: str
+    make: MakeRequest
+    status: int
+    wanted: float | None = None
 
 
-def _statements_of(stack: Stack, log: Path, raw: bytes, known: set[str]) -> list[str]:
-    before = log.stat().st_size
-    asyncio.run(once(stack.port, raw))
-    time.sleep(0.1)
-    text = log.read_bytes()[before:].decode()
-    lines = [line.strip() for line in re.findall(r"@@ LOG:  statement: (.*?)(?=\n@@ |\Z)", text, re.DOTALL)]
-    return [UUID.sub(lambda match: match[0] if match[1] in known else FRESH, line) for line in lines if line]
+def doorways(place: Place) -> list[Doorway]:
+    def reply(number: int) -> bytes:
+        path = f"/v1/leads/{place.leads[number % len(place.leads)]}/conversations/reply"
+        return request(path, place.key, json.dumps({"content": "We can come by today at four."}).encode())
 
+    def lead(_: int) -> bytes:
+        body = {
+            "source_id": place.source,
+            "identifier_type": "email",
+            "first_name": "Ava",
+            "email": f"{uuid4().hex}@example.net",
+            "request_title": "My tap leaks.",
+        }
+        return request("/v1/leads", place.token, json.dumps(body).encode())
 
-_KNOWN = """
-SELECT id FROM accounts_source UNION SELECT id FROM outbox_lane UNION SELECT id FROM leads_lead
-UNION SELECT id FROM conversations_conversation UNION SELECT id FROM accounts_organization
-UNION SELECT id FROM lead_reply_api_replykey UNION SELECT id FROM lead_reply_api_leadreplyapi
-"""
+    def form(number: int) -> bytes:
+        fields = {"first_name": "Ava", "email": f"{uuid4().hex}@example.net", "message": "My tap leaks."}
+        body = urlencode(fields).encode()
+        sender = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"  # one address sends 20 in a minute
+        head = (
+            f"POST /forms/{place.source} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {sender}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
 
-
-def pgbench(stack: Stack, captured: list[list[str]], seconds: int) -> float:
-    """Transactions per second of the statements alone."""
-    scripts = []
-    for number, statements in enumerate(captured):
-        script = stack.folder / f"reply-{number}.sql"
-        script.write_text("".join(f"{' '.join(statement.split())};\n" for statement in statements))
-        scripts += ["-f", str(script)]
-    binary = find_binaries(stack.folder / "postgres").folder / "pgbench"
-    command = [str(binary), "--no-vacuum", *scripts, "-c", str(CONNECTIONS), "-j", "2", "-T", str(seconds)]
-    done = subprocess.run([*command, stack.env["DATABASE_URL"]], capture_output=True, text=True, check=False)
-    found = re.search(r"tps = ([\d.]+)", done.stdout)
-    if not found:
-        raise SystemExit(done.stdout + done.stderr)
-    return float(found[1])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=15)
-    parser.add_argument("--smoke", action="store_true", help="only see that it works: assert nothing about speed")
-    options = parser.parse_args()
-    with servers() as (running, stack):
-        key, leads = set_up(stack)
-        stack.start_web()
-        body = json.dumps({"content": "We can come by today at four."}).encode()
-        raws = [request(f"/v1/leads/{lead}/conversations/reply", key, body) for lead in leads]
-
-        def make(number: int) -> bytes:
-            return raws[number % len(raws)]
-
-        asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=2))
-        statements = capture(stack, running.running[0].log_path, raws)
-        product = asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=options.seconds))
-        keyed = asyncio.run(closed_loop(stack.port, with_a_key(make), connections=CONNECTIONS, seconds=options.seconds))
-        paced = at_pace(stack, make, options.seconds)
-        broker = running.running[1].child.process.pid
-        os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
-        stalled = at_pace(stack, make, options.seconds)
-        os.kill(broker, signal.SIGCONT)
-        stack.stop()
-        floor = pgbench(stack, statements, options.seconds)
-        bare = _bare(stack, statements, make, options.seconds)
-        deadlocks = _deadlocks(stack)
-    _report(statements, product, paced, floor, bare, deadlocks)
-    print(f"  with an Idempotency-Key each {keyed.rate:8.0f}/s, {keyed.rate / product.rate:.0%} of without")
-    print(f"  with the broker stalled      p50 {stalled.percentile(0.5):.1f} ms, p99 {stalled.percentile(0.99):.1f} ms")
-    assert set(product.statuses | keyed.statuses | paced.statuses | stalled.statuses) == {201}
-    assert deadlocks == 0
-    if not options.smoke:
-        assert product.rate >= RATE_WANTED, f"under {RATE_WANTED}/s"
-        assert product.rate >= PGBENCH_PART * floor, f"under {PGBENCH_PART:.0%} of pgbench"
-        assert paced.percentile(0.99) < P99_WANTED_MS, f"p99 over {P99_WANTED_MS} ms"
-        assert stalled.percentile(0.99) <= 2 * paced.percentile(0.99), "a stalled broker slows intake"
+    return [
+        Doorway("reply", with_a_key(reply), 201, PGBENCH_PART),
+        Doorway("lead", with_a_key(lead), 201),
+        Doorway("form", form, 303),
+    ]
 
 
 def with_a_key(make: MakeRequest) -> MakeRequest:
@@ -128,14 +84,73 @@ def with_a_key(make: MakeRequest) -> MakeRequest:
     return keyed
 
 
-def at_pace(stack: Stack, make: MakeRequest, seconds: int) -> Outcome:
-    return asyncio.run(open_loop(stack.port, make, rate=PACE, connections=CONNECTIONS, seconds=seconds))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--smoke", action="store_true", help="only see that it works: assert nothing about speed")
+    options = parser.parse_args()
+    with servers() as (running, stack):
+        stack.env |= {"TRUSTED_PROXIES": "1"}
+        ways = doorways(set_up(stack))
+        stack.start_web(LEADWIRE_PREPARED_STATEMENTS="0")
+        scripts = {}
+        for way in ways:
+            asyncio.run(closed_loop(stack.port, way.make, connections=CONNECTIONS, seconds=1))
+            calls = [way.make(number) for number in range(SCRIPTS)]
+            scripts[way.name] = capture(stack, running.running[0].log_path, calls)
+        stack.stop()
+        stack.start_web()
+        outcomes = {way.name: at_full_speed(stack, way, options.seconds) for way in ways}
+        replies = ways[0]
+        paced = at_pace(stack, replies, options.seconds)
+        broker = running.running[1].child.process.pid
+        os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
+        stalled = at_pace(stack, replies, options.seconds)
+        os.kill(broker, signal.SIGCONT)
+        stack.stop()
+        floors = {
+            way.name: pgbench(stack, scripts[way.name], connections=CONNECTIONS, seconds=options.seconds)
+            for way in ways
+        }
+        bare = _bare(stack, scripts[replies.name], replies.make, options.seconds)
+        deadlocks = _deadlocks(stack)
+    for way in ways:
+        outcome, floor = outcomes[way.name], floors[way.name]
+        print(
+            f"{way.name:<6} {outcome.rate:5.0f}/s, p99 {outcome.percentile(0.99):3.0f} ms; {len(scripts[way.name][0])}"
+            f" statements, pgbench {floor:5.0f}/s: {outcome.rate / floor:.0%}"
+        )
+    print(
+        f"a bare Django view with a reply's statements {bare.rate:.0f}/s: {outcomes[replies.name].rate / bare.rate:.0%}"
+    )
+    print(f"replies at {PACE}/s: p50 {paced.percentile(0.5):.1f} ms, p99 {paced.percentile(0.99):.1f} ms")
+    print(f"  with the broker stalled: p50 {stalled.percentile(0.5):.1f} ms, p99 {stalled.percentile(0.99):.1f} ms")
+    print(f"deadlocks: {deadlocks}")
+    assert deadlocks == 0
+    for way in ways:
+        assert set(outcomes[way.name].statuses) == {way.status}, outcomes[way.name].statuses
+    assert set(paced.statuses | stalled.statuses) == {replies.status}
+    if not options.smoke:
+        for way in ways:
+            part = outcomes[way.name].rate / floors[way.name]
+            assert way.wanted is None or part >= way.wanted, f"{way.name}: under {way.wanted:.0%} of pgbench"
+        assert paced.percentile(0.99) < P99_WANTED_MS, f"p99 over {P99_WANTED_MS} ms"
+        assert stalled.percentile(0.99) <= 2 * paced.percentile(0.99), "a stalled broker slows intake"
 
 
-def _bare(stack: Stack, statements: list[list[str]], make: MakeRequest, seconds: int) -> Outcome:
-    path = stack.folder / "statements.json"
-    path.write_text(json.dumps(statements))
-    stack.start_web("bench.bare:application", BENCH_STATEMENTS=str(path))
+def at_full_speed(stack: Stack, way: Doorway, seconds: int) -> Outcome:
+    asyncio.run(closed_loop(stack.port, way.make, connections=CONNECTIONS, seconds=2))
+    return asyncio.run(closed_loop(stack.port, way.make, connections=CONNECTIONS, seconds=seconds))
+
+
+def at_pace(stack: Stack, way: Doorway, seconds: int) -> Outcome:
+    return asyncio.run(open_loop(stack.port, way.make, rate=PACE, connections=CONNECTIONS, seconds=seconds))
+
+
+def _bare(stack: Stack, scripts: list[list[str]], make: MakeRequest, seconds: int) -> Outcome:
+    path: Path = stack.folder / "statements.json"
+    path.write_text(json.dumps({"fresh": FRESH, "scripts": scripts}))
+    stack.start_web("bench.bare:application", BENCH_STATEMENTS=str(path), LEADWIRE_PREPARED_STATEMENTS="0")
     asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=1))
     return asyncio.run(closed_loop(stack.port, make, connections=CONNECTIONS, seconds=seconds))
 
@@ -143,20 +158,8 @@ def _bare(stack: Stack, statements: list[list[str]], make: MakeRequest, seconds:
 def _deadlocks(stack: Stack) -> int:
     with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        return int(connection.execute(query).fetchone()[0])
-
-
-def _report(
-    statements: list[list[str]], product: Outcome, paced: Outcome, floor: float, bare: Outcome, deadlocks: int
-) -> None:
-    print(f"statements of one reply        {len(statements[0])}")
-    print(f"pgbench, the same statements   {floor:8.0f}/s")
-    print(f"a bare Django view with them   {bare.rate:8.0f}/s")
-    print(f"replies through the API        {product.rate:8.0f}/s, p99 {product.percentile(0.99):.0f} ms")
-    print(f"  of pgbench                   {product.rate / floor:8.0%}")
-    print(f"  of the bare view             {product.rate / bare.rate:8.0%}")
-    print(f"replies at {PACE}/s               p50 {paced.percentile(0.5):.1f} ms, p99 {paced.percentile(0.99):.1f} ms")
-    print(f"deadlocks                      {deadlocks}")
+        row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
 
 
 if __name__ == "__main__":

@@ -9,30 +9,47 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.stack import Servers, Stack
 
 SET_UP = """
-import json, sys
+import json
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
+from api.services import make_token
 from conversations.services.forms import Submission, take_submission
 from integrations import services as cards
 from sources.services import create_source
 from leads.models import Lead
 from leads.services import Details
 organization = Organization.objects.create(name="Bench")
+owner = User.objects.create(email="owner@example.net", name="Owner")
+member = Membership.objects.create(user=owner, organization=organization, role="owner")
+_, token = make_token(creator=member, actor=SYSTEM, name="Bench", scopes=["leads:write"])
 source = create_source(organization=organization, actor=SYSTEM, name="Bench")
 key = cards.set_up(card=source.leadreplyapi, actor=SYSTEM).secrets["Secret key"]
-cards.switch(card=source.leadreplyapi, on=True, actor=SYSTEM)
+cards.set_up(card=source.restwebhook, actor=SYSTEM, url="http://127.0.0.1:9/hook")
+for card in (source.leadreplyapi, source.restwebhook):
+    cards.switch(card=card, on=True, actor=SYSTEM)
 leads = []
 for number in range(50):
     details = Details(first_name="Ava", email=f"ava{number}@example.net")
     take_submission(source=source, submission=Submission(details, "My tap leaks.", nonce=str(number)))
     leads.append(Lead.objects.latest("id").public_id)
-print(json.dumps({"key": key, "leads": leads}))
+print(json.dumps({"source": source.public_id, "key": key, "token": token, "leads": leads}))
 """
+
+
+@dataclass(frozen=True)
+class Place:
+    """A source with both cards on: its public id, the Lead Reply API's key, an API token, and leads' public ids."""
+
+    source: str
+    key: str
+    token: str
+    leads: list[str]
 
 
 @contextmanager
@@ -66,7 +83,6 @@ def inside(stack: Stack, code: str, words: str = "") -> str:
     return done.stdout.splitlines()[-1]
 
 
-def set_up(stack: Stack) -> tuple[str, list[str]]:
-    """Make a source; return its key and the ids of its leads."""
-    made = json.loads(inside(stack, SET_UP))
-    return made["key"], made["leads"]
+def set_up(stack: Stack) -> Place:
+    """Make a source with 50 leads. Its webhook leads nowhere, and nothing delivers."""
+    return Place(**json.loads(inside(stack, SET_UP)))

@@ -8,7 +8,8 @@ from uuid import uuid4
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.template.response import SimpleTemplateResponse
+from django.urls import resolve, reverse
 
 from core.problems import RETRY_AFTER_SECONDS, problem, unavailable
 
@@ -50,6 +51,27 @@ class RefusedBody:
         return response
 
 
+class Machines:
+    """Answer a call of a machine here: it has no session and no cookie, and what follows is for pages."""
+
+    ADDRESSES = ("/v1/", "/forms/", "/mcp")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._call(request) if request.path_info.startswith(self.ADDRESSES) else self.get_response(request)
+
+    def _call(self, request: HttpRequest) -> HttpResponse:
+        """Do what Django's handler does for a view."""
+        request.resolver_match = match = resolve(request.path_info)
+        try:
+            response = match.func(request, *match.args, **match.kwargs)
+        except (OperationalError, InterfaceError) as error:
+            return _unavailable(request, error)
+        return response.render() if isinstance(response, SimpleTemplateResponse) else response
+
+
 class LoggedOut:
     """Part of a page that is asked for after the session ended: 401, or the login page would stand in its place."""
 
@@ -87,10 +109,13 @@ class Unavailable:
         try:
             return self.get_response(request)
         except (OperationalError, InterfaceError) as error:
-            return self.process_exception(request, error) or HttpResponse(status=503)
+            return _unavailable(request, error)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
-            return None
-        logger.warning("database unavailable: %s", exception)
-        return unavailable(request)
+        is_ours = isinstance(exception, OperationalError | InterfaceError)
+        return _unavailable(request, exception) if is_ours else None
+
+
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("database unavailable: %s", error)
+    return unavailable(request)

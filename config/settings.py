@@ -60,19 +60,21 @@ MIDDLEWARE = [
     "config.middleware.RequestId",
     "config.middleware.RefusedBody",
     "config.middleware.Unavailable",
-    "config.middleware.LoggedOut",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "config.middleware.Machines",
+    # What follows is for people, who have a browser.
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.LoggedOut",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.middleware.Private",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "csp.middleware.CSPMiddleware",
     "accounts.middleware.CurrentMembership",
 ]
 # What workers do, by the queue that they serve: a mail that takes long and a large import keep nobody else waiting.
@@ -115,18 +117,24 @@ TEMPLATES = [
 APPEND_SLASH = False
 
 # --- the database: the queue of record, never waited for without a bound ---
-DATABASES = {"default": env.db("DATABASE_URL")}
 _TIMEOUTS = {"statement_timeout": 10_000, "lock_timeout": 3_000, "idle_in_transaction_session_timeout": 15_000}  # ms
-if not env.bool("LEADWIRE_NO_TIMEOUTS", default=False):  # set for migrations
-    DATABASES["default"]["OPTIONS"] = {"options": " ".join(f"-c {name}={ms}" for name, ms in _TIMEOUTS.items())}
-else:
-    DATABASES["default"]["OPTIONS"] = {}
-DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if DB_POOL := env.int("LEADWIRE_DB_POOL", default=0):  # web processes only: at least as many as threads
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": DB_POOL, "timeout": 5}
-else:
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+_HAS_TIMEOUTS = not env.bool("LEADWIRE_NO_TIMEOUTS", default=False)  # without them for migrations
+# A pooler between us and PostgreSQL may give each transaction another session, where our statements are not prepared.
+_PREPARES = env.bool("LEADWIRE_PREPARED_STATEMENTS", default=True)
+DATABASES = {
+    "default": {
+        **env.db("DATABASE_URL"),
+        "ENGINE": "config.postgresql",
+        "CONN_MAX_AGE": None,  # a connection for each thread, for as long as it lives
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "server_side_binding": _PREPARES,
+            "prepare_threshold": 1 if _PREPARES else None,
+            **({"options": " ".join(f"-c {name}={ms}" for name, ms in _TIMEOUTS.items())} if _HAS_TIMEOUTS else {}),
+        },
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Login limits are counted here, so that they hold over all processes and restarts.

@@ -70,10 +70,8 @@ def ensure_partitions(now: datetime | None = None) -> list[str]:
                 if name not in present:
                     # Attached afterwards, so that readers of the table are not locked out while it is made.
                     cursor.execute(f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS)')
-                    cursor.execute(
-                        f'ALTER TABLE "{table}" ATTACH PARTITION "{name}" FOR VALUES FROM (%s) TO (%s)',
-                        [first_id(start), first_id(end)],
-                    )
+                    bounds = f"FROM ('{first_id(start)}') TO ('{first_id(end)}')"  # PostgreSQL takes no parameters here
+                    cursor.execute(f'ALTER TABLE "{table}" ATTACH PARTITION "{name}" FOR VALUES {bounds}')
                     created.append(name)
     return created
 

@@ -164,8 +164,7 @@ class Stack:
     def start_web(self, application: str = "config.web:application", **more: str) -> None:
         """Serve an application, and wait until it answers."""
         command = [*WEB, "--host", ports.LOOPBACK, "--port", str(self.port), "--workers", str(WEB_WORKERS), application]
-        pool = {"LEADWIRE_WEB_THREADS": str(WEB_THREADS), "LEADWIRE_DB_POOL": str(WEB_THREADS + 2)}
-        self._run("web", command, **pool, **more)
+        self._run("web", command, LEADWIRE_WEB_THREADS=str(WEB_THREADS), **more)
         self._wait_for_the_web()
 
     def _start_crm(self) -> None:

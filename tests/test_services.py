@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import timedelta
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Membership
@@ -99,7 +99,7 @@ def new_lead(**more) -> NewLead:
 
 def test_a_mail_to_a_team_of_nobody_is_refused_and_nothing_written(plumbing, dana):
     Membership.objects.update(removed_at=timezone.now())
-    with pytest.raises(Refusal, match="“email” is not set up") as refused:
+    with pytest.raises(Refusal, match="“email” is not set up") as refused, transaction.atomic():
         create_lead(source=plumbing, new=new_lead(notifications=["email"]))
     assert (refused.value.status, refused.value.code) == (422, "notification.unavailable")
     assert not Lead.objects.exists()
@@ -107,7 +107,7 @@ def test_a_mail_to_a_team_of_nobody_is_refused_and_nothing_written(plumbing, dan
 
 def test_a_new_lead_with_too_much_data_is_refused_and_nothing_written(plumbing):
     data = {f"field {number}": "x" * 600 for number in range(100)}
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Refusal) as refused, transaction.atomic():
         create_lead(source=plumbing, new=new_lead(request_data=data))
     assert (refused.value.status, refused.value.code) == (422, "lead.tooLarge")
     assert not Lead.objects.exists()

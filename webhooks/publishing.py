@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from core.ids import uuid7
 from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
-from webhooks.models import Endpoint, Event, PendingFeedEntry, RestWebhook, Subscription
+from webhooks.models import Endpoint, Event, RestWebhook, Subscription
 from webhooks.ordering import keys_in_use
 
 ARRIVALS = {EventType.LEAD_CREATED, EventType.MESSAGE_RECEIVED, EventType.LEAD_CONTACT_CAPTURED}
@@ -68,16 +69,7 @@ def publish(draft: EventDraft) -> Published:
     Whoever publishes for a conversation holds the lock of its row, so the deliveries of one order key are
     written one after the other.
     """
-    event = Event.objects.create(
-        type=draft.type,
-        organization_id=draft.organization_id,
-        source_id=draft.source_id,
-        lead_id=draft.lead_id,
-        conversation_id=draft.conversation_id,
-        sequence=draft.sequence,
-        payload=draft.payload,
-    )
-    PendingFeedEntry.objects.create(event_id=event.pk, organization_id=event.organization_id, source_id=event.source_id)
+    event = _write_event(draft)
     withheld = set(draft.not_announced_to)
     due = []
     for endpoint in _listening_endpoints(draft):
@@ -93,6 +85,35 @@ def publish(draft: EventDraft) -> Published:
     if due:
         add_deliveries(event, due)
     return Published(event, frozenset(withheld))
+
+
+_EVENT = """
+WITH event AS (
+    INSERT INTO webhooks_event (id, organization_id, source_id, lead_id, conversation_id, type, sequence, happened_at,
+        payload)
+    VALUES (%(id)s, %(organization_id)s, %(source_id)s, %(lead_id)s, %(conversation_id)s, %(type)s, %(sequence)s,
+        %(happened_at)s, %(payload)s)
+)
+INSERT INTO webhooks_pendingfeedentry (event_id, organization_id, source_id)
+VALUES (%(id)s, %(organization_id)s, %(source_id)s)
+"""
+
+
+def _write_event(draft: EventDraft) -> Event:
+    """Write an event, and that it waits for its place in the feed."""
+    event = Event(
+        type=draft.type,
+        organization_id=draft.organization_id,
+        source_id=draft.source_id,
+        lead_id=draft.lead_id,
+        conversation_id=draft.conversation_id,
+        sequence=draft.sequence,
+        payload=draft.payload,
+    )
+    values: dict[str, Any] = {field.attname: getattr(event, field.attname) for field in Event._meta.concrete_fields}
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENT, values | {"payload": json.dumps(event.payload)})
+    return event
 
 
 # Publishers share the locks. After waiting for a Disconnect, the row is read again and is off.

@@ -20,7 +20,7 @@ from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.lifecycle import retry
-from conversations.services.replies import Author, Recipient, Reply, send_reply
+from conversations.services.replies import Author, Recipient, Reply, queue_reply
 from core.ids import decode
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
@@ -181,7 +181,7 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
         connection_id=data.get("messaging_channel_connection_id"),
         if_last_message_id=_optional_id("msg", data, "if_last_message_id"),
     )
-    return created(send_reply(lead_id=lead_id, reply=reply, author=author_of(caller), allow=allow))
+    return created(queue_reply(lead_id=lead_id, reply=reply, author=author_of(caller), allow=allow))
 
 
 def _reaches(caller: Caller, recipient: Recipient) -> bool:

@@ -47,9 +47,38 @@ class Arrived:
 
 def arrive(*, source: Source, who: Identified, words: InboundContent, into: Conversation | None = None) -> Arrived:
     """Write the lead's message and publish exactly one event. The lead's row is locked already."""
-    lead = who.lead
-    conversation, is_opened = _conversation_for(source, lead, words, into)
-    message = Message.objects.create(
+    conversation = None if words.opens_conversation or who.is_created else _ongoing(who.lead, into)
+    is_opened = conversation is None
+    conversation = conversation or _new_conversation(source, who.lead, words)
+    message = _new_message(source, who.lead, words, conversation)
+    _touch(conversation, message)
+    conversation.save(force_insert=is_opened, update_fields=None if is_opened else TOUCHED)
+    message.save(force_insert=True)
+    _publish_arrival(source, who, conversation, message, is_opened=is_opened)
+    return Arrived(who.lead, conversation, message)
+
+
+def _ongoing(lead: Lead, into: Conversation | None) -> Conversation | None:
+    """Return the conversation that goes on, locked: `into`, else the newest open one, else one that may reopen."""
+    rows = Conversation.objects.filter(lead=lead).select_for_update(no_key=True)
+    if into:
+        conversation = rows.filter(pk=into.pk).first()
+    else:
+        conversation = rows.open().newest_first().first() or rows.closed().newest_first().first()
+    return conversation if conversation and conversation.may_reopen else None
+
+
+def _new_conversation(source: Source, lead: Lead, words: InboundContent) -> Conversation:
+    """Return a new conversation that is not yet saved."""
+    title = words.title.strip()[:TITLE_LENGTH] or "New conversation"
+    return Conversation(
+        organization_id=lead.organization_id, source=source, lead=lead, title=title, connection=words.connection
+    )
+
+
+def _new_message(source: Source, lead: Lead, words: InboundContent, conversation: Conversation) -> Message:
+    """Return the lead's message, which is not yet saved."""
+    return Message(
         organization_id=lead.organization_id,
         source=source,
         lead=lead,
@@ -65,39 +94,18 @@ def arrive(*, source: Source, who: Identified, words: InboundContent, into: Conv
         said_at=words.said_at,
         status=Message.Status.RECEIVED,
     )
-    _touch(conversation, message)
-    _publish_arrival(source, who, conversation, message, is_opened=is_opened)
-    return Arrived(lead, conversation, message)
 
 
-def _conversation_for(
-    source: Source, lead: Lead, words: InboundContent, into: Conversation | None
-) -> tuple[Conversation, bool]:
-    """The conversation that goes on, reopened if need be, else a new one; and whether it is new."""
-    conversation = None
-    if not words.opens_conversation:
-        rows = Conversation.objects.filter(lead=lead).select_for_update(no_key=True)
-        if into:
-            conversation = rows.filter(pk=into.pk).first()
-        else:
-            conversation = rows.open().newest_first().first() or rows.closed().newest_first().first()
-    if conversation and conversation.may_reopen:
-        if not conversation.is_open:
-            conversation.closed_at = conversation.closed_by = None
-            conversation.save(update_fields=["closed_at", "closed_by"])
-        return conversation, False
-    title = words.title.strip()[:TITLE_LENGTH] or "New conversation"
-    return (
-        Conversation.objects.create(
-            organization_id=lead.organization_id, source=source, lead=lead, title=title, connection=words.connection
-        ),
-        True,
-    )
+TOUCHED = [
+    "unread_at", "waiting_since", "last_message_at", "last_message_id", "last_words", "last_direction", "connection",
+    "lead_connection", "sequence", "closed_at", "closed_by",
+]  # fmt: skip
 
 
 def _touch(conversation: Conversation, message: Message) -> None:
-    """Bring the conversation's columns about its last message up to date; its row is locked."""
+    """Set the conversation's columns about its last message, and open it. Its row is locked or new."""
     now = timezone.now()
+    conversation.closed_at = conversation.closed_by = None
     conversation.unread_at = conversation.unread_at or now
     conversation.waiting_since = conversation.waiting_since or now
     conversation.last_message_at, conversation.last_message_id = message.created_at, message.pk
@@ -106,12 +114,6 @@ def _touch(conversation: Conversation, message: Message) -> None:
     conversation.connection = message.connection or conversation.connection
     conversation.lead_connection = message.connection or conversation.lead_connection
     conversation.sequence += 1
-    conversation.save(
-        update_fields=[
-            "unread_at", "waiting_since", "last_message_at", "last_message_id", "last_words", "last_direction",
-            "connection", "lead_connection", "sequence",
-        ]
-    )  # fmt: skip
 
 
 def last_words(content: str) -> str:
@@ -123,8 +125,8 @@ def _publish_arrival(
     source: Source, who: Identified, conversation: Conversation, message: Message, *, is_opened: bool
 ) -> None:
     lead = who.lead
-    changed = {"last_message_at": timezone.now()}
-    if is_opened and lead.returned_at is None and _had_another(conversation):
+    changed = {} if who.is_created else {"last_message_at": timezone.now()}
+    if is_opened and not who.is_created and lead.returned_at is None and _had_another(conversation):
         lead.returned_at = changed["returned_at"] = timezone.now()
     if is_opened:
         event_type = EventType.LEAD_CREATED

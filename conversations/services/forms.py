@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from accounts.models import Source
 from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.new_leads import website_of
+from core.problems import Refusal
 from core.text import list_data
 from leads.services import Details, identify_by_channel
 
@@ -59,8 +60,11 @@ def beginning_of(message: str) -> str:
 def take_submission(*, source: Source, submission: Submission) -> bool:
     """Make a lead's message of a form. False when the same submission was here before: then nothing is written.
 
-    A repeat that comes while the first is still being written waits for it.
+    A repeat that comes while the first is still being written waits for it. Raise Refusal `channel.notConnected`.
     """
+    website = website_of(source)
+    if website is None or website.disconnected_at:
+        raise Refusal(422, "channel.notConnected", "This form is not in use.")
     identity, kept = submission.identity
     digest = hashlib.sha256(source.pk.bytes + identity).digest()
     with connection.cursor() as cursor:
@@ -74,7 +78,7 @@ def take_submission(*, source: Source, submission: Submission) -> bool:
     words = InboundContent(
         content=content or "(sent the form without a message)",
         title=submission.title or beginning_of(submission.message) or "Website form",
-        connection=website_of(source),
+        connection=website,
     )
     arrive(source=source, who=who, words=words)
     return True

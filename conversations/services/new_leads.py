@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
-
 from accounts.models import Membership, Source
 from conversations.models import Message
 from conversations.services.arrivals import Arrived, InboundContent, arrive
@@ -37,11 +35,10 @@ class NewLead:
     notifications: list[str] = field(default_factory=list)
 
 
-@transaction.atomic
 def create_lead(*, source: Source, new: NewLead) -> tuple[Arrived, bool]:
-    """Create or find the lead and open a conversation. Return it and whether the lead is new.
+    """Create or find the lead and open a conversation, in the caller's transaction. Return whether the lead is new too.
 
-    Raise Refusal `lead.identifierConflict` or `notification.unavailable`; then nothing is written.
+    Raise Refusal `lead.identifierConflict` or `notification.unavailable`: then the caller rolls back.
     """
     refuse_unavailable(source, new)
     new.details.custom_fields = custom_fields_of(source, new.request_data)

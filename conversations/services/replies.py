@@ -1,7 +1,7 @@
 """Queue a message to a lead.
 
-This is the one hot path on which the ORM costs more than the work, so it is three statements of SQL: load and lock,
-choose, write. Everybody who answers goes through it: the API, the team's screens, automation.
+This is the one hot path on which the ORM costs more than the work, so it is two statements of SQL: load and lock,
+write. Everybody who answers goes through it: the API, the team's screens, automation.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,7 +25,6 @@ from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
 
-T = TypeVar("T")
 Kind = ChannelConnection.Kind
 
 
@@ -51,6 +49,20 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A channel connection of the source."""
+
+    id: int
+    kind: str
+    is_connected: bool
+    lane_id: UUID
+
+    @property
+    def can_send(self) -> bool:
+        return CHANNELS[self.kind].max_length is not None
+
+
+@dataclass(frozen=True)
 class Recipient:
     """The lead and the conversation of a reply; the conversation's row is locked."""
 
@@ -65,8 +77,10 @@ class Recipient:
     closed_at: datetime | None
     last_message_id: UUID | None
     last_connection_id: int | None
+    routes: list[Route]  # of the source, its default first
 
 
+# The columns are the fields of `Recipient`.
 _LOAD = """
 SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lead.phone_e164 AS phone,
     lead.email <> '' OR lead.phone <> '' AS is_ready,
@@ -75,7 +89,9 @@ SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lea
     ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
           AND o.address IN (lower(lead.email), lead.phone_e164,
               'sha256:' || encode(sha256(convert_to(lower(lead.email), 'UTF8')), 'hex'),
-              'sha256:' || encode(sha256(convert_to(lead.phone_e164, 'UTF8')), 'hex')) AND o.address <> '') AS blocked
+              'sha256:' || encode(sha256(convert_to(lead.phone_e164, 'UTF8')), 'hex')) AND o.address <> '') AS blocked,
+    (SELECT json_agg(json_build_array(id, kind, disconnected_at IS NULL, lane_id) ORDER BY default_at IS NULL, id)
+     FROM messaging_channelconnection WHERE source_id = lead.source_id) AS routes
 FROM leads_lead lead
 LEFT JOIN LATERAL (
     SELECT * FROM conversations_conversation c
@@ -84,10 +100,6 @@ LEFT JOIN LATERAL (
 ) conversation ON true
 WHERE lead.id = (SELECT coalesce(merged_into_id, id) FROM leads_lead WHERE id = %(lead)s)
     AND lead.erased_at IS NULL AND lead.merged_into_id IS NULL
-"""
-_CONNECTIONS = """
-SELECT id, kind, disconnected_at IS NULL AS is_connected, lane_id, local_part FROM messaging_channelconnection
-WHERE source_id = %s ORDER BY default_at IS NULL, id
 """
 _WRITE = """
 WITH conversation AS (
@@ -108,29 +120,22 @@ VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(conn
 """
 
 
-@dataclass(frozen=True)
-class Route:
-    """A channel connection of the source."""
-
-    id: int
-    kind: str
-    is_connected: bool
-    lane_id: UUID
-    local_part: str
-
-    @property
-    def can_send(self) -> bool:
-        return CHANNELS[self.kind].max_length is not None
-
-
 def load_recipient(lead_id: UUID, conversation_id: UUID | None) -> Recipient | None:
     """Return the lead with the conversation that a reply would go into, and lock that conversation."""
-    rows = _all(Recipient, _LOAD, {"lead": lead_id, "conversation": conversation_id})
-    return rows[0] if rows else None
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, {"lead": lead_id, "conversation": conversation_id})
+        row = cursor.fetchone()
+        columns = [column.name for column in cursor.description]
+    if row is None:
+        return None
+    values = dict(zip(columns, row, strict=True))
+    values["routes"] = [
+        Route(number, kind, is_connected, UUID(lane)) for number, kind, is_connected, lane in values["routes"] or []
+    ]
+    return Recipient(**values)
 
 
-@transaction.atomic
-def send_reply(
+def queue_reply(
     *,
     lead_id: UUID,
     reply: Reply,
@@ -138,7 +143,7 @@ def send_reply(
     allow: Callable[[Recipient], None] = lambda recipient: None,
     retry_of: UUID | None = None,
 ) -> Message:
-    """Queue a reply to a lead. It is durable when the surrounding transaction is.
+    """Queue a reply to a lead, in the caller's transaction. It is durable when that is.
 
     `allow` is the caller's own gate; it sees the lead before anything else is said about it. Raise Refusal with the
     code of `api.md` when the reply could never be delivered.
@@ -160,6 +165,9 @@ def send_reply(
     return message
 
 
+send_reply = transaction.atomic(queue_reply)  # for callers without a transaction, or that go on after a Refusal
+
+
 def _repliable(recipient: Recipient, reply: Reply) -> UUID:
     if recipient.conversation_id is None:
         if reply.conversation_id:
@@ -177,7 +185,7 @@ def choose_route(recipient: Recipient, named: int | None) -> Route:
 
     A connection that is merely down is refused, never silently changed for another one.
     """
-    routes = {route.id: route for route in source_routes(recipient.source_id)}
+    routes = {route.id: route for route in recipient.routes}
     if named is not None:
         route = routes.get(named)
         if route is None:
@@ -212,11 +220,6 @@ def opted_out(recipient: Recipient, route: Route) -> Refusal:
         f"The lead does not want messages on this channel ({label}) since {day}: {opt_out.get_reason_display()}.",
         extra={"opted_out": {"channel": opt_out.channel, "at": rfc3339(opt_out.created_at), "reason": opt_out.reason}},
     )
-
-
-def source_routes(source_id: UUID) -> list[Route]:
-    """Return the connections of a source, its default first."""
-    return _all(Route, _CONNECTIONS, [source_id])
 
 
 def _build(
@@ -261,11 +264,3 @@ def _write(message: Message, route: Route) -> None:
                 "retry_of": message.retry_of_id,
             },
         )
-
-
-def _all(shape: type[T], query: str, values: Any) -> list[T]:
-    """Run a query on Django's cursor, whose errors and log are Django's, and return its rows as `shape`."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        names = [column.name for column in cursor.description]
-        return [shape(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

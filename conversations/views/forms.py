@@ -21,7 +21,6 @@ from core.problems import Invalid, NotFound, Refusal, problem
 from core.text import list_data, text_problem
 from leads.services import Details
 from messaging.addresses import is_email
-from messaging.models import ChannelConnection
 from messaging.website import HONEYPOT, NONCE
 
 NEXT = "_next"
@@ -98,8 +97,6 @@ def _take(request: HttpRequest, source: Source, wants_json: bool) -> HttpRespons
     is_robot = bool(str(fields.pop(HONEYPOT, "")).strip())
     target = str(fields.pop(NEXT, ""))
     if not is_robot:  # a robot reads the same thanks, and nothing is kept
-        if not ChannelConnection.objects.filter(source=source, kind="website", disconnected_at=None).exists():
-            raise Refusal(422, "channel.notConnected", "This form is not in use.")
         take_submission(source=source, submission=_submission(fields, address))
     if wants_json:
         return JsonResponse({"status": "OK"}, status=201)

@@ -127,7 +127,7 @@ def another_web(running: Running, processes: int, without: tuple[str, ...] = ())
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes)]
     command = [*map(str, WEB), *address, "config.web:application"]
     env = {name: value for name, value in running.stack.env.items() if name not in without}
-    env |= {"LEADWIRE_DB_POOL": "22", "LEADWIRE_WEB_THREADS": "20"}
+    env |= {"LEADWIRE_WEB_THREADS": "20"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     try:
         deadline = time.monotonic() + 30

@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, as Leadwire uses it (settings, DATABASES)."""
