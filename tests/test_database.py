@@ -45,7 +45,14 @@ def test_after_the_server_hung_up_the_next_request_gets_a_new_connection():
 
 @pytest.mark.parametrize(("setting", "prepares"), [("1", True), ("0", False)])
 def test_statements_are_prepared_unless_a_pooler_forbids_it(setting, prepares):
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "LEADWIRE_PREPARED_STATEMENTS": setting}
+    place = connection.settings_dict
+    url = f"postgres://{place['USER']}:{place['PASSWORD']}@{place['HOST']}:{place['PORT']}/postgres"
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "LEADWIRE_PREPARED_STATEMENTS": setting,
+    }
     done = subprocess.run(
         [sys.executable, "-c", PREPARED], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )

@@ -70,14 +70,15 @@ def is_of_unknown_length(headers: Any) -> bool:
 
 async def read_body(headers: Any, protocol: Any) -> Body:
     """Return a body of ordinary size. Raise Refused 408 or 413."""
-    if headers.get("content-length") is None and headers.get("transfer-encoding") is None:
+    if is_of_unknown_length(headers):
+        async with _within(BODY_SECONDS):
+            data = b"".join([part async for part in _at_most(protocol, BODY_MAX_BYTES)])
+    elif headers.get("content-length"):
+        async with _within(BODY_SECONDS):
+            data = await protocol()  # the server reads no more than its length, which was looked at
+    else:
         return empty()
-    parts, size = [], 0
-    async with _within(BODY_SECONDS):
-        async for part in _at_most(protocol, BODY_MAX_BYTES):
-            parts.append(part)
-            size += len(part)
-    return Body(io.BytesIO(b"".join(parts)), size)
+    return Body(io.BytesIO(data), len(data))
 
 
 async def read_upload(protocol: Any) -> Body:
