@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import uvloop
 
 from outbox.claims import Claimed
 from outbox.database import connect, hang_up
@@ -113,7 +114,7 @@ class StreamThread(threading.Thread):
 
     def run(self) -> None:
         try:
-            asyncio.run(self._run())
+            uvloop.run(self._run())
         except BaseException:
             logger.exception("a stream ended by itself")
         if not self.is_stopping:

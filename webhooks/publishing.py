@@ -175,7 +175,9 @@ def add_deliveries(event: Event, due: Iterable[PlannedDelivery]) -> None:
     """Write open deliveries; behind an open one of the same conversation and endpoint they wait for their turn."""
     due = sorted(due)
     key = event.conversation_id
-    in_use = keys_in_use((planned.lane_id, key) for planned in due if planned.is_ordered and key)
+    has_predecessors = event.sequence > 1  # a conversation counts its events from 1
+    ordered = [(planned.lane_id, key) for planned in due if planned.is_ordered and key and has_predecessors]
+    in_use = keys_in_use(ordered)
     wake(Lane.Kind.WEBHOOK, [planned.lane_id for planned in due])
     values: dict[str, Any] = {
         "ids": [uuid7() for _ in due],

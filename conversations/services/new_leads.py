@@ -72,16 +72,17 @@ def custom_fields_of(source: Source, request_data: dict[str, Any]) -> dict[str, 
 
 def refuse_unavailable(source: Source, new: NewLead) -> None:
     """Refuse a notification whose channel is not set up, before anything is written."""
-    connections = ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None)
-    team = Membership.objects.active().filter(organization=source.organization_id)
     for notification in new.notifications:
-        missing = (
-            notification == TEAM_SMS
-            or (notification == AUTO_REPLY and not connections.exists())
-            or (notification == TEAM_EMAIL and not team.exists())
-        )
-        if missing:
+        if not _is_available(notification, source):
             raise Refusal(422, "notification.unavailable", f"The channel of “{notification}” is not set up.")
+
+
+def _is_available(notification: str, source: Source) -> bool:
+    if notification == AUTO_REPLY:
+        return ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None).exists()
+    if notification == TEAM_EMAIL:
+        return Membership.objects.active().filter(organization=source.organization_id).exists()
+    return notification != TEAM_SMS
 
 
 def follow(arrived: Arrived, who: Identified, notifications: list[str]) -> None:
