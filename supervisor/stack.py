@@ -37,7 +37,9 @@ WEB: list[str | Path] = [
 ]  # fmt: skip
 WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
 WEB_WORKERS, WEB_THREADS = 2, 8
-JOB_QUEUES = {"jobs": "2", "mail": "1", "imports": "1"}  # and how many processes serve each
+# What serves each queue of jobs: its processes, and how far they stand back where the machine has too much to do.
+# Nobody waits for a replay or an import as for a page or an answer.
+JOB_QUEUES = {"jobs": ("2", "10"), "mail": ("1", "5"), "imports": ("1", "10")}
 FIRST_PAGE_SECONDS = 60
 
 
@@ -150,12 +152,17 @@ class Stack:
         """Start everything; return when the first page can be had."""
         self._run("mail-sink", [PYTHON, "-m", "demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
         self._run("worker", [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
-        for queue, processes in JOB_QUEUES.items():
-            self._run(queue, [*WORKER, "-n", f"{queue}@%h", "-Q", queue, "-c", processes])
+        for queue in JOB_QUEUES:
+            self.start_jobs(queue)
         self._run("beat", [*CELERY, "beat", "--loglevel=warning", "-s", self.folder / "beat-schedule", "--pidfile="])
         self.start_mail()
         self.start_web()
         self._start_crm()
+
+    def start_jobs(self, queue: str) -> None:
+        """Serve a queue of jobs."""
+        processes, niceness = JOB_QUEUES[queue]
+        self._run(queue, ["nice", "-n", niceness, *WORKER, "-n", f"{queue}@%h", "-Q", queue, "-c", processes])
 
     def start_mail(self) -> None:
         """Listen for mails."""
