@@ -4,7 +4,7 @@
 
 Mails are put together of what parsers look for, some of it many thousand times, and of pieces of real mails. What
 takes over a second, or raises, is written to a file and ends the run; such a mail becomes a case in
-tests/test_mail_reader.py.
+tests/messaging/test_mail_reader.py.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.actors import Actor
-from accounts.models import Membership, Organization, Source, SourceAccess, User
+from accounts.models import Membership, Organization, Source, User
 from api.base import Api as ApiView
 from api.models import ApiToken
 from api.refusals import codes_of
@@ -27,11 +27,11 @@ from messaging.models import InboundMail
 from messaging.stream import Dispatches
 from outbox.streams import StreamThread
 from sources.services import create_source
-from tests.product import running, stack  # noqa: F401
-from tests.receivers import mail_server, receiver  # noqa: F401
+from tests.support.foreign import foreign  # noqa: F401
+from tests.support.people import log_in, person
+from tests.support.product import running, stack  # noqa: F401
+from tests.support.receivers import mail_server, receiver  # noqa: F401
 from webhooks.delivery.stream import Deliveries
-
-PASSWORD = "correct horse battery"
 
 
 def pytest_configure() -> None:
@@ -88,19 +88,6 @@ def _hang_up_at_the_end(django_db_setup, django_db_blocker) -> Iterator[None]:
         )
 
 
-def person(name: str, organization: Organization, role: str, *sources: Source) -> User:
-    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.title())
-    membership = Membership.objects.create(organization=organization, user=user, role=role)
-    if sources:
-        from django.utils import timezone
-
-        membership.limited_at = timezone.now()
-        membership.save()
-        for source in sources:
-            SourceAccess.objects.create(membership=membership, source=source)
-    return user
-
-
 @pytest.fixture
 def dana(northside) -> User:
     """Owner of Northside."""
@@ -139,25 +126,6 @@ def westgate(northside, plumbing, actor) -> Source:
 def dental(harbor, eve) -> Source:
     """A business of the other organization."""
     return create_source(organization=harbor, actor=Actor("Eve", eve), name="Harbor Dental")
-
-
-def reply_address(conversation: Any) -> str:
-    """Where the lead's mail program sends an answer to a mail of this conversation."""
-    address: str = conversation.source.connections.get(kind="email").address_with(conversation.reply_token)
-    return address
-
-
-def message_of(mail: InboundMail) -> Any:
-    """The message that a mail became, repeats or tells of; None without one."""
-    from conversations.models import Message
-
-    return Message.objects.filter(pk=mail.message_id).first() if mail.message_id else None
-
-
-def log_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import pytest
 
 from supervisor import ports
 from supervisor.stack import ROOT, WEB
-from tests.product import Running
+from tests.support.product import Running
 
 SET_UP = """
 import json, sys

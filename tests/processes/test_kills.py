@@ -16,19 +16,13 @@ import pytest
 
 from supervisor.postgres import NOBODY, has_user_namespaces
 from supervisor.stack import WEB_WORKERS
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.processes
 
 STALL_SECONDS = int(os.environ.get("LEADWIRE_STALL_SECONDS", "8"))  # the full run: 60
 EVENTS = 200
 LEASE_SECONDS = 30
-
-
-def wait_until(check, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
 
 
 def test_a_killed_worker_and_a_wiped_broker_lose_nothing(place, running, receiver):

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.processes.conftest import another_web
-from tests.processes.test_kills import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.processes
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%leads_lead%'"

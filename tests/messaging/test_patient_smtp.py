@@ -1,0 +1,188 @@
+"""Mail servers that are slow, hang up and refuse, at each step of the dialogue: the lead reads each mail once.
+
+The time-outs are RFC 5321's (4.5.3.2), a hundredth as long here.
+"""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from conversations.models import Message
+from conversations.services.sending import MAY_ARRIVE_TWICE, send_claimed
+from core import smtp as patient_smtp
+from messaging.email import sending as channel
+from messaging.models import Dispatch
+from messaging.stream import claim_dispatches
+from outbox.claims import Turn
+from tests.support.due import make_due
+from tests.support.steps import outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+STEPS = ("greeting", "ehlo", "mail", "rcpt", "data", "dot")
+SCALE = 100
+TIMEOUTS = {
+    "greeting": "GREETING",
+    "ehlo": "GREETING",
+    "mail": "MAIL",
+    "rcpt": "RCPT",
+    "data": "DATA",
+    "dot": "FINAL_DOT",
+}
+GOOD = {
+    "greeting": "220 hello",
+    "ehlo": "250 hello",
+    "mail": "250 ok",
+    "rcpt": "250 ok",
+    "data": "354 go",
+    "dot": "250 ok",
+}
+
+
+@dataclass
+class OddServer:
+    """An SMTP server that does something odd, once, at one step; `took` is what it is responsible for since."""
+
+    port: int = 0
+    step: str = ""
+    oddity: str = ""  # slow, drop, or an answer
+    seconds: float = 0
+    took: list[bytes] = field(default_factory=list)
+
+    def answer_for(self, step: str) -> str | None:
+        if step != self.step or not self.oddity:
+            return GOOD[step]
+        oddity, self.oddity = self.oddity, ""
+        if oddity == "slow":
+            time.sleep(self.seconds)
+            return GOOD[step]
+        return None if oddity == "drop" else oddity
+
+
+@pytest.fixture
+def server(settings, monkeypatch) -> Iterator[OddServer]:
+    odd = OddServer()
+    for name in {*TIMEOUTS.values(), "BLOCK"}:
+        whole = getattr(patient_smtp, f"{name}_SECONDS")
+        monkeypatch.setattr(patient_smtp, f"{name}_SECONDS", whole / SCALE)
+
+    class Dialogue(socketserver.StreamRequestHandler):
+        def say(self, step: str) -> bool:
+            answer = odd.answer_for(step)
+            if answer is not None:
+                self.wfile.write(f"{answer}\r\n".encode())
+            return answer is not None and answer == GOOD[step]
+
+        def handle(self) -> None:
+            self.say("greeting")
+            while line := self.rfile.readline():
+                word = line[:4].lower().decode().strip()
+                if word == "quit":
+                    return
+                if word == "data":
+                    if self.say("data") and not self.mail():
+                        return
+                elif word in ("ehlo", "mail", "rcpt"):
+                    if odd.step == word and odd.oddity == "drop":
+                        odd.oddity = ""
+                        return
+                    self.say(word)
+                else:
+                    self.wfile.write(b"250 ok\r\n")
+
+        def mail(self) -> bool:
+            """Take a mail; False: hang up."""
+            lines = []
+            while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                lines.append(line)
+            if odd.step == "block" and odd.oddity:
+                odd.oddity = ""
+                return False
+            is_refused = odd.step == "dot" and odd.oddity[:1] in ("4", "5")
+            if line and not is_refused:
+                odd.took.append(b"".join(lines))
+            return self.say("dot") or is_refused
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dialogue) as listening:
+        listening.daemon_threads = True
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        settings.EMAIL_BACKEND = patient_smtp.DJANGOS
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
+        channel._idle.clear()
+        yield odd
+        channel._idle.clear()
+        listening.shutdown()
+
+
+@pytest.fixture
+def sent(server, api, key_of, eastgate, lead_at):
+    """Send one reply until it is through; return its message."""
+
+    def send(step: str = "", oddity: str = "", seconds: float = 0) -> Message:
+        server.step, server.oddity, server.seconds = step, oddity, seconds
+        api.reply(key_of(eastgate), lead_at(eastgate), "We come at four.\n.A line that begins with a dot.")
+        for _ in range(4):
+            for claimed in outbox(lambda c: claim_dispatches(c, Turn(5))):
+                send_claimed(claimed)
+            make_due()
+        assert not Dispatch.objects.exists()
+        return Message.objects.get(direction="outbound")
+
+    return send
+
+
+def test_a_mail_arrives_as_it_was_written(sent, server):
+    assert sent().status == "sent"
+    [mail] = server.took
+    assert b"\r\n..A line that begins with a dot." in mail
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_server_may_take_as_long_as_the_rfc_lets_it(sent, server, step):
+    patience = getattr(patient_smtp, f"{TIMEOUTS[step]}_SECONDS")
+    message = sent(step, "slow", seconds=patience * 0.8)
+    assert (message.status, message.error_detail) == ("sent", "")
+    assert len(server.took) == 1
+
+
+@pytest.mark.parametrize("oddity", ["drop", "421 4.3.2 closing", "451 4.3.0 later"])
+@pytest.mark.parametrize("step", ["greeting", "ehlo", "mail", "rcpt", "data"])
+def test_what_was_not_taken_is_sent_again(sent, server, step, oddity):
+    message = sent(step, oddity)
+    assert (message.status, message.error_detail) == ("sent", "")
+    assert len(server.took) == 1
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
+def test_what_is_refused_for_good_is_not_sent_again(sent, server, step):
+    message = sent(step, "550 5.7.1 we do not want this")
+    assert (message.status, message.error_code) == ("failed", "channel.refused")
+    assert "5.7.1 we do not want this" in message.error_detail
+    assert server.took == []
+
+
+def test_what_is_refused_for_now_after_its_last_dot_is_sent_again(sent, server):
+    assert sent("dot", "451 4.3.0 later").status == "sent"
+    assert len(server.took) == 1
+
+
+def test_a_line_that_breaks_in_the_middle_of_a_mail_costs_an_attempt(sent, server, monkeypatch):
+    monkeypatch.setattr(patient_smtp, "BLOCK_BYTES", 100)
+    message = sent("block", "drop")
+    assert message.status == "sent"
+    assert len(server.took) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 8])
+def test_after_the_last_dot_nobody_knows_and_the_message_says_so(sent, server, seconds):
+    """The line broke, or no answer came in ten minutes: only then may a lead read a mail twice."""
+    message = sent("dot", "slow" if seconds else "drop", seconds)
+    assert (message.status, message.error_detail) == ("sent", MAY_ARRIVE_TWICE)
+    assert len(server.took) == 2
+    first, second = (mail.split(b"Message-ID: ")[1].split(b"\r\n")[0] for mail in server.took)
+    assert first == second

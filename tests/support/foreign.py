@@ -1,0 +1,90 @@
+"""The other organization, with one of everything."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.models import Membership
+from api.models import ApiCall, ApiToken
+from api.services import make_token
+from conversations.models import Conversation, Message
+from core.ids import encode
+from messaging.models import InboundMail
+from outbox.models import Job
+from webhooks.event_types import EventType
+from webhooks.models import Delivery, Subscription
+from webhooks.services.replays import start_replay
+from webhooks.services.subscriptions import subscribe
+
+SECRET = "Xylophone-4711"  # stands in every text of the other organization
+
+
+@pytest.fixture
+def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
+    """One of everything in the other organization, each with the secret word in its texts."""
+    from accounts.actors import Actor
+    from integrations import services as cards
+
+    dental.name = f"Dental {SECRET}"
+    dental.save()
+    stranger = Actor(f"Eve {SECRET}", eve)
+    cards.set_up(card=dental.restwebhook, actor=stranger, url="http://127.0.0.1:9/hook")
+    cards.switch(card=dental.restwebhook, on=True, actor=stranger)
+    lead = lead_at(dental, "secret@example.net", message=f"My secret {SECRET}", first_name=SECRET)
+    mail_id = keep_secret_mail(lead)
+    membership = Membership.objects.get(user=eve)
+    token, _ = make_token(creator=membership, actor=stranger, name=SECRET, scopes=[ApiToken.Scope.LEADS_WRITE.value])
+    return {
+        "source_id": dental.public_id,
+        "lead_id": lead.public_id,
+        "conversation_id": Conversation.objects.get(lead=lead).public_id,
+        "message_id": Message.objects.get(lead=lead).public_id,
+        "delivery_id": encode("dlv", Delivery.objects.get().pk),
+        "token_id": encode("tok", token.pk),
+        "call_id": encode("call", call_of(dental).pk),
+        "job_id": encode("job", replay_of(dental).pk),
+        "member_id": encode("mem", membership.pk),
+        "webhook_id": webhook_of(membership, stranger).public_id,
+        "mail_id": mail_id,
+        "connection_id": str(dental.connections.get(kind="email").pk),
+        "slug": "rest-webhook",
+    }
+
+
+def keep_secret_mail(lead) -> str:
+    """As if the lead's first message had come by mail, and an automatic one besides. Return the id of that one."""
+    connection = lead.source.connections.get(kind="email")
+    message = Message.objects.get(lead=lead)
+    InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message_id=message.pk, header_id="<1>")
+    texts = {"sender": f"{SECRET}@example.net", "subject": SECRET, "header_id": "<2>"}
+    mail = InboundMail.objects.create(connection=connection, outcome="automatic", raw=SECRET.encode(), **texts)
+    return mail.public_id
+
+
+def webhook_of(creator: Membership, actor: Actor) -> Subscription:
+    """A subscription that hears of nothing: only its pages matter here."""
+    return subscribe(
+        creator=creator,
+        actor=actor,
+        name=SECRET,
+        url=f"https://{SECRET.lower()}.example.com/hook",
+        event_types=[EventType.WEBHOOK_DISABLED.value],
+    )[0]
+
+
+def replay_of(source) -> Job:
+    return start_replay(endpoint=source.restwebhook, actor=Actor(SECRET), since=timezone.now(), is_dry_run=True)
+
+
+def call_of(source) -> ApiCall:
+    return ApiCall.objects.create(
+        organization_id=source.organization_id,
+        source_id=source.pk,
+        kind="source_key",
+        key_id=source.pk,
+        path=f"/v1/{SECRET}",
+        status=200,
+        ms=1,
+    )
