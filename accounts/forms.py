@@ -33,9 +33,6 @@ class MemberForm(forms.Form):
         self.fields["sources"].queryset = Source.objects.filter(organization=membership.organization)  # type: ignore[attr-defined]
         if changes:
             del self.fields["name"], self.fields["email"]
-        for field in self.fields.values():
-            is_choice = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
 
 
 class ZoneForm(forms.Form):
@@ -44,5 +41,4 @@ class ZoneForm(forms.Form):
     time_zone = forms.ChoiceField(
         label="Time zone",
         choices=zone_choices,
-        widget=forms.Select(attrs={"class": "form-select"}),
     )

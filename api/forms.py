@@ -14,7 +14,7 @@ from api.models import ApiToken
 
 
 def moment_input() -> forms.DateTimeInput:
-    return forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 class TokenForm(forms.Form):
@@ -26,9 +26,7 @@ class TokenForm(forms.Form):
         (ApiToken.Kind.STAFF, "Yourself, with your own permissions"),
     )
 
-    name = forms.CharField(
-        max_length=100, help_text="What it is for.", widget=forms.TextInput(attrs={"class": "form-control"})
-    )
+    name = forms.CharField(max_length=100, help_text="What it is for.")
     kind = forms.ChoiceField(
         label="Use this token as", choices=KINDS, widget=forms.RadioSelect, initial=ApiToken.Kind.APP
     )
@@ -37,9 +35,7 @@ class TokenForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         initial=[ApiToken.Scope.LEADS_WRITE],
     )
-    expires = forms.ChoiceField(
-        choices=EXPIRIES.items(), required=False, widget=forms.Select(attrs={"class": "form-select"})
-    )
+    expires = forms.ChoiceField(choices=EXPIRIES.items(), required=False)
 
     def __init__(self, *args: Any, creator: Membership, **more: Any) -> None:
         super().__init__(*args, **more)

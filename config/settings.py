@@ -95,6 +95,7 @@ LETTER_WRITERS = {
     "new-lead": "conversations.services.notifications.write_of_lead",
     "trouble": "webhooks.services.trouble.write_of_trouble",
 }
+FORM_RENDERER = "core.forms.FormRenderer"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
@@ -234,6 +235,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "config.schema.Schema",
     "EXCEPTION_HANDLER": "api.handler.problem_response",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` is a parameter that nobody knows, and no other way to write `Accept`
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Leadwire API",

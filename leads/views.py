@@ -49,9 +49,6 @@ class ImportForm(forms.Form):
         super().__init__(*args, **more)
         sources: Any = self.fields["source"]
         sources.queryset = Source.objects.active().visible_to(user, Right.CONFIGURE).order_by("name")
-        for field in self.fields.values():
-            is_choice = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

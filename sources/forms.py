@@ -48,8 +48,6 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["parent"].label_from_instance = lambda source: f"A location of {source.name}"  # type: ignore[attr-defined]
             if not reach_of(user, Right.CONFIGURE).organization_ids:
                 self.fields["parent"].required = True
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
 
     def clean_external_id(self) -> str:
         external_id: str = self.cleaned_data["external_id"]

@@ -16,7 +16,7 @@ class WebhookUrlForm(forms.Form):
     url = forms.CharField(
         label="Webhook URL",
         max_length=2000,
-        widget=forms.URLInput(attrs={"class": "form-control", "placeholder": "https://crm.example.com/leadwire"}),
+        widget=forms.URLInput(attrs={"placeholder": "https://crm.example.com/leadwire"}),
     )
 
     def clean_url(self) -> str:
@@ -76,8 +76,3 @@ class VerifyForm(forms.Form):
     body = forms.CharField(
         label="Body, byte for byte", strip=False, max_length=1_000_000, widget=forms.Textarea(attrs={"rows": 4})
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-control"

@@ -84,10 +84,6 @@ class SubscriptionForm(forms.Form):
         if subscription:
             del self.fields["signature"]
             self.initial = {**self.initial, **_as_filled_in(subscription)}
-        for field in self.fields.values():
-            is_choice = isinstance(field.widget, forms.SelectMultiple | forms.Select)
-            if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
-                field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
 
     def first_fields(self) -> list[forms.BoundField]:
         return [field for field in self.visible_fields() if field.name not in MORE]

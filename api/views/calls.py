@@ -49,9 +49,7 @@ class CallsForm(forms.Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         for field in self.fields.values():
-            is_choice = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
-            if not is_choice:
+            if not isinstance(field.widget, forms.Select):
                 field.widget.attrs["placeholder"] = field.label
 
 

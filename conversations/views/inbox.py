@@ -45,7 +45,7 @@ class ReplyForm(forms.Form):
         label="Your answer",
         max_length=REPLY_MAX,
         strip=False,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 4, "placeholder": "Write an answer…"}),
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Write an answer…"}),
     )
     connection = forms.IntegerField(required=False)
     last = forms.CharField(required=False, widget=forms.HiddenInput)
