@@ -15,7 +15,7 @@ from accounts.devices import device_of, remember
 from accounts.models import User
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """People come by invitation only, so nobody signs up by themselves."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -53,7 +53,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return f"{settings.BASE_URL}{path.replace('UID-KEY', quote(key))}"
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MFAAdapter(DefaultMFAAdapter):
     """Second factors are secrets that we must keep readable, so they are encrypted like the others."""
 
     def encrypt(self, text: str) -> str:

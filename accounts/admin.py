@@ -12,13 +12,13 @@ from core.admin import ReadOnly
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OrganizationAdmin(admin.ModelAdmin):
     list_display = ["name", "created_at"]
     search_fields = ["name"]
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(UserAdmin):
     ordering = ["email"]
     list_display = ["email", "name", "is_active", "is_staff"]
     list_filter = ["is_active", "is_staff"]
@@ -34,7 +34,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class MembershipAdmin(admin.ModelAdmin):
     list_display = ["user", "organization", "role", "limited_at", "removed_at"]
     list_filter = ["role", "organization"]
     search_fields = ["user__email", "organization__name"]
@@ -57,7 +57,7 @@ class AuditEntryAdmin(ReadOnly):
 
 
 @admin.register(SourceAccess)
-class SourceAccessAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SourceAccessAdmin(admin.ModelAdmin):
     list_display = ["membership", "source"]
     search_fields = ["membership__user__email", "source__name"]
     autocomplete_fields = ["membership", "source"]

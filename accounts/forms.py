@@ -30,7 +30,8 @@ class MemberForm(forms.Form):
 
     def __init__(self, *args: Any, membership: Membership, changes: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["sources"].queryset = Source.objects.filter(organization=membership.organization)  # type: ignore[attr-defined]
+        sources: Any = self.fields["sources"]
+        sources.queryset = Source.objects.filter(organization=membership.organization)
         if changes:
             del self.fields["name"], self.fields["email"]
 

@@ -12,7 +12,7 @@ from api import services as tokens
 from core.admin import ReadOnly
 
 
-class DirectoryTokenForm(forms.ModelForm):  # type: ignore[type-arg]
+class DirectoryTokenForm(forms.ModelForm):
     """A token for several organizations; its key is shown once."""
 
     scopes = forms.MultipleChoiceField(choices=models.ApiToken.Scope.choices, widget=forms.CheckboxSelectMultiple)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from api.callers import Caller, find_token_caller
+from api.context import context_of
 from api.guessing import count_guess
 from core.http import client_address
 from core.secrets import is_well_formed
@@ -36,7 +37,7 @@ class KeyAuthentication(BaseAuthentication):
         if caller is None:
             count_guess(address, key)  # a key that opens something is never refused for what others showed
             raise AuthenticationFailed
-        request._request.caller = caller  # type: ignore[attr-defined]
+        context_of(request).caller = caller
         return caller, None
 
     def _key_of(self, request: Request) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
@@ -17,8 +16,9 @@ from rest_framework.views import APIView
 from accounts.actors import Actor
 from api.call_log import log_call
 from api.callers import Caller
+from api.context import context_of
 from api.deprecation import Deprecation
-from api.rates import Rate, count_call
+from api.rates import count_call
 from core.ids import decode
 from core.problems import Invalid, NotFound, Refusal
 from core.text import pointer_part, text_problem
@@ -40,14 +40,14 @@ class Api(APIView):
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        request.started = time.perf_counter()
+        context_of(request)  # it begins now
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         caller = caller_of(request)
         rate = count_call(caller.principal, times=caller.rate_limit_factor)
-        request._request.rate = rate  # type: ignore[attr-defined]
+        context_of(request).rate = rate
         rate.require()
         method = "GET" if request.method == "HEAD" else request.method or ""
         scope = self.scopes.get(method, "")
@@ -58,15 +58,15 @@ class Api(APIView):
             caller.require_scope(scope)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(response, Response) and not getattr(request._request, "is_logged", False):
+        context = context_of(request)
+        if isinstance(response, Response) and not context.is_logged:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")  # a lost line of the log is no lost lead
                 log_call(request, response.status_code)
         answer = super().finalize_response(request, response, *args, **kwargs)
-        rate: Rate | None = getattr(request._request, "rate", None)
-        headers = (rate.headers() if rate else {}) | (self.deprecation.headers() if self.deprecation else {})
-        for name, value in headers.items():
-            answer[name] = value
+        for part in (context.rate, self.deprecation):
+            for name, value in part.headers().items() if part else ():
+                answer[name] = value
         return answer
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.http import HttpRequest
 from rest_framework.request import Request
 
 from api.callers import Caller
+from api.context import context_of
 from core.ids import uuid7
 
 REFUSED_EVERY_SECONDS, REFUSED_KEPT = 60.0, 10_000
@@ -26,7 +26,8 @@ VALUES (%(call)s, %(organization)s, %(source)s, %(kind)s, %(key)s, %(method)s, %
 
 def set_call_subject(request: Request, *, source_id: UUID, lead_id: UUID | None = None) -> None:
     """Say which source and lead a call is about, so that it stands in the right card's Activity."""
-    request._request.call_about = (source_id, lead_id)  # type: ignore[attr-defined]
+    context = context_of(request)
+    context.source_id, context.lead_id = source_id, lead_id
 
 
 def _is_first_refusal(caller: Caller) -> bool:
@@ -42,32 +43,29 @@ def _is_first_refusal(caller: Caller) -> bool:
 
 def log_call(request: Request, status: int, code: str = "") -> None:
     """Write one line of the log. Inside the effect's transaction it costs no commit of its own."""
-    caller: Caller | None = getattr(request._request, "caller", None)
+    caller = context_of(request).caller
     if caller is None or (status == 429 and not _is_first_refusal(caller)):
         return
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_CALL, values_of_call(request, status, code))
+        cursor.execute(INSERT_CALL, values_of_call(request, caller, status, code))
 
 
-def values_of_call(request: Request, status: int, code: str = "") -> dict[str, Any]:
+def values_of_call(request: Request, caller: Caller, status: int, code: str = "") -> dict[str, Any]:
     """Return the values of `INSERT_CALL` for a call that is written into the log now."""
-    plain: HttpRequest = request._request
-    caller: Caller = plain.caller  # type: ignore[attr-defined]
-    source_id, lead_id = getattr(plain, "call_about", (caller.home_source_id, None))
-    started = getattr(plain, "started", None)
-    plain.is_logged = True  # type: ignore[attr-defined]
+    context = context_of(request)
+    context.is_logged = True
     return {
         "call": uuid7(),
         "organization": caller.organization_id,
-        "source": source_id,
+        "source": context.source_id or caller.home_source_id,
         "kind": caller.kind,
         "key": caller.key_id,
-        "method": plain.method,
-        "path": plain.path[:300],
+        "method": request.method,
+        "path": request.path[:300],
         "status": status,
         "code": code[:60],
-        "lead": lead_id,
+        "lead": context.lead_id,
         "address": caller.address,
-        "request": getattr(plain, "request_id", ""),
-        "ms": round((time.perf_counter() - started) * 1000) if started else 0,
+        "request": getattr(request, "request_id", ""),
+        "ms": context.milliseconds,
     }

@@ -16,8 +16,9 @@ from django.db import connection, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.base import caller_of
 from api.call_log import INSERT_CALL, log_call, values_of_call
-from api.callers import Caller
+from api.context import context_of
 from core.problems import Invalid, Refusal
 from core.secrets import Secret, Unreadable
 
@@ -37,7 +38,7 @@ def answer_once(
     `authorize` runs before a stored response is replayed, and raises if the caller has lost access since. `body` is the
     digest of a body that was read in pieces.
     """
-    caller: Caller = request.user  # type: ignore[assignment]
+    caller = caller_of(request)
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable() and " " not in key):
         raise Invalid.at("Idempotency-Key", f"Give 1 to {KEY_MAX} visible ASCII characters.", "invalid", kind="header")
@@ -128,7 +129,7 @@ def _in_flight() -> Refusal:
 
 def _pin(request: Request, digest: bytes, body: bytes, response: Response) -> None:
     """Keep the answer, over one that is older than a day. Raise Refusal when another call kept its own meanwhile."""
-    values = values_of_call(request, response.status_code) | {
+    values = values_of_call(request, caller_of(request), response.status_code) | {
         "digest": digest,
         "body": body,
         "answer": Secret.of(json.dumps(response.data, ensure_ascii=False)).token,
@@ -138,7 +139,7 @@ def _pin(request: Request, digest: bytes, body: bytes, response: Response) -> No
     with connection.cursor() as cursor:
         cursor.execute(_PIN, values)
         if cursor.rowcount == 0:
-            request._request.is_logged = False  # type: ignore[attr-defined]  # the line goes with the effect
+            context_of(request).is_logged = False  # the line goes with the effect
             raise _in_flight()
 
 

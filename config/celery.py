@@ -64,7 +64,7 @@ def send_hints_briefly() -> None:
     }  # fmt: skip
 
 
-class Streams(bootsteps.StartStopStep):  # type: ignore[misc]
+class Streams(bootsteps.StartStopStep):
     """Run the outbox's streams in the worker that serves their queues: they start and stop with it."""
 
     requires = {"celery.worker.components:Pool"}

@@ -27,11 +27,12 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         asked = request.headers.get("X-Request-Id", "")
-        request.request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else uuid4().hex  # type: ignore[attr-defined]
+        request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]  # Django's class has no such attribute
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
-        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        response["X-Request-Id"] = request_id
         return response
 
 

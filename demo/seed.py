@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,7 +18,7 @@ from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
 from demo.stories import STORIES, Story
 from integrations import services as cards
-from leads.models import Lead
+from leads.models import Lead, OptOut
 from leads.services import opt_out
 from sources.services import create_source
 from webhooks.event_types import EventType
@@ -114,7 +115,7 @@ def _tell(story: Story, source: Source, staff: User) -> None:
         conversation.closed_at, conversation.closed_by = conversation.last_message_at + step, staff
         conversation.unread_at = conversation.waiting_since = None
     if story.state == "blocked":
-        opt_out(lead=lead, channel="email", reason="unsubscribe")  # type: ignore[arg-type]
+        opt_out(lead=lead, channel="email", reason=OptOut.Reason.UNSUBSCRIBE)
     conversation.save()
 
 
@@ -130,7 +131,7 @@ def _say(
     words: str,
     by_lead: bool,
     at: datetime,
-    connections: dict,  # type: ignore[type-arg]
+    connections: dict[str, Any],
     story: Story,
 ) -> None:
     speaker = _speaker(words)

@@ -11,7 +11,7 @@ from sources.services import EDITABLE, furnish
 
 
 @admin.register(models.Source)
-class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SourceAdmin(admin.ModelAdmin):
     list_display = ["name", "kind", "parent", "organization", "archived_at"]
     list_filter = ["kind", "organization"]
     search_fields = ["name", "external_id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from accounts.reach import reach_of
 from accounts.rights import Right
 
 
-class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+class SourceForm(forms.ModelForm):
     """A business, or a location of one."""
 
     parent = forms.ModelChoiceField(
@@ -35,19 +36,20 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Source
         fields = ["name", "external_id", "time_zone", "form_origins"]
 
-    def __init__(self, *args: object, user: User, organization_id: UUID, **kwargs: object) -> None:
+    def __init__(self, *args: Any, user: User, organization_id: UUID, **kwargs: Any) -> None:
         self.organization_id = organization_id
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)
         self.order_fields(["name", "parent", "external_id", "time_zone", "form_origins"])
         if self.instance.pk and not self.instance._state.adding:
             del self.fields["parent"]
             self.initial["form_origins"] = "\n".join(self.instance.form_origins)
         else:
             businesses = Source.objects.businesses().active().visible_to(user, Right.CONFIGURE)
-            self.fields["parent"].queryset = businesses  # type: ignore[attr-defined]
-            self.fields["parent"].label_from_instance = lambda source: f"A location of {source.name}"  # type: ignore[attr-defined]
+            parent: Any = self.fields["parent"]
+            parent.queryset = businesses
+            parent.label_from_instance = lambda source: f"A location of {source.name}"
             if not reach_of(user, Right.CONFIGURE).organization_ids:
-                self.fields["parent"].required = True
+                parent.required = True
 
     def clean_external_id(self) -> str:
         external_id: str = self.cleaned_data["external_id"]

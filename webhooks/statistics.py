@@ -87,7 +87,8 @@ def _oldest_due(lane: Lane) -> datetime | None:
     """Since when something has been due and not sent. Only the first row of each kind of slot is read."""
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST_DUE, [SlotKind.values, lane.pk])
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+        moment: datetime | None = cursor.fetchone()[0]
+    return moment
 
 
 def _bars(now: datetime, attempts: list[tuple[datetime, bool]]) -> list[HourBar]:

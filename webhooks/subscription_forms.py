@@ -80,7 +80,8 @@ class SubscriptionForm(forms.Form):
         rows = Source.objects.filter(organization=creator.organization_id, archived_at=None)
         if creator.is_limited:
             rows = rows.filter(pk__in=creator.source_ids)
-        self.fields["source_ids"].queryset = rows.order_by("name")  # type: ignore[attr-defined]
+        sources: Any = self.fields["source_ids"]
+        sources.queryset = rows.order_by("name")
         if subscription:
             del self.fields["signature"]
             self.initial = {**self.initial, **_as_filled_in(subscription)}

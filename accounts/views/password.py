@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponseBase
 
 
-class ChoosePassword(PasswordResetFromKeyView):  # type: ignore[misc]
+class ChoosePassword(PasswordResetFromKeyView):
     """The page behind the link of an invitation or a password reset. Using the link proves the email address."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

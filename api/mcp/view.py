@@ -20,6 +20,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from api.authentication import authenticate
+from api.context import context_of
 from api.mcp.tools import TOOLS, Call
 from api.parsers import parse_json, read_body
 from api.rates import count_call
@@ -65,7 +66,7 @@ def mcp(request: HttpRequest) -> HttpResponse:
     if caller is None:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     response = _answer(request)
-    for name, value in getattr(request, "rate_headers", {}).items():
+    for name, value in context_of(request).rate_headers.items():
         response[name] = value
     return response
 
@@ -85,9 +86,10 @@ def _is_from_here(request: HttpRequest) -> bool:
 
 def _count(request: HttpRequest) -> None:
     """Count a message that becomes no call of the API: a mistake costs as much as anything else."""
-    caller = request.caller  # type: ignore[attr-defined]
-    rate = count_call(caller.principal, times=caller.rate_limit_factor)
-    request.rate_headers = rate.headers()  # type: ignore[attr-defined]
+    context = context_of(request)
+    assert context.caller is not None  # noqa: S101  nobody comes so far without a key
+    rate = count_call(context.caller.principal, times=context.caller.rate_limit_factor)
+    context.rate_headers = rate.headers()
     rate.require()
 
 
@@ -204,7 +206,7 @@ def _of_the_api(request: HttpRequest, call: Call) -> tuple[int, Any]:
     inner.request_id = getattr(request, "request_id", "")  # type: ignore[attr-defined]
     match = resolve(path)
     answer = match.func(inner, *match.args, **match.kwargs)
-    request.rate_headers = {  # type: ignore[attr-defined]
+    context_of(request).rate_headers = {
         name: answer[name] for name in ("RateLimit", "RateLimit-Policy", "Retry-After") if name in answer
     }
     if hasattr(answer, "render"):

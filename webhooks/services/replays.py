@@ -129,9 +129,15 @@ def cancel_replay(*, job: Job, actor: Actor, because: str = "") -> int:
     return count
 
 
-def _record(actor: Actor, action: str, endpoint: Endpoint, **states: dict[str, object]) -> None:
-    where = {"organization": endpoint.owning_organization_id, "source_id": endpoint.home_source_id}
-    actor.record(action, target=endpoint, **where, **states)  # type: ignore[arg-type]
+def _record(actor: Actor, action: str, endpoint: Endpoint, **states: Any) -> None:
+    """`states`: `before` and `after`, as in `Actor.record`."""
+    actor.record(
+        action,
+        target=endpoint,
+        organization=endpoint.owning_organization_id,
+        source_id=endpoint.home_source_id,
+        **states,
+    )
 
 
 def run_replay(replay_id: UUID) -> timedelta | None:

@@ -215,5 +215,6 @@ def _state(subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def _audit(subscription: Subscription, actor: Actor, action: str, **states: dict[str, Any]) -> None:
-    actor.record(f"webhook.{action}", organization=subscription.organization_id, target=subscription, **states)  # type: ignore[arg-type]
+def _audit(subscription: Subscription, actor: Actor, action: str, **states: Any) -> None:
+    """`states`: `before` and `after`, as in `Actor.record`."""
+    actor.record(f"webhook.{action}", organization=subscription.organization_id, target=subscription, **states)

@@ -158,7 +158,7 @@ def webhook_secret(request: PageRequest, webhook_id: UUID) -> HttpResponse:
 
 
 @never_cache
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required
 def _reveal(request: PageRequest, subscription: Subscription) -> HttpResponse:
     """Show the secrets after the person proved themselves again, by any of their factors."""
     Actor.of(request).record("webhook.reveal", organization=subscription.organization_id, target=subscription)
