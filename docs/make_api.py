@@ -48,8 +48,8 @@ def page() -> str:
 
     from api.problem_codes import CODES
 
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    document = json.loads(json.dumps(made, default=str))
+    generated: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    document = json.loads(json.dumps(generated, default=str))
     by_tag: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

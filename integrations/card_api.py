@@ -178,7 +178,7 @@ class CardDisconnectApi(Api):
         def disconnect() -> Response:
             turned_off = cards.disconnect(card=load_card(request, source_id, slug), actor=actor_of(request))
             answer = shown(request, load_card(request, source_id, slug))
-            answer.data["data"]["card"]["turned_off"] = [heir.source.public_id for heir in turned_off]
+            answer.data["data"]["card"]["turned_off"] = [inheriting.source.public_id for inheriting in turned_off]
             return answer
 
         return answer_once(request, disconnect)
@@ -243,10 +243,10 @@ def require_source(request: Request, source: Source | None) -> None:
         raise Refusal(403, "request.forbidden", "This needs the right to configure the parent.")
 
 
-def shown(request: Request, card: Card, made: NewSecrets | None = None) -> Response:
+def shown(request: Request, card: Card, new_secrets: NewSecrets | None = None) -> Response:
     body = card_json(card, may_see_credential=caller_of(request).reach().includes(card.credential_card.source))
-    if made:
-        body["secrets"] = dict(made.secrets)
+    if new_secrets:
+        body["secrets"] = dict(new_secrets.secrets)
     return Response({"data": {"card": body}})
 
 

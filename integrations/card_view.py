@@ -129,7 +129,7 @@ class CardView:
 
     @property
     def stopped_inheriting_cards(self) -> list[Any]:
-        return [heir for heir in self.inheriting_cards if getattr(heir, "is_stopped", False)]
+        return [inheriting for inheriting in self.inheriting_cards if getattr(inheriting, "is_stopped", False)]
 
     @property
     def has_overlap(self) -> bool:

@@ -152,13 +152,13 @@ def disconnect(*, card: Card, actor: Actor) -> list[Card]:
 
 def _turn_off_inheriting_cards(card: Card, actor: Actor) -> list[Card]:
     turned_off = []
-    for heir in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
-        heir.clear_verification()
-        if heir.is_enabled:
-            _off(heir, actor, f"{card.source} was disconnected")
+    for inheriting in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
+        inheriting.clear_verification()
+        if inheriting.is_enabled:
+            _off(inheriting, actor, f"{card.source} was disconnected")
             because = {"enabled": False, "because": f"{card.source} was disconnected"}
-            _audit(heir, actor, "off", before={"enabled": True}, after=because)
-            turned_off.append(heir)
+            _audit(inheriting, actor, "off", before={"enabled": True}, after=because)
+            turned_off.append(inheriting)
     return turned_off
 
 
@@ -199,8 +199,8 @@ def check(*, card: Card, actor: Actor) -> None:
 def _clear_verification(card: Card) -> None:
     """*Verified* lapses here and at the locations that use this card's credential."""
     card.clear_verification()
-    for heir in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
-        heir.clear_verification()
+    for inheriting in inheriting_cards(card).select_for_update(of=("self",)).order_by("id"):
+        inheriting.clear_verification()
 
 
 def _change(card: Card, settings: dict[str, Any]) -> None:

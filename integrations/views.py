@@ -94,10 +94,10 @@ def card_check(request: PageRequest, source_id: UUID, slug: str) -> HttpResponse
         return render_card(request, card, set_up_form=form, keep_new_key=True)
     settings = form.cleaned_data if form else {}
     if any(getattr(card, name) != value for name, value in settings.items()):
-        made = cards.configure(card=card, actor=Actor.of(request), **settings)
+        new_secrets = cards.configure(card=card, actor=Actor.of(request), **settings)
         card = load_card(request, source_id, slug)
         cards.check(card=card, actor=Actor.of(request))
-        return render_card(request, card, made=made, keep_new_key=made is None)
+        return render_card(request, card, new_secrets=new_secrets, keep_new_key=new_secrets is None)
     return run_and_answer(request, card, partial(cards.check, card=card), keep_new_key=True)
 
 
@@ -156,11 +156,15 @@ def run_and_answer(
     it can still be copied after the card is turned on.
     """
     try:
-        made = action(actor=Actor.of(request))
+        result = action(actor=Actor.of(request))
     except Refusal as refusal:
         return render_card(request, card, error=str(refusal), keep_new_key=True)
     return render_card(
-        request, card, made=made if isinstance(made, NewSecrets) else None, keep_new_key=keep_new_key, said=said
+        request,
+        card,
+        new_secrets=result if isinstance(result, NewSecrets) else None,
+        keep_new_key=keep_new_key,
+        said=said,
     )
 
 

@@ -27,24 +27,24 @@ from core.problems import Refusal
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens_page(request: PageRequest) -> HttpResponse:
-    """API tokens: made here, shown in full once. Owners see all, others their own."""
+    """API tokens: new_key here, shown in full once. Owners see all, others their own."""
     makes_for_an_app = request.POST.get("kind") == ApiToken.Kind.APP
     mine = membership_with(request, Right.CONFIGURE if makes_for_an_app else Right.READ)
-    form, made = TokenForm(request.POST or None, creator=mine), ""
+    form, new_key = TokenForm(request.POST or None, creator=mine), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, made = tokens.make_token(creator=mine, actor=Actor.of(request), **form.settings())
+            _, new_key = tokens.make_token(creator=mine, actor=Actor.of(request), **form.settings())
             form = TokenForm(creator=mine)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
-    return _tokens(request, mine, form, made)
+    return _tokens(request, mine, form, new_key)
 
 
-def _tokens(request: PageRequest, mine: Membership, form: TokenForm, made: str = "") -> HttpResponse:
+def _tokens(request: PageRequest, mine: Membership, form: TokenForm, new_key: str = "") -> HttpResponse:
     rows = ApiToken.objects.visible_to(request.user).filter(organization=mine.organization)
     values = {
         "form": form,
-        "made": made,
+        "new_key": new_key,
         "mine": mine,
         "may_take_over": mine.may(Right.OWN),
         "rows": rows.select_related("creator__user").order_by("-id")[:100],
@@ -71,11 +71,11 @@ def token_rotate(request: PageRequest, token_id: UUID) -> HttpResponse:
     if request.method == "POST":
         overlap = OVERLAPS.get(request.POST.get("overlap", ""))
         try:
-            made = tokens.rotate_token(token=token, actor=Actor.of(request), overlap=overlap)
+            new_key = tokens.rotate_token(token=token, actor=Actor.of(request), overlap=overlap)
         except Refusal as refusal:
             messages.error(request, str(refusal))
             return redirect("api:tokens")
-        return _tokens(request, mine, TokenForm(creator=mine), made)
+        return _tokens(request, mine, TokenForm(creator=mine), new_key)
     return render(request, "api/token_rotate_page.html", {"token": token})
 
 

@@ -118,12 +118,12 @@ class OptOutsApi(Api):
         """Blocks a channel for the lead's address at every source of the organization."""
         data = read_body(request, self.OptOutInput)
 
-        def opt_out() -> Response:
+        def block_channel() -> Response:
             lead = load_lead(request, lead_id)
-            made = block(lead=lead, channel=data["channel"], reason=data["reason"], actor=actor_of(request))
-            return Response({"data": {"opt_out": opt_out_json(made)}}, status=201)
+            opt_out = block(lead=lead, channel=data["channel"], reason=data["reason"], actor=actor_of(request))
+            return Response({"data": {"opt_out": opt_out_json(opt_out)}}, status=201)
 
-        return answer_once(request, opt_out)
+        return answer_once(request, block_channel)
 
 
 class OptOutApi(Api):

@@ -41,8 +41,8 @@ class LeadReplyApiKind(CardKind[LeadReplyApi]):
         LeadReplyApi.objects.create(source=source)
 
     def context(self, card: LeadReplyApi, values: Mapping[str, Any]) -> dict[str, Any]:
-        made: NewSecrets | None = values.get("made")
-        return {"snippets": snippets(card.source, next(iter(made.secrets.values())) if made else None)}
+        new_secrets: NewSecrets | None = values.get("new_secrets")
+        return {"snippets": snippets(card.source, next(iter(new_secrets.secrets.values())) if new_secrets else None)}
 
     def make_credential(self, card: LeadReplyApi, actor: Actor, overlap: timedelta | None) -> NewSecrets:
         replaces = card.keys.retire(overlap)

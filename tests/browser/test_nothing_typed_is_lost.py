@@ -77,7 +77,7 @@ def test_the_test_tries_the_url_that_is_typed(page, receiver):
     open_tab(page, "Dirty Field Roofing")
     page.locator("#id_url").fill("http://127.0.0.1:9/old")
     page.locator(f"{WEBHOOK}-set-up").click()
-    expect(page.locator(f"{WEBHOOK}-made-1")).to_be_visible()
+    expect(page.locator(f"{WEBHOOK}-new-secrets-1")).to_be_visible()
     page.locator("#id_url").fill(receiver.url)
     page.get_by_role("switch", name=re.compile("Create customer only when|contact")).nth(1).click()
     expect(page.locator("#id_url")).to_have_value(receiver.url)  # another button leaves it alone

@@ -50,7 +50,7 @@ def open_tab(page: Page, name: str) -> None:
 
 def set_up_reply_api(page: Page) -> str:
     page.locator(f"{REPLY_API}-set-up").click()
-    key = page.locator(f"{REPLY_API}-made-1")
+    key = page.locator(f"{REPLY_API}-new-secrets-1")
     expect(key).to_have_text(re.compile("^lwr_"))
     return key.inner_text()
 
@@ -99,13 +99,13 @@ def test_the_whole_walk(page, stack, sink, receiver):
     enable(page, REPLY_API)
     page.locator(f"{REPLY_API}-check").click()
     expect(page.locator(REPLY_API)).to_contain_text("The key works.")
-    expect(page.locator(f"{REPLY_API}-made-1")).to_have_text(key)  # it stands until it is copied
+    expect(page.locator(f"{REPLY_API}-new-secrets-1")).to_have_text(key)  # it stands until it is copied
     page.reload()
     assert key not in page.content(), "a key is shown once"
 
     page.get_by_label("Webhook URL").fill(receiver.url)
     page.locator(f"{WEBHOOK}-set-up").click()
-    expect(page.locator(f"{WEBHOOK}-made-2")).to_have_text(re.compile("^whsec_"))
+    expect(page.locator(f"{WEBHOOK}-new-secrets-2")).to_have_text(re.compile("^whsec_"))
 
     # Test webhook against a receiver that answers 200, 500 and not at all.
     receiver.answers = [200, 500, lambda handler: time.sleep(20)]
@@ -132,8 +132,8 @@ def test_the_whole_walk(page, stack, sink, receiver):
     # Regenerate: the old key 401 at once, the new one 201.
     page.locator(f"{REPLY_API}-regenerate").click()
     page.get_by_role("button", name="Regenerate", exact=True).click()
-    expect(page.locator(f"{REPLY_API}-made-1")).to_have_text(re.compile("^lwr_"))
-    new = page.locator(f"{REPLY_API}-made-1").inner_text()
+    expect(page.locator(f"{REPLY_API}-new-secrets-1")).to_have_text(re.compile("^lwr_"))
+    new = page.locator(f"{REPLY_API}-new-secrets-1").inner_text()
     assert call(stack, "GET", "/whoami", key)[0] == 401
     assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", new, {"content": "Tomorrow."})[0] == 201
 

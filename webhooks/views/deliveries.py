@@ -49,10 +49,10 @@ MARKS = {"delivered": "ok", "retrying": "bad", "failed": "bad", "cancelled": "of
 @require_safe
 def delivery(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Event, each attempt as it was sent, the answer, and why the next attempt is when it is."""
-    found = _find(request, delivery_id)
-    either, endpoint, user = found.one, found.endpoint, found.user
-    body = next((attempt.request_body for attempt in reversed(found.attempts) if attempt.request_body), "")
-    headers = found.attempts[-1].request_headers if found.attempts else {}
+    shown = _find(request, delivery_id)
+    either, endpoint, user = shown.one, shown.endpoint, shown.user
+    body = next((attempt.request_body for attempt in reversed(shown.attempts) if attempt.request_body), "")
+    headers = shown.attempts[-1].request_headers if shown.attempts else {}
     signed = {name: headers.get(f"webhook-{name}", "") for name in SIGNED_BY} | {"body": body}
     values = {
         "delivery_id": delivery_id,
@@ -62,10 +62,10 @@ def delivery(request: PageRequest, delivery_id: UUID) -> HttpResponse:
         "endpoint": endpoint,
         "title": _title(endpoint, user),
         "source": Source.objects.visible_to(user).filter(pk=either.source_id).first() if either.source_id else None,
-        "waiting": found.waiting,
+        "waiting": shown.waiting,
         "is_aside": either.is_aside,
         "lane": Lane.objects.filter(pk=either.lane_id).first(),
-        "attempts": [_view(attempt, body) for attempt in found.attempts],
+        "attempts": [_view(attempt, body) for attempt in shown.attempts],
         "body": _pretty(body),
         "shows_all": bool(endpoint and endpoint.may_see_all(user)),
         "may_configure": bool(endpoint and endpoint.may_configure(user)),
@@ -82,7 +82,7 @@ def _title(endpoint: Endpoint | None, user: User) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class SeenDelivery:
     """A delivery that a person may see, open or ended."""
 
     user: User
@@ -95,7 +95,7 @@ class Found:
         return self.waiting or self.attempts[0]
 
 
-def _find(request: PageRequest, delivery_id: UUID) -> Found:
+def _find(request: PageRequest, delivery_id: UUID) -> SeenDelivery:
     """Return a delivery that the person may see: of a source they see, or a test of a webhook they configure."""
     user = request.user
     waiting = Delivery.objects.filter(pk=delivery_id).first()
@@ -108,17 +108,17 @@ def _find(request: PageRequest, delivery_id: UUID) -> Found:
     rows = (Delivery if waiting else Attempt)._default_manager.filter(pk=either.pk).filter(is_seen)
     if not rows.exists() and not (either.source_id is None and endpoint and endpoint.may_configure(user)):
         raise Http404
-    return Found(user, waiting, attempts, endpoint)
+    return SeenDelivery(user, waiting, attempts, endpoint)
 
 
-def _to_configure(request: PageRequest, delivery_id: UUID) -> tuple[Found, Endpoint]:
+def _to_configure(request: PageRequest, delivery_id: UUID) -> tuple[SeenDelivery, Endpoint]:
     """Do the same for an action. Raise PermissionDenied where the person may only look."""
-    found = _find(request, delivery_id)
-    if found.endpoint is None:
+    shown = _find(request, delivery_id)
+    if shown.endpoint is None:
         raise Http404
-    if not found.endpoint.may_configure(found.user):
-        raise PermissionDenied(f"This needs the right to configure {found.endpoint.title}.")
-    return found, found.endpoint
+    if not shown.endpoint.may_configure(shown.user):
+        raise PermissionDenied(f"This needs the right to configure {shown.endpoint.title}.")
+    return shown, shown.endpoint
 
 
 @login_required
@@ -150,8 +150,8 @@ def delivery_again(request: PageRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 def delivery_verify(request: PageRequest, delivery_id: UUID) -> HttpResponse:
     """Say whether a pasted signature is ours, and with which of the endpoint's secrets it was made."""
-    found, endpoint = _to_configure(request, delivery_id)
-    if not endpoint.may_see_all(found.user):
+    shown, endpoint = _to_configure(request, delivery_id)
+    if not endpoint.may_see_all(shown.user):
         raise PermissionDenied("This needs the right to configure the card that owns the secret.")
     form = VerifyForm(request.POST)
     verdict = verify_signature(endpoint, **form.cleaned_data) if form.is_valid() else None
