@@ -24,7 +24,7 @@ import psycopg
 from bench.load import MakeRequest, Outcome, closed_loop, open_loop, request
 from bench.place import Place, servers, set_up
 from bench.statements import FRESH, capture, pgbench
-from supervisor.stack import Stack
+from supervisor.stack import Servers, Stack
 
 CONNECTIONS = 16
 SCRIPTS = 50  # calls whose statements pgbench runs
@@ -84,6 +84,19 @@ def with_a_key(make: MakeRequest) -> MakeRequest:
     return keyed
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What one run measured: of each doorway by name, and of replies at a steady pace."""
+
+    scripts: dict[str, list[list[str]]]
+    outcomes: dict[str, Outcome]
+    floors: dict[str, float]  # of pgbench, in a second
+    bare: Outcome
+    paced: Outcome
+    stalled: Outcome
+    deadlocks: int
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=15)
@@ -92,50 +105,73 @@ def main() -> None:
     with servers() as (running, stack):
         stack.env |= {"TRUSTED_PROXIES": "1"}
         ways = doorways(set_up(stack))
-        stack.start_web(LEADWIRE_PREPARED_STATEMENTS="0")
-        scripts = {}
-        for way in ways:
-            asyncio.run(closed_loop(stack.port, way.make, connections=CONNECTIONS, seconds=1))
-            calls = [way.make(number) for number in range(SCRIPTS)]
-            scripts[way.name] = capture(stack, running.running[0].log_path, calls)
-        stack.stop()
-        stack.start_web()
-        outcomes = {way.name: at_full_speed(stack, way, options.seconds) for way in ways}
-        replies = ways[0]
-        paced = at_pace(stack, replies, options.seconds)
-        broker = running.running[1].child.process.pid
-        os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
-        stalled = at_pace(stack, replies, options.seconds)
-        os.kill(broker, signal.SIGCONT)
-        stack.stop()
-        floors = {
-            way.name: pgbench(stack, scripts[way.name], connections=CONNECTIONS, seconds=options.seconds)
-            for way in ways
-        }
-        bare = _bare(stack, scripts[replies.name], replies.make, options.seconds)
-        deadlocks = _deadlocks(stack)
-    for way in ways:
-        outcome, floor = outcomes[way.name], floors[way.name]
-        print(
-            f"{way.name:<6} {outcome.rate:5.0f}/s, p99 {outcome.percentile(0.99):3.0f} ms; {len(scripts[way.name][0])}"
-            f" statements, pgbench {floor:5.0f}/s: {outcome.rate / floor:.0%}"
-        )
-    print(
-        f"a bare Django view with a reply's statements {bare.rate:.0f}/s: {outcomes[replies.name].rate / bare.rate:.0%}"
-    )
-    print(f"replies at {PACE}/s: p50 {paced.percentile(0.5):.1f} ms, p99 {paced.percentile(0.99):.1f} ms")
-    print(f"  with the broker stalled: p50 {stalled.percentile(0.5):.1f} ms, p99 {stalled.percentile(0.99):.1f} ms")
-    print(f"deadlocks: {deadlocks}")
-    assert deadlocks == 0
-    for way in ways:
-        assert set(outcomes[way.name].statuses) == {way.status}, outcomes[way.name].statuses
-    assert set(paced.statuses | stalled.statuses) == {replies.status}
+        figures = measure(running, stack, ways, options.seconds)
+    _report(ways, figures)
+    _check(ways, figures)
     if not options.smoke:
-        for way in ways:
-            part = outcomes[way.name].rate / floors[way.name]
-            assert way.wanted is None or part >= way.wanted, f"{way.name}: under {way.wanted:.0%} of pgbench"
-        assert paced.percentile(0.99) < P99_WANTED_MS, f"p99 over {P99_WANTED_MS} ms"
-        assert stalled.percentile(0.99) <= 2 * paced.percentile(0.99), "a stalled broker slows intake"
+        _check_speed(ways, figures)
+
+
+def measure(running: Servers, stack: Stack, ways: list[Doorway], seconds: int) -> Figures:
+    scripts = _scripts(running, stack, ways)
+    stack.start_web()
+    outcomes = {way.name: at_full_speed(stack, way, seconds) for way in ways}
+    replies = ways[0]
+    paced = at_pace(stack, replies, seconds)
+    broker = running.running[1].child.process.pid
+    os.kill(broker, signal.SIGSTOP)  # it takes connections and never answers
+    stalled = at_pace(stack, replies, seconds)
+    os.kill(broker, signal.SIGCONT)
+    stack.stop()
+    floors = {
+        name: pgbench(stack, statements, connections=CONNECTIONS, seconds=seconds)
+        for name, statements in scripts.items()
+    }
+    bare = _bare(stack, scripts[replies.name], replies.make, seconds)
+    return Figures(scripts, outcomes, floors, bare, paced, stalled, _deadlocks(stack))
+
+
+def _scripts(running: Servers, stack: Stack, ways: list[Doorway]) -> dict[str, list[list[str]]]:
+    """Return the statements of some calls by each doorway."""
+    stack.start_web(LEADWIRE_PREPARED_STATEMENTS="0")
+    scripts = {}
+    for way in ways:
+        asyncio.run(closed_loop(stack.port, way.make, connections=CONNECTIONS, seconds=1))
+        calls = [way.make(number) for number in range(SCRIPTS)]
+        scripts[way.name] = capture(stack, running.running[0].log_path, calls)
+    stack.stop()
+    return scripts
+
+
+def _report(ways: list[Doorway], figures: Figures) -> None:
+    for way in ways:
+        outcome, floor, statements = figures.outcomes[way.name], figures.floors[way.name], figures.scripts[way.name][-1]
+        print(
+            f"{way.name:<6} {outcome.rate:5.0f}/s, p99 {outcome.percentile(0.99):3.0f} ms; {len(statements)} statements,"
+            f" pgbench {floor:5.0f}/s: {outcome.rate / floor:.0%}"
+        )
+    bare, reply = figures.bare.rate, figures.outcomes[ways[0].name].rate
+    print(f"a bare Django view with a reply's statements {bare:.0f}/s: {reply / bare:.0%}")
+    for words, outcome in (("", figures.paced), (" with the broker stalled", figures.stalled)):
+        p50, p99 = outcome.percentile(0.5), outcome.percentile(0.99)
+        print(f"replies at {PACE}/s{words}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    print(f"deadlocks: {figures.deadlocks}")
+
+
+def _check(ways: list[Doorway], figures: Figures) -> None:
+    assert figures.deadlocks == 0
+    for way in ways:
+        assert set(figures.outcomes[way.name].statuses) == {way.status}, figures.outcomes[way.name].statuses
+    assert set(figures.paced.statuses | figures.stalled.statuses) == {ways[0].status}
+
+
+def _check_speed(ways: list[Doorway], figures: Figures) -> None:
+    for way in ways:
+        part = figures.outcomes[way.name].rate / figures.floors[way.name]
+        assert way.wanted is None or part >= way.wanted, f"{way.name}: under {way.wanted:.0%} of pgbench"
+    p99, p99_stalled = figures.paced.percentile(0.99), figures.stalled.percentile(0.99)
+    assert p99 < P99_WANTED_MS, f"p99 over {P99_WANTED_MS} ms"
+    assert p99_stalled <= 2 * p99, "a stalled broker slows intake"
 
 
 def at_full_speed(stack: Stack, way: Doorway, seconds: int) -> Outcome:
