@@ -19,6 +19,8 @@ KEEPALIVES: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 
+DJANGOS_OWN = {"cursor_factory", "context", "prepare_threshold"}  # of connection parameters
+
 # A worker that is stopped in the middle of a transaction holds locks that the others need to write down their results.
 # It loses them before the others lose their leases (30 s, of which a call may take 15).
 TIMEOUTS = {
@@ -27,13 +29,17 @@ TIMEOUTS = {
 }
 
 
+def plain_parameters() -> dict[str, Any]:
+    """Return what psycopg needs to connect to Django's database, without Django's own cursor and adapters."""
+    parameters: dict[str, Any] = connections["default"].get_connection_params()
+    return {name: value for name, value in parameters.items() if name not in DJANGOS_OWN}
+
+
 async def connect() -> psycopg.AsyncConnection[Any]:
     """Open a connection of our own to Django's database, in autocommit."""
-    parameters = connections["default"].get_connection_params()
+    parameters = plain_parameters()
     limits = [f"-c {name}={scaled(limit) // timedelta(milliseconds=1)}" for name, limit in TIMEOUTS.items()]
     parameters["options"] = " ".join([parameters.get("options", ""), *limits])
-    for ours in ("cursor_factory", "context", "pool", "prepare_threshold"):
-        parameters.pop(ours, None)
     connection = await psycopg.AsyncConnection.connect(**parameters, **KEEPALIVES, autocommit=True)
     connection.prepare_threshold = 1
     return connection

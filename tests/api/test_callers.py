@@ -15,6 +15,7 @@ from conversations.models import Message
 from conversations.services.replies import Author
 from integrations import services as cards
 from integrations.lead_reply_api.models import ReplyKey
+from outbox.database import plain_parameters
 from sources.services import archive_source
 
 pytestmark = pytest.mark.django_db
@@ -92,12 +93,8 @@ def test_a_call_beside_one_that_still_runs_is_409(api, key_of, eastgate, lead_at
     path = f"/v1/leads/{lead.public_id}/conversations/reply"
     digest = _digest(find_reply_key_caller(key, None).principal, "POST", path, "one")
     import psycopg
-    from django.db import connection
 
-    parameters = connection.get_connection_params()
-    for ours in ("cursor_factory", "context", "pool", "prepare_threshold"):
-        parameters.pop(ours, None)
-    with psycopg.connect(**parameters) as other:
+    with psycopg.connect(**plain_parameters()) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
         answer = api.reply(key, lead, headers={"Idempotency_Key": "one"})
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency.inFlight")

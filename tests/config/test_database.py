@@ -12,6 +12,7 @@ from django.db import close_old_connections, connection
 
 from api.models import IdempotencyKey
 from conversations.models import Message
+from outbox.database import plain_parameters
 from supervisor.stack import ROOT
 
 PREPARED = """
@@ -34,10 +35,7 @@ def session_of_server() -> int:
 @pytest.mark.django_db(transaction=True)
 def test_after_the_server_hung_up_the_next_request_gets_a_new_connection():
     pid = session_of_server()
-    parameters = connection.get_connection_params()
-    for ours in ("cursor_factory", "context", "prepare_threshold"):
-        parameters.pop(ours, None)
-    with psycopg.connect(**parameters, autocommit=True) as other:
+    with psycopg.connect(**plain_parameters(), autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     close_old_connections()  # with this a request begins; the test client leaves it out
     assert session_of_server() != pid

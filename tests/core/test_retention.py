@@ -13,6 +13,7 @@ from conversations.models import UsedNonce
 from core import retention
 from core.ids import first_id, uuid7
 from core.partitions import ensure_partitions, partitioned_tables
+from outbox.database import plain_parameters
 from outbox.models import Job
 from webhooks.models import Event, FeedEntry
 
@@ -43,13 +44,6 @@ def months(northside, eastgate):
                     cursor.execute(f'DROP TABLE "{name}"')
 
 
-def _plain_parameters() -> dict:
-    parameters = connection.get_connection_params()
-    for ours in ("cursor_factory", "context", "pool", "prepare_threshold"):
-        parameters.pop(ours, None)
-    return parameters
-
-
 def test_months_that_ended_before_what_is_kept_are_dropped_with_their_places_in_the_feed(months, settings):
     settings.EVENTS_KEPT_DAYS, settings.API_CALLS_KEPT_DAYS = 90, 30
     dropped = retention.drop_expired_partitions(NOW)
@@ -63,7 +57,7 @@ def test_months_that_ended_before_what_is_kept_are_dropped_with_their_places_in_
 
 def test_a_busy_month_is_left_for_the_next_time_and_keeps_nobody_waiting(months, settings):
     settings.EVENTS_KEPT_DAYS = 90
-    with psycopg.connect(**_plain_parameters(), autocommit=True) as other:
+    with psycopg.connect(**plain_parameters(), autocommit=True) as other:
         other.execute("BEGIN")
         other.execute("LOCK TABLE webhooks_event_2026_06 IN ACCESS SHARE MODE")
         dropped = retention.drop_expired_partitions(NOW)

@@ -97,7 +97,7 @@ def test_what_is_nothing_but_quotes_is_kept_whole(text):
     assert split_reply(text) == (text, "")
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the shared cases (data/dev) are not beside this checkout")
+@pytest.mark.skipif(not CASES.parent.exists(), reason="the shared cases (data/dev) are not beside this checkout")
 def test_of_real_replies_none_is_empty():
     rows = [json.loads(line) for line in CASES.read_text().splitlines()]
     empty = []

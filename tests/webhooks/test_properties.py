@@ -97,7 +97,7 @@ def test_a_strange_signature_is_refused_politely(header):
     assert not is_signed(header, make_signing_secret(), webhook_id="evt_01", timestamp=1, body=b"{}")
 
 
-@pytest.mark.skipif(not VECTORS.exists(), reason="the shared vectors are not beside this checkout")
+@pytest.mark.skipif(not VECTORS.parent.exists(), reason="the shared vectors are not beside this checkout")
 def test_the_published_vectors_hold():
     rows = [json.loads(line) for line in VECTORS.read_text().splitlines()]
     ours = [row for row in rows if row["scheme"] == "standard-webhooks"]
