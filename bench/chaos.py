@@ -22,7 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-from bench.crash import SET_UP, open_rows, post
+from bench.crash_stack import SET_UP, open_rows, post
 from bench.faults import Faults
 from bench.place import inside, servers
 from bench.witness import Witness

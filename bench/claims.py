@@ -15,7 +15,7 @@ from uuid import UUID
 
 import psycopg
 
-from bench.crash import SET_UP, CrashStack, post
+from bench.crash_stack import SET_UP, CrashStack, post
 from bench.place import inside, servers
 from bench.witness import Witness
 

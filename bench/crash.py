@@ -18,65 +18,23 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
 from standardwebhooks import Webhook
 
+from bench.crash_stack import IN_WEB, REPLAY, ROTATE, SET_UP, CrashStack, open_events, open_rows, post
 from bench.crashing import HIT, POINTS, armed
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
-from core.ids import encode
-from supervisor.stack import PYTHON, ROOT, WORKER, Stack
+from supervisor.stack import PYTHON, ROOT, Stack
 
 TIME_SCALE = "0.1"
 DRAINED_SECONDS = 60
 WARM_UP = 5  # events
-IN_WEB = {"before-insert", "after-insert", "after-commit"}
 RABBITMQ = os.environ.get("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
-
-SET_UP = """
-import json, sys
-from accounts.actors import SYSTEM
-from accounts.models import Membership, Organization, User
-from integrations import services as cards
-from api import services as tokens
-from sources.services import create_source
-name, url = sys.stdin.read().split()
-organization = Organization.objects.create(name=name)
-user = User.objects.create_user(f"{name}@example.com", None)
-owner = Membership.objects.create(organization=organization, user=user, role="owner")
-source = create_source(organization=organization, actor=SYSTEM, name=name)
-made = cards.set_up(card=source.restwebhook, actor=SYSTEM, url=url)
-cards.switch(card=source.restwebhook, on=True, actor=SYSTEM)
-token = tokens.make_token(creator=owner, actor=SYSTEM, name="x", scopes=["leads:write"])[1]
-print(json.dumps({"source": str(source.pk), "token": token, "signing": made.secrets["Signing secret"]}))
-"""
-REPLAY = """
-import sys
-from datetime import timedelta
-from django.utils import timezone
-from accounts.actors import SYSTEM
-from webhooks.models import RestWebhook
-from webhooks.services.replays import start_replay
-card = RestWebhook.objects.with_credential_card().get(source=sys.stdin.read().strip())
-start_replay(endpoint=card, actor=SYSTEM, since=timezone.now() - timedelta(hours=1), only_undelivered=False)
-print("started")
-"""
-ROTATE = """
-import sys
-from datetime import timedelta
-from accounts.actors import SYSTEM
-from webhooks.models import RestWebhook
-from integrations import services as cards
-cards.regenerate(card=RestWebhook.objects.get(source=sys.stdin.read().strip()), actor=SYSTEM, overlap=timedelta(hours=1))
-print("rotated")
-"""
 
 
 @dataclass
@@ -96,125 +54,76 @@ class Trial:
     def is_good(self) -> bool:
         return self.kills == 1 and not self.lost and self.duplicates <= self.allowed and not self.problems
 
-
-class CrashStack(Stack):
-    """The product without its demo, one process of it armed."""
-
-    def start_armed(self, point: str, marker: Path) -> None:
-        armed: list[str | Path] = [PYTHON, "-m", "bench.crashing", point, marker]
-
-        def command(words: list[str | Path], is_armed: bool) -> list[str | Path]:
-            return [*armed, *words] if is_armed else words
-
-        in_worker = point not in IN_WEB and not point.startswith("in-a-")
-        outbox: list[str | Path] = [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"]
-        jobs: list[str | Path] = [*WORKER, "-n", "jobs@%h", "-Q", "jobs", "-P", "threads", "-c", "1"]
-        self._run("worker", command(outbox, in_worker))
-        self._run("jobs", command(jobs, point == "in-a-replay"))
-        beat = [
-            WORKER[0],
-            "-A",
-            "config",
-            "beat",
-            "--loglevel=warning",
-            "-s",
-            self.folder / f"beat-{point}",
-            "--pidfile=",
-        ]
-        self._run("beat", beat)
-        if point in IN_WEB:
-            self.start_web("bench.crashing_web:application", BENCH_CRASH_AT=point, BENCH_CRASH_MARKER=str(marker))
-        else:
-            self.start_web()
-
-    def replace(self, name: str) -> None:
-        """Start a process again, unarmed."""
-        gone = self.child(name)
-        gone.stop()
-        self.children.remove(gone)
-        command, _ = self.recipes[name]
-        if "bench.crashing" in command:
-            command = command[5:]
-        if name == "web":
-            self.start_web()
-        else:
-            self._run(name, command)
-
-
-def post(stack: Stack, token: str, number: int, seconds: float = 60) -> None:
-    """Create a lead as a careful caller does: the same key until it is acknowledged."""
-    body = {
-        "first_name": "Ava",
-        "request_title": "Tap",
-        "identifier_type": "email",
-        "email": f"ava{number % 10}@example.net",
-    }
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/json",
-        "Idempotency-Key": f"event-{number}",
-    }
-    deadline = time.monotonic() + seconds
-    while True:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{stack.port}/v1/leads", data=json.dumps(body).encode(), headers=headers
+    def __str__(self) -> str:
+        return (
+            f"{self.broker:9} {self.point:20} lost {self.lost}, duplicates {self.duplicates} (at most {self.allowed}),"
+            f" kills {self.kills}, events {self.events} {'; '.join(self.problems)}".rstrip()
         )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                assert answer.status == 201
-                return
-        except (urllib.error.URLError, OSError) as error:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"event {number} was never acknowledged: {error}") from error
-            time.sleep(0.1)
+
+    def count(self, witness: Witness, before_replay: int) -> None:
+        """Compare what arrived with what was sent; after a replay, only what arrived since."""
+        if before_replay:
+            again = len(witness.requests) - before_replay
+            self.lost, self.duplicates = max(0, self.events - again), max(0, again - self.events)
+        else:
+            self.lost, self.duplicates = self.events - len(witness.delivered()), witness.duplicates()
 
 
 def try_point(stack: CrashStack, point: str, broker: str, count: int) -> Trial:
     """Kill one process at one point, start it again, and wait until everything has arrived."""
-    trial, marker = Trial(point, broker, events=count), stack.folder / f"killed-{broker}-{point}"
+    trial, marker = Trial(point, broker), stack.folder / f"killed-{broker}-{point}"
     witness = Witness(answer=_answers(point)).start()
-    made = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
+    business = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
     stack.start_armed(point, marker)
-    victim = "web" if point in IN_WEB else "jobs" if point == "in-a-replay" else "worker"
-    # Warm first: what a process does for the first time takes longer than the 100 ms that are forgiven.
-    for number in range(WARM_UP):
-        post(stack, made["token"], 10_000 + number)
-    _wait(lambda: len(witness.delivered()) == WARM_UP and open_rows(stack) == 0, "the first events")
-    trial.events += WARM_UP
+    _warm_up(stack, witness, business["token"], trial)
     armed(marker).touch()
-    send = _post_through if victim == "web" else post
     for number in range(count):
-        send(stack, made["token"], number)
+        (_post_through if point in IN_WEB else post)(stack, business["token"], number)
+    trial.events += count
+    before = 0
     if point == "in-a-rotation":
-        _rotate(stack, marker, made["source"])
-        post(stack, made["token"], count)
+        _rotate(stack, marker, business["source"])
+        post(stack, business["token"], count)
         trial.events += 1
-    if point == "in-a-replay":
-        _wait(
-            lambda: len(witness.delivered()) >= trial.events and open_rows(stack) == 0, "the events before the replay"
-        )
-        before = len(witness.requests)
-        inside(stack, REPLAY, made["source"])
-    if point != "in-a-rotation":
-        _wait(marker.exists, f"the kill at {point}")
-        _wait(lambda: not stack.child(victim).is_running or victim == "web", "its death")
-        killed_at = marker.stat().st_mtime
-        if victim == "worker":  # it is gone, so what is not written down stays so
-            trial.allowed = witness.exposed(killed_at, seconds=1, of=open_events(stack))
-        else:
-            trial.allowed = witness.exposed(killed_at)
-        stack.replace(victim)
+    else:
+        if point == "in-a-replay":
+            before = _replay(stack, witness, business["source"], trial)
+        _replace_the_dead(stack, point, marker, witness, trial)
     trial.kills = int(marker.exists())
     _wait(lambda: open_rows(stack) == 0, "the last delivery")
-    if point == "in-a-replay":
-        again = len(witness.requests) - before
-        trial.lost, trial.duplicates = max(0, trial.events - again), max(0, again - trial.events)
-    else:
-        trial.lost = trial.events - len(witness.delivered())
-        trial.duplicates = witness.duplicates()
-    _check_signatures(witness, made["signing"], trial)
+    trial.count(witness, before)
+    _check_signatures(witness, business["signing"], trial)
     stack.stop()
     return trial
+
+
+def _warm_up(stack: CrashStack, witness: Witness, token: str, trial: Trial) -> None:
+    """Send the first events: what a process does for the first time takes longer than the 100 ms that are forgiven."""
+    for number in range(WARM_UP):
+        post(stack, token, 10_000 + number)
+    _wait(lambda: len(witness.delivered()) == WARM_UP and open_rows(stack) == 0, "the first events")
+    trial.events += WARM_UP
+
+
+def _replay(stack: CrashStack, witness: Witness, source: str, trial: Trial) -> int:
+    """Send everything again, and return how many requests there were before."""
+    _wait(lambda: len(witness.delivered()) >= trial.events and open_rows(stack) == 0, "the events before the replay")
+    before = len(witness.requests)
+    inside(stack, REPLAY, source)
+    return before
+
+
+def _replace_the_dead(stack: CrashStack, point: str, marker: Path, witness: Witness, trial: Trial) -> None:
+    """Wait for the kill, count what may come twice because of it, and start the process again."""
+    victim = "web" if point in IN_WEB else "jobs" if point == "in-a-replay" else "worker"
+    _wait(marker.exists, f"the kill at {point}")
+    _wait(lambda: not stack.child(victim).is_running or victim == "web", "its death")
+    killed_at = marker.stat().st_mtime
+    if victim == "worker":  # it is gone, so what is not written down stays so
+        trial.allowed = witness.exposed(killed_at, seconds=1, of=open_events(stack))
+    else:
+        trial.allowed = witness.exposed(killed_at)
+    stack.replace(victim)
 
 
 def _answers(point: str) -> Callable[[Seen, int], int]:
@@ -264,30 +173,6 @@ def _check_signatures(witness: Witness, secret: str, trial: Trial) -> None:
             return
 
 
-def open_rows(stack: Stack) -> int:
-    """Deliveries and jobs that are not over; one at least while the database starts and cannot say."""
-    try:
-        return _open_rows(stack)
-    except psycopg.OperationalError:
-        return 1
-
-
-def open_events(stack: Stack) -> set[str]:
-    """The events that still have a delivery, by the id that receivers see."""
-    with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
-        rows = connection.execute("SELECT event_id FROM webhooks_delivery").fetchall()
-    return {encode("evt", event_id) for (event_id,) in rows}
-
-
-def _open_rows(stack: Stack) -> int:
-    with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT count(*) FROM webhooks_delivery").fetchone()
-        jobs = connection.execute(
-            "SELECT count(*) FROM outbox_job WHERE status IN ('scheduled', 'processing')"
-        ).fetchone()
-    return int(row[0] + jobs[0]) if row and jobs else 0
-
-
 def _wait(ready: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + DRAINED_SECONDS
     while not ready():
@@ -319,27 +204,23 @@ def main() -> None:
         parser.error(f"--events: at least {HIT}, because a process is killed when it passes a point for that time.")
     trials: list[Trial] = []
     with servers() as (_, plain):
-        here = brokers(plain.env["BROKER_URL"])
-        for broker, url in here.items():
-            if options.valkey_only and broker != "Valkey":
-                continue
-            for point in options.points:
-                stack = CrashStack(plain.folder, {**plain.env, "BROKER_URL": url, "LEADWIRE_TIME_SCALE": TIME_SCALE})
-                stack.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
-                try:
-                    trials.append(try_point(stack, point, broker, options.events))
-                finally:
-                    stack.stop()
-                one = trials[-1]
-                print(
-                    f"{broker:9} {point:20} lost {one.lost}, duplicates {one.duplicates} (at most {one.allowed}),"
-                    f" kills {one.kills}, events {one.events}{' ' + '; '.join(one.problems) if one.problems else ''}",
-                    flush=True,
-                )
-    lost, duplicates = sum(one.lost for one in trials), sum(one.duplicates for one in trials)
-    kills, events = sum(one.kills for one in trials), sum(one.events for one in trials)
+        here = {"Valkey": plain.env["BROKER_URL"]} if options.valkey_only else brokers(plain.env["BROKER_URL"])
+        for (broker, url), point in itertools.product(here.items(), options.points):
+            trials.append(_try_on(plain, url, point, broker, options.events))
+            print(trials[-1], flush=True)
+    lost, duplicates = sum(trial.lost for trial in trials), sum(trial.duplicates for trial in trials)
+    kills, events = sum(trial.kills for trial in trials), sum(trial.events for trial in trials)
     print(f"lost {lost}, duplicates {duplicates}, kills {kills}, events {events}")
-    sys.exit(not all(one.is_good for one in trials))
+    sys.exit(not all(trial.is_good for trial in trials))
+
+
+def _try_on(plain: Stack, broker_url: str, point: str, broker: str, count: int) -> Trial:
+    stack = CrashStack(plain.folder, {**plain.env, "BROKER_URL": broker_url, "LEADWIRE_TIME_SCALE": TIME_SCALE})
+    stack.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
+    try:
+        return try_point(stack, point, broker, count)
+    finally:
+        stack.stop()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from bench.crash import SET_UP as OWNER
+from bench.crash_stack import SET_UP as OWNER
 from bench.load import Outcome, open_loop, request
 from bench.place import Place, inside, servers, set_up
 from bench.steady import resident

@@ -6,12 +6,10 @@ the rows must be such that nothing is forgotten and nothing is late.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import random
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -25,15 +23,16 @@ from django.utils import timezone
 
 from accounts.actors import SYSTEM
 from accounts.models import Membership, Organization, User
+from bench.jitter import close_connections, jittery, outbox
 from conversations.models import Conversation
 from conversations.services.forms import Submission, take_submission
 from core.problems import Refusal
 from integrations import services as cards
 from leads.services import Details
 from outbox.claims import Turn, release
-from outbox.database import connect, hang_up
 from outbox.models import Lane, SlotKind
 from outbox.wakes import wake_with
+from sources.services import create_source
 from webhooks.delivery.claims import ClaimedDelivery, claim_deliveries
 from webhooks.delivery.results import Outcome, Result, record
 from webhooks.event_types import EventType
@@ -41,7 +40,6 @@ from webhooks.models import Delivery, RestWebhook
 from webhooks.publishing import EventDraft, publish
 from webhooks.services import replays, subscriptions
 
-PAUSE_SECONDS = 0.0015  # before a statement, at most
 CROWD = 30  # open rows: then the world is tidied
 SLOTS = dict.fromkeys(SlotKind, Turn(2))
 
@@ -65,19 +63,6 @@ WHERE l.held_at IS NULL AND l.stopped_at IS NULL AND l.open_until IS NULL AND d.
 """
 
 
-class JitteryCursor(psycopg.AsyncCursor[Any]):
-    async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        if random.random() < 0.5:
-            await asyncio.sleep(random.random() * PAUSE_SECONDS)
-        return await super().execute(*args, **kwargs)
-
-
-def _jittery(execute: Any, *rest: Any) -> Any:
-    if random.random() < 0.5:
-        time.sleep(random.random() * PAUSE_SECONDS)
-    return execute(*rest)
-
-
 class World:
     """One organization with a card, a webhook of its own, and three conversations."""
 
@@ -85,8 +70,6 @@ class World:
         self.organization = Organization.objects.create(name="Interleaved")
         user = User.objects.create_user(f"{uuid4().hex}@example.com", None)
         self.creator = Membership.objects.create(organization=self.organization, user=user, role="owner")
-        from sources.services import create_source
-
         self.source = create_source(organization=self.organization, actor=SYSTEM, name="Interleaved")
         for name in ("ann", "bob", "cat"):
             take_submission(
@@ -220,11 +203,11 @@ class World:
         for closing in [self.pool.submit(self._leave, both) for _ in range(2)]:
             closing.result()
         self.pool.shutdown()
-        _hang_up()
+        close_connections()
 
     def _leave(self, both: threading.Barrier) -> None:
         both.wait()  # each of the two threads takes one
-        _hang_up()
+        close_connections()
 
     # --- one interleaving ---
 
@@ -247,7 +230,7 @@ class World:
 
     def _run(self, name: str, problems: list[str]) -> None:
         try:
-            with connection.execute_wrapper(_jittery), contextlib.suppress(Refusal):
+            with connection.execute_wrapper(jittery), contextlib.suppress(Refusal):
                 self.operations[name]()
         except Exception as error:
             problems.append(f"{name} failed: {error!r}")
@@ -272,26 +255,6 @@ class World:
             if not self.in_flight and not Delivery.objects.filter(lane__in=self.lanes).exists():
                 return
             self.finish()
-
-
-_of_thread = threading.local()
-
-
-def outbox(work: Callable[[psycopg.AsyncConnection[Any]], Any]) -> Any:
-    """Run one step of the outbox as a stream does, on this thread's own connection."""
-    if not hasattr(_of_thread, "runner"):
-        _of_thread.runner = asyncio.Runner()
-        _of_thread.connection = _of_thread.runner.run(connect())
-        _of_thread.connection.cursor_factory = JitteryCursor
-    return _of_thread.runner.run(work(_of_thread.connection))
-
-
-def _hang_up() -> None:
-    if hasattr(_of_thread, "runner"):
-        _of_thread.runner.run(hang_up(_of_thread.connection))
-        _of_thread.runner.close()
-        del _of_thread.runner
-    connection.close()
 
 
 def pairs(world: World) -> Any:

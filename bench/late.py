@@ -21,7 +21,7 @@ from uuid import uuid4
 import psycopg
 
 from bench.chaos import keep_alive
-from bench.crash import SET_UP, open_rows, post
+from bench.crash_stack import SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
 from supervisor.stack import PYTHON, WORKER, Stack

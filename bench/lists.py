@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from bench.crash import SET_UP
+from bench.crash_stack import SET_UP
 from bench.place import inside, servers
 from supervisor.stack import Stack
 

@@ -21,7 +21,7 @@ from collections import defaultdict
 from uuid import uuid4
 
 from bench.chaos import keep_alive
-from bench.crash import SET_UP, open_rows
+from bench.crash_stack import SET_UP, open_rows
 from bench.place import inside, servers
 from bench.witness import Seen, Witness
 from supervisor.stack import PYTHON, ROOT, WORKER, Stack

@@ -17,7 +17,7 @@ import time
 import psycopg
 
 from bench.chaos import keep_alive
-from bench.crash import REPLAY, SET_UP, open_rows, post
+from bench.crash_stack import REPLAY, SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Witness
 from supervisor.stack import CELERY, WORKER, Stack

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from bench.crash import SET_UP, CrashStack
+from bench.crash_stack import SET_UP, CrashStack
 from bench.place import inside, servers
 from bench.slow import HALF_A_HEAD, SlowClients, half_a_body
 from supervisor.limits import raise_open_files

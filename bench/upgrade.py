@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.crash import SET_UP, open_rows, post
+from bench.crash_stack import SET_UP, open_rows, post
 from bench.place import inside, servers
 from bench.witness import Witness
 from supervisor.postgres import candidates

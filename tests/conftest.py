@@ -28,7 +28,7 @@ from messaging.stream import Dispatches
 from outbox.streams import StreamThread
 from sources.services import create_source
 from tests.support.foreign import foreign  # noqa: F401
-from tests.support.people import log_in, person
+from tests.support.people import WEBHOOK_SCOPES, log_in, person
 from tests.support.product import running, stack  # noqa: F401
 from tests.support.receivers import mail_server, receiver  # noqa: F401
 from webhooks.delivery.stream import Deliveries
@@ -215,7 +215,7 @@ def webhooks_key(dana, actor) -> str:
     from api.services import make_token
 
     creator = Membership.objects.get(user=dana)
-    return make_token(creator=creator, actor=actor, name="Ops", scopes=["webhooks:write", "jobs:write"])[1]
+    return make_token(creator=creator, actor=actor, name="Ops", scopes=WEBHOOK_SCOPES)[1]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from messaging.website import form_snippet
-from tests.browser.test_walk import WEBHOOK, add_source, open_tab
+from tests.browser.steps import WEBHOOK, add_source, open_tab
 
 pytestmark = pytest.mark.browser
 WORDS = "A long answer that nobody wants to write twice."

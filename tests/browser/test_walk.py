@@ -5,93 +5,41 @@ from __future__ import annotations
 import json
 import re
 import time
-import urllib.error
-import urllib.request
-from email import message_from_bytes, policy
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.steps import (
+    REPLY_API,
+    WEBHOOK,
+    add_source,
+    call,
+    enable,
+    mail_to,
+    make_webhook,
+    open_tab,
+    send_form,
+    set_up_reply_api,
+    source_id,
+)
+
 pytestmark = pytest.mark.browser
-WEBHOOK, REPLY_API = "#card-rest-webhook", "#card-lead-reply-api"
-
-
-def call(stack, method: str, path: str, key: str, body=None) -> tuple[int, dict]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{stack.port}/v1{path}",
-        method=method,
-        data=json.dumps(body).encode() if body is not None else None,
-        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        text = error.read()
-        return error.code, json.loads(text) if text else {}
-
-
-def add_source(page: Page, name: str, parent: str = "") -> None:
-    page.goto("/sources/")
-    page.get_by_role("link", name="Add source").first.click()
-    page.get_by_label("Name").fill(name)
-    if parent:
-        page.get_by_label("Kind").select_option(label=f"A location of {parent}")
-    page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(name)
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.goto("/sources/")
-    page.get_by_role("link", name=re.compile(f"^{name} ")).click()
-    page.get_by_role("link", name="Messaging settings").click()
-
-
-def set_up_reply_api(page: Page) -> str:
-    page.locator(f"{REPLY_API}-set-up").click()
-    key = page.locator(f"{REPLY_API}-new-secrets-1")
-    expect(key).to_have_text(re.compile("^lwr_"))
-    return key.inner_text()
-
-
-def enable(page: Page, card: str) -> None:
-    page.locator(f"{card}-switch").click()
-    expect(page.locator(f"{card}-switch")).to_have_attribute("aria-checked", "true")
-
-
-def send_form(stack, source: str, email: str) -> None:
-    body = json.dumps({"name": "Wanda Walker", "email": email, "message": "My roof leaks."}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{stack.port}/forms/{source}", data=body, headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 201
-
-
-def source_id(page: Page, name: str) -> str:
-    page.goto("/sources/")
-    link = page.get_by_role("link", name=re.compile(f"^{name} ")).get_attribute("href") or ""
-    return link.strip("/").split("/")[-1]
-
-
-def mail_to(sink, email: str, words: str, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for path in sink.glob("*.eml"):
-            mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-            if mail["To"] == email and words in mail.get_body(("plain",)).get_content():
-                return mail
-        time.sleep(0.1)
-    raise AssertionError(f"no mail to {email} with {words!r}")
 
 
 def test_the_whole_walk(page, stack, sink, receiver):
     add_source(page, "Walk Roofing")
     add_source(page, "Walk North", parent="Walk Roofing")
     source = source_id(page, "Walk North")
+    open_tab(page, "Walk North")
+    key = reply_api_is_set_up_and_validated(page)
+    webhook_is_set_up_and_tested(page, receiver)
+    lead = lead_of_the_form_is_answered(stack, sink, receiver, source, key)
+    new = key_is_regenerated(page, stack, lead, key)
+    parent = location_inherits_from_its_business(page, stack, lead, new)
+    both_are_disconnected(page, stack, lead, new, parent)
 
-    # Both cards: Set up, Validate before and after Enable.
+
+def reply_api_is_set_up_and_validated(page: Page) -> str:
     open_tab(page, "Walk North")
     key = set_up_reply_api(page)
     page.locator(f"{REPLY_API}-check").click()
@@ -102,12 +50,15 @@ def test_the_whole_walk(page, stack, sink, receiver):
     expect(page.locator(f"{REPLY_API}-new-secrets-1")).to_have_text(key)  # it stands until it is copied
     page.reload()
     assert key not in page.content(), "a key is shown once"
+    return key
 
+
+def webhook_is_set_up_and_tested(page: Page, receiver) -> None:
+    """Test webhook against a receiver that answers 200, 500 and not at all; then it is turned on."""
     page.get_by_label("Webhook URL").fill(receiver.url)
     page.locator(f"{WEBHOOK}-set-up").click()
     expect(page.locator(f"{WEBHOOK}-new-secrets-2")).to_have_text(re.compile("^whsec_"))
 
-    # Test webhook against a receiver that answers 200, 500 and not at all.
     receiver.answers = [200, 500, lambda handler: time.sleep(20)]
     check = page.locator(f"{WEBHOOK}-check")
     check.click()
@@ -121,23 +72,31 @@ def test_the_whole_walk(page, stack, sink, receiver):
     receiver.answers = []
     enable(page, WEBHOOK)
 
-    # The loop from form to mail.
+
+def lead_of_the_form_is_answered(stack, sink, receiver, source: str, key: str) -> str:
+    """The loop from the form to the mail; return the lead's id."""
     send_form(stack, source, "wanda@example.net")
     lead = receiver.wait(4)[-1]
     lead_id = json.loads(lead["body"])["data"]["lead"]["id"]
     status, body = call(stack, "POST", f"/leads/{lead_id}/conversations/reply", key, {"content": "A roofer comes."})
     assert status == 201, body
     mail_to(sink, "wanda@example.net", "A roofer comes.")
+    return lead_id
 
-    # Regenerate: the old key 401 at once, the new one 201.
+
+def key_is_regenerated(page: Page, stack, lead_id: str, key: str) -> str:
+    """The old key is 401 at once, the new one 201."""
     page.locator(f"{REPLY_API}-regenerate").click()
     page.get_by_role("button", name="Regenerate", exact=True).click()
     expect(page.locator(f"{REPLY_API}-new-secrets-1")).to_have_text(re.compile("^lwr_"))
     new = page.locator(f"{REPLY_API}-new-secrets-1").inner_text()
     assert call(stack, "GET", "/whoami", key)[0] == 401
     assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", new, {"content": "Tomorrow."})[0] == 201
+    return new
 
-    # Inherit from parent: the parent's key opens the location, the location's own does not.
+
+def location_inherits_from_its_business(page: Page, stack, lead_id: str, new: str) -> str:
+    """The parent's key opens the location, the location's own does not; return the parent's."""
     open_tab(page, "Walk Roofing")
     parent = set_up_reply_api(page)
     assert call(stack, "GET", f"/leads/{lead_id}", parent)[0] == 404
@@ -146,8 +105,11 @@ def test_the_whole_walk(page, stack, sink, receiver):
     expect(page.locator(REPLY_API)).to_contain_text("Inherited from Walk Roofing")
     assert call(stack, "POST", f"/leads/{lead_id}/conversations/reply", parent, {"content": "From above."})[0] == 201
     assert call(stack, "GET", "/whoami", new)[0] == 401
+    return parent
 
-    # Disconnect: 401 for the parent's callers here is 404 (it is no longer theirs), and the own key is gone.
+
+def both_are_disconnected(page: Page, stack, lead_id: str, new: str, parent: str) -> None:
+    """At the location the parent's key reads 404, since the lead is no longer its own; the location's key is gone."""
     page.locator(f"{REPLY_API}-disconnect").click()
     expect(page.get_by_role("dialog")).to_contain_text("It no longer inherits from Walk Roofing, which is not touched.")
     page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
@@ -226,45 +188,6 @@ def test_a_switch_answers_in_its_card_and_keeps_the_focus(page):
     assert page.evaluate("document.activeElement.id") == "card-lead-reply-api-only_new_leads", "the focus stays"
 
 
-PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
-         "/settings/webhooks/", "/settings/webhooks/new/", "/leads/import/", "/settings/agents/", "/activity/calls/",
-         "/settings/account/", "/sources/new/", "/accounts/password/change/", "/accounts/2fa/"]  # fmt: skip
-
-
-def pages_of(page: Page) -> list[str]:
-    """Every kind of page, with real ids."""
-    page.goto("/inbox/?state=all")
-    conversation = page.get_by_role("link", name=re.compile("Noah Kowalski")).get_attribute("href") or ""
-    page.goto("/leads/")
-    lead = page.locator("main table a").first.get_attribute("href") or ""
-    riverside = source_id(page, "Riverside")
-    page.goto("/activity/")
-    delivery = page.locator("main table a").first.get_attribute("href") or ""
-    source = f"/sources/{riverside}/"
-    tab = f"{source}messaging/integrations/"
-    page.goto(f"{tab}rest-webhook/replays/")
-    page.get_by_label("From").fill("2026-01-01T00:00")
-    page.get_by_role("button", name="Preview").click()
-    replay = page.url
-    business = f"/sources/{source_id(page, 'Northside Plumbing')}/messaging/integrations/rest-webhook/locations/"
-    webhook = make_webhook(page, "Warehouse")
-    page.goto(tab)
-    page.get_by_role("button", name="Send a test lead").click()
-    return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
-            f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
-            business, webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
-
-
-def make_webhook(page: Page, name: str) -> str:
-    """Add a webhook of the organization by the form; return its page's address."""
-    page.goto("/settings/webhooks/new/")
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_label("URL").fill("https://crm.example.com/leadwire")
-    page.get_by_role("button", name="Add webhook").click()
-    expect(page.locator("#fresh-secret")).to_be_visible()
-    return f"/settings/webhooks/{page.locator('#webhook-id').inner_text()}/"
-
-
 def test_a_webhook_of_the_organization_from_its_making_to_its_end(page):
     url = make_webhook(page, "Night shift")
     page.goto(url)
@@ -297,22 +220,3 @@ def test_a_replay_counts_as_one_watches(page):
     page.get_by_label("Only what never arrived").uncheck()
     page.get_by_role("button", name="Preview").click()
     expect(page.locator("#replay").get_by_text("would be sent")).to_be_visible(timeout=20_000)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_passes_axe(page, scheme):
-    page.emulate_media(color_scheme=scheme)
-    axe = Axe()
-    for path in pages_of(page):
-        page.goto(path)
-        found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        assert found.violations_count == 0, f"{path} ({scheme}): {found.generate_report()}"
-
-
-@pytest.mark.parametrize("width", [320, 768])
-def test_no_page_scrolls_sideways(page, width):
-    paths = pages_of(page)
-    page.set_viewport_size({"width": width, "height": 900})
-    for path in paths:
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path

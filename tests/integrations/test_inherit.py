@@ -149,45 +149,43 @@ def test_who_may_configure_only_the_location_cannot_regenerate_or_reveal(maya, e
     assert client.get(f"{path}/rest-webhook/secrets/").status_code == 403
 
 
+BUSINESS_CARD = "{business}/messaging/integrations/lead-reply-api"
+LOCATION_CARD = "{location}/messaging/integrations/lead-reply-api"
+AUDITED = [
+    (f"{BUSINESS_CARD}/enabled/", {}, "lead-reply-api.off"),
+    (f"{BUSINESS_CARD}/enabled/", {"on": "1"}, "lead-reply-api.on"),
+    (f"{BUSINESS_CARD}/options/", {"needs_contact": "1"}, "lead-reply-api.configure"),
+    (f"{BUSINESS_CARD}/regenerate/", {"overlap": "1h"}, "lead-reply-api.regenerate"),
+    (f"{BUSINESS_CARD}/overlap/", {}, "lead-reply-api.overlap-end"),
+    (f"{LOCATION_CARD}/inherits/", {"on": "1"}, "lead-reply-api.inherit"),
+    (f"{LOCATION_CARD}/inherits/", {}, "lead-reply-api.inherit-end"),
+    (f"{BUSINESS_CARD}/disconnect/", {}, "lead-reply-api.disconnect"),
+    (
+        "{business}/messaging/integrations/rest-webhook/settings/",
+        {"url": "http://127.0.0.1:9/token-in-path2"},
+        "rest-webhook.configure",
+    ),
+    ("{business}/messaging/channels/{channel}/", {}, "channel.disconnect"),
+    ("{business}/edit/", {"name": "North", "time_zone": "UTC"}, "source.update"),
+    ("/settings/members/", {"email": "n@example.com", "role": "agent"}, "member.invite"),
+]
+
+
 def test_every_change_is_audited_with_who_where_before_and_after_and_secrets_masked(
     dana_client, plumbing, eastgate, northside, key_of, webhook_at, actor
 ):
     """Each through its page, as a person does it."""
     secrets = [key_of(plumbing), *webhook_at(plumbing, "http://127.0.0.1:9/token-in-path").values()]
     AuditEntry.objects.all().delete()
-    source, location = f"/sources/{plumbing.public_id}", f"/sources/{eastgate.public_id}"
-    card = f"{source}/messaging/integrations/lead-reply-api"
-    channel = plumbing.connections.get(kind="email").pk
-    for path, fields in (
-        (f"{card}/enabled/", {}),
-        (f"{card}/enabled/", {"on": "1"}),
-        (f"{card}/options/", {"needs_contact": "1"}),
-        (f"{card}/regenerate/", {"overlap": "1h"}),
-        (f"{card}/overlap/", {}),
-        (f"{location}/messaging/integrations/lead-reply-api/inherits/", {"on": "1"}),
-        (f"{location}/messaging/integrations/lead-reply-api/inherits/", {}),
-        (f"{card}/disconnect/", {}),
-        (f"{source}/messaging/integrations/rest-webhook/settings/", {"url": "http://127.0.0.1:9/token-in-path2"}),
-        (f"{source}/messaging/channels/{channel}/", {}),
-        (f"{source}/edit/", {"name": "North", "time_zone": "UTC"}),
-        ("/settings/members/", {"email": "n@example.com", "role": "agent"}),
-    ):
-        dana_client.post(path, fields, REMOTE_ADDR="192.0.2.7")
+    places = {
+        "business": f"/sources/{plumbing.public_id}",
+        "location": f"/sources/{eastgate.public_id}",
+        "channel": plumbing.connections.get(kind="email").pk,
+    }
+    for path, fields, _ in AUDITED:
+        dana_client.post(path.format(**places), fields, REMOTE_ADDR="192.0.2.7")
     rows = list(AuditEntry.objects.order_by("id"))
-    assert [row.action for row in rows] == [
-        "lead-reply-api.off",
-        "lead-reply-api.on",
-        "lead-reply-api.configure",
-        "lead-reply-api.regenerate",
-        "lead-reply-api.overlap-end",
-        "lead-reply-api.inherit",
-        "lead-reply-api.inherit-end",
-        "lead-reply-api.disconnect",
-        "rest-webhook.configure",
-        "channel.disconnect",
-        "source.update",
-        "member.invite",
-    ]
+    assert [row.action for row in rows] == [action for _, _, action in AUDITED]
     for row in rows:
         assert (row.actor, row.address) == ("Dana", "192.0.2.7"), row.action
         assert row.after, row.action

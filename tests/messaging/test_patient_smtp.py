@@ -5,11 +5,7 @@ The time-outs are RFC 5321's (4.5.3.2), a hundredth as long here.
 
 from __future__ import annotations
 
-import socketserver
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -21,6 +17,7 @@ from messaging.models import Dispatch
 from messaging.stream import claim_dispatches
 from outbox.claims import Turn
 from tests.support.due import make_due
+from tests.support.odd_smtp import OddServer
 from tests.support.steps import outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,89 +31,20 @@ TIMEOUTS = {
     "data": "DATA",
     "dot": "FINAL_DOT",
 }
-GOOD = {
-    "greeting": "220 hello",
-    "ehlo": "250 hello",
-    "mail": "250 ok",
-    "rcpt": "250 ok",
-    "data": "354 go",
-    "dot": "250 ok",
-}
-
-
-@dataclass
-class OddServer:
-    """An SMTP server that does something odd, once, at one step; `took` is what it is responsible for since."""
-
-    port: int = 0
-    step: str = ""
-    oddity: str = ""  # slow, drop, or an answer
-    seconds: float = 0
-    took: list[bytes] = field(default_factory=list)
-
-    def answer_for(self, step: str) -> str | None:
-        if step != self.step or not self.oddity:
-            return GOOD[step]
-        oddity, self.oddity = self.oddity, ""
-        if oddity == "slow":
-            time.sleep(self.seconds)
-            return GOOD[step]
-        return None if oddity == "drop" else oddity
 
 
 @pytest.fixture
 def server(settings, monkeypatch) -> Iterator[OddServer]:
-    odd = OddServer()
     for name in {*TIMEOUTS.values(), "BLOCK"}:
         whole = getattr(patient_smtp, f"{name}_SECONDS")
         monkeypatch.setattr(patient_smtp, f"{name}_SECONDS", whole / SCALE)
-
-    class Dialogue(socketserver.StreamRequestHandler):
-        def say(self, step: str) -> bool:
-            answer = odd.answer_for(step)
-            if answer is not None:
-                self.wfile.write(f"{answer}\r\n".encode())
-            return answer is not None and answer == GOOD[step]
-
-        def handle(self) -> None:
-            self.say("greeting")
-            while line := self.rfile.readline():
-                word = line[:4].lower().decode().strip()
-                if word == "quit":
-                    return
-                if word == "data":
-                    if self.say("data") and not self.mail():
-                        return
-                elif word in ("ehlo", "mail", "rcpt"):
-                    if odd.step == word and odd.oddity == "drop":
-                        odd.oddity = ""
-                        return
-                    self.say(word)
-                else:
-                    self.wfile.write(b"250 ok\r\n")
-
-        def mail(self) -> bool:
-            """Take a mail; False: hang up."""
-            lines = []
-            while (line := self.rfile.readline()) not in (b".\r\n", b""):
-                lines.append(line)
-            if odd.step == "block" and odd.oddity:
-                odd.oddity = ""
-                return False
-            is_refused = odd.step == "dot" and odd.oddity[:1] in ("4", "5")
-            if line and not is_refused:
-                odd.took.append(b"".join(lines))
-            return self.say("dot") or is_refused
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dialogue) as listening:
-        listening.daemon_threads = True
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
+    with OddServer() as odd:
         settings.EMAIL_BACKEND = patient_smtp.DJANGOS
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", odd.server_address[1]
         channel._idle.clear()
         yield odd
         channel._idle.clear()
-        listening.shutdown()
+        odd.shutdown()
 
 
 @pytest.fixture

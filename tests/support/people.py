@@ -7,6 +7,7 @@ from django.test import Client
 from accounts.models import Membership, Organization, Source, SourceAccess, User
 
 PASSWORD = "correct horse battery"
+WEBHOOK_SCOPES = ["webhooks:write", "jobs:write"]
 
 
 def person(name: str, organization: Organization, role: str, *sources: Source) -> User:
@@ -26,3 +27,8 @@ def log_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def limited_manager(name: str, organization: Organization, *sources: Source) -> Membership:
+    """A new manager of these sources only."""
+    return Membership.objects.get(user=person(name, organization, "manager", *sources))

@@ -22,11 +22,6 @@ from webhooks.models import Subscription
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def key(webhooks_key) -> str:
-    return webhooks_key
-
-
 def certificate(name: str, issuer=None, issuer_key=None):
     """Return (certificate, key) for TLS on 127.0.0.1; signed by itself without an issuer."""
     key = ec.generate_private_key(ec.SECP256R1())
