@@ -150,14 +150,14 @@ def run_once(messages: int, outage: int) -> int:
 
 
 def run(stack: Stack, witness: Witness, postgres: Postgres, valkey: Valkey, messages: int, outage: int) -> int:
-    made = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
+    business = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
     address = inside(stack, MAIL_ADDRESS)
     start(stack)
     faults, sent = Faults(stack, names(), ["web", "receive-mail"], LEASE_SECONDS), threading.Event()
 
     def send_all() -> None:
         with ThreadPoolExecutor(CALLERS) as callers:
-            list(callers.map(lambda number: send(stack, made["token"], address, number), range(messages)))
+            list(callers.map(lambda number: send(stack, business["token"], address, number), range(messages)))
         sent.set()
 
     sender = threading.Thread(target=send_all, daemon=True)

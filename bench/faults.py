@@ -69,13 +69,15 @@ class Faults(threading.Thread):
     def counts(self) -> dict[str, int]:
         """How many there were of each kind."""
         return {
-            kind: sum(fault.kind == kind for fault in self.made) for kind in sorted({one.kind for one in self.made})
+            kind: sum(fault.kind == kind for fault in self.made) for kind in sorted({fault.kind for fault in self.made})
         }
 
     def unexplained(self, witness: Witness) -> list[str]:
         """Say which requests came after their event had been answered with success, where no fault says why."""
         # Only what befell a worker of the outbox: the others send no webhooks.
-        faults = [one for one in self.made if one.kind in ("killed", "stopped") and one.name.startswith("worker")]
+        faults = [
+            fault for fault in self.made if fault.kind in ("killed", "stopped") and fault.name.startswith("worker")
+        ]
         return [
             self._story(copy, earlier)
             for copy, earlier in witness.copies()
@@ -84,9 +86,13 @@ class Faults(threading.Thread):
 
     def _story(self, copy: Seen, earlier: list[Seen]) -> str:
         first = earlier[0].came_at
-        answers = ", ".join(f"{one.came_at - first:+.3f} to {(one.answered_at or 0) - first:+.3f} s" for one in earlier)
-        near = [one for one in self.made if first - 1 < one.ends_at and one.at < copy.came_at + 1]
-        told = ", ".join(f"{one.kind} {one.name} {one.at - first:+.3f} to {one.ends_at - first:+.3f} s" for one in near)
+        answers = ", ".join(
+            f"{fault.came_at - first:+.3f} to {(fault.answered_at or 0) - first:+.3f} s" for fault in earlier
+        )
+        near = [fault for fault in self.made if first - 1 < fault.ends_at and fault.at < copy.came_at + 1]
+        told = ", ".join(
+            f"{fault.kind} {fault.name} {fault.at - first:+.3f} to {fault.ends_at - first:+.3f} s" for fault in near
+        )
         return f"{copy.webhook_id} answered {answers}; again {copy.came_at - first:+.3f} s; {told or 'no fault'}"
 
     def overdue(self) -> list[str]:

@@ -70,11 +70,11 @@ def main() -> None:
     while time.monotonic() < end:
         mail = changed(dice, dice.choice(real)) if real and dice.random() < 0.4 else made_up(dice)
         began = time.process_time()
-        found = read(mail)
+        letter = read(mail)
         took = time.process_time() - began
-        f"{found}".encode()  # raises where something cannot be stored
+        f"{letter}".encode()  # raises where something cannot be stored
         count, slowest = count + 1, max(slowest, took)
-        if took > SECONDS_MAX or "\0" in f"{found.reply_text}{found.quoted_text}{found.subject}{found.sender_name}":
+        if took > SECONDS_MAX or "\0" in f"{letter.reply_text}{letter.quoted_text}{letter.subject}{letter.sender_name}":
             path = Path(f"slow-mail-{options.seed}-{count}.eml")
             path.write_bytes(mail)
             sys.exit(f"{path}: {took:.2f} s for {len(mail)} bytes")

@@ -186,7 +186,7 @@ class World:
         return taken
 
     def _record(self, judge: Callable[[ClaimedDelivery], Result]) -> None:
-        results = [judge(one) for one in self._take()]
+        results = [judge(row) for row in self._take()]
 
         async def write(c: psycopg.AsyncConnection[Any]) -> None:
             waiting = results

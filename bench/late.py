@@ -49,11 +49,11 @@ def main() -> None:
         stack = Stack(plain.folder, {**plain.env, "LEADWIRE_TIME_SCALE": str(TIME_SCALE)})
         stack.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "CRITICAL"}
         try:
-            made = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
+            business = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
             stack.start_web()
-            stopped_past_its_lease(stack, witness, made["token"], options.events)
+            stopped_past_its_lease(stack, witness, business["token"], options.events)
             slow[0], witness.delay = False, 0.01
-            early = a_minute_ahead(stack, witness, made["token"], options.events)
+            early = a_minute_ahead(stack, witness, business["token"], options.events)
             sys.exit(report(stack, witness, early, 2 * options.events))
         finally:
             stack.stop()

@@ -56,18 +56,18 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="only see that it works: assert nothing about speed")
     options = parser.parse_args()
     with servers() as (_, stack):
-        made = json.loads(inside(stack, SET_UP, "lists http://127.0.0.1:9/hook"))
+        business = json.loads(inside(stack, SET_UP, "lists http://127.0.0.1:9/hook"))
         with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute("ALTER TABLE leads_lead SET (autovacuum_enabled = off)")
-            connection.execute(FILL, {"count": options.leads, "source": made["source"]})
+            connection.execute(FILL, {"count": options.leads, "source": business["source"]})
             connection.execute("VACUUM ANALYZE leads_lead")
         stack.start_web()
         cursor, page = "", 1
         while page < min(PAGE, options.leads // LIMIT):
-            cursor, page = read(stack, made["token"], cursor)["meta"]["next_cursor"], page + 1
-        first, deep = (median(stack, made["token"], one) for one in ("", cursor))
-        few = {name: median(stack, made["token"], "", f"&{name}={quote(value)}") for name, value in FEW.items()}
+            cursor, page = read(stack, business["token"], cursor)["meta"]["next_cursor"], page + 1
+        first, deep = (median(stack, business["token"], one) for one in ("", cursor))
+        few = {name: median(stack, business["token"], "", f"&{name}={quote(value)}") for name, value in FEW.items()}
     print(f"{options.leads:,} leads: page 1 {first:.1f} ms, page {page:,} {deep:.1f} ms ({deep / first:.2f}x)")
     print(f"one by {', '.join(f'{name} {each:.1f} ms' for name, each in few.items())}")
     assert options.smoke or max(deep, *few.values()) <= RATIO_WANTED * first

@@ -229,9 +229,9 @@ def main() -> None:
             command = [sys.executable, "-m", "bench.receiver", str(port), str(milliseconds)]
             receivers.callback(subprocess.Popen(command, cwd=ROOT).kill)
         words = f"http://127.0.0.1:{fast}/hook http://127.0.0.1:{slow}/hook {WEBHOOKS} {EVENTS}"
-        made = json.loads(inside(stack, SET_UP, words))
+        business = json.loads(inside(stack, SET_UP, words))
         stack.start()
-        quiet, greedy = Quiet(stack, made["quiet"]), Greedy(stack, made["greedy"])
+        quiet, greedy = Quiet(stack, business["quiet"]), Greedy(stack, business["greedy"])
         quiet.measure(3)
         alone = quiet.measure(options.seconds)
         print("alone          " + ", ".join(f"{name} {took:.0f} ms" for name, took in alone.items()), flush=True)

@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def run(stack: Stack, witness: Witness, options: argparse.Namespace) -> int:
-    made = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
+    business = json.loads(inside(stack, SET_UP, f"x{uuid4().hex} {witness.url}"))
     for number in range(2):
         stack._run(
             f"worker-{number}", [*WORKER, "-n", f"o{number}@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"]
@@ -87,7 +87,7 @@ def run(stack: Stack, witness: Witness, options: argparse.Namespace) -> int:
     command = [PYTHON, "manage.py", "shell", "--no-imports", "-c", SPEAK]
     speaker = subprocess.Popen(command, cwd=ROOT, env=stack.env, stdin=subprocess.PIPE, text=True)
     assert speaker.stdin
-    speaker.stdin.write(f"{made['source']} {options.keys} {options.events}")
+    speaker.stdin.write(f"{business['source']} {options.keys} {options.events}")
     speaker.stdin.close()
     kills, deadline = 0, time.monotonic() + DRAINED_SECONDS
     while speaker.poll() is None or open_rows(stack):

@@ -112,9 +112,9 @@ def main() -> None:
     options = parser.parse_args()
     with servers() as (_, stack):
         set_up(stack)
-        made = json.loads(inside(stack, LOG_IN))
+        session = json.loads(inside(stack, LOG_IN))
         stack.start_web()
-        pages, actions = calls(made)
+        pages, actions = calls(session)
         grow(stack, 1, FEW)
         few, done = timed(stack, pages), timed(stack, actions)
         floor = timed(stack, {"floor": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"})["floor"].percentile(0.5)
@@ -123,7 +123,7 @@ def main() -> None:
     print(f"a bare answer (/healthz): p50 {floor:.1f} ms")
     for name, outcome in few.items():
         before, after = outcome.percentile(0.5), many[name].percentile(0.5)
-        shown = name.replace(made["source"], "<id>")
+        shown = name.replace(session["source"], "<id>")
         print(f"{shown:45} p50 {before:6.1f} ms, with {options.rows:,} more {after:6.1f} ms: x {after / before:.2f}")
         assert options.smoke or after <= GROWTH_WANTED * before, f"{shown} slows down as rows grow"
     for name, outcome in done.items():

@@ -68,7 +68,7 @@ def main(number: int, count: int) -> None:
     celery.send_hints_briefly()
     rows = Conversation.objects.select_related("source", "lead").order_by("pk")
     mine = [one for place, one in enumerate(rows) if place % count == number]  # nobody waits for another's conversation
-    messages = {one.conversation_id: one for one in Message.objects.filter(direction="inbound")}
+    messages = {message.conversation_id: message for message in Message.objects.filter(direction="inbound")}
     next_one = 0
     print("ready", flush=True)
     for line in sys.stdin:

@@ -86,11 +86,11 @@ def main() -> None:
         product = CrashStack(plain.folder, {**plain.env, "TRUSTED_PROXIES": "1"})
         stack.callback(product.stop)
         product.env |= {"LEADWIRE_PLAIN_STATIC": "1", "LOG_LEVEL": "ERROR"}
-        made = json.loads(inside(product, SET_UP, "slow http://127.0.0.1:9/hook"))
+        business = json.loads(inside(product, SET_UP, "slow http://127.0.0.1:9/hook"))
         source = inside(product, "from accounts.models import Source; print(Source.objects.get().public_id)")
         product.start_web()
         base = f"http://127.0.0.1:{product.port}"
-        token = made["token"]
+        token = business["token"]
         product.start_mail()
         address = inside(
             product,

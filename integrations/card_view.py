@@ -132,6 +132,11 @@ class CardView:
         return [inheriting for inheriting in self.inheriting_cards if getattr(inheriting, "is_stopped", False)]
 
     @property
+    def inheriting_names(self) -> str:
+        """The names of the locations that inherit this card."""
+        return ", ".join(inheriting.source.name for inheriting in self.inheriting_cards)
+
+    @property
     def has_overlap(self) -> bool:
         return any(key.ends_at for key in self.keys)
 

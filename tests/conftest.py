@@ -251,11 +251,11 @@ def webhook_at(actor) -> Callable[..., dict[str, str]]:
     """Set a source's REST Webhook up with a URL, turn it on, and return its secrets."""
 
     def make(source: Source, url: str, *, on: bool = True, **settings: Any) -> dict[str, str]:
-        made = cards.set_up(card=source.restwebhook, actor=actor, url=url, **settings)
+        fresh = cards.set_up(card=source.restwebhook, actor=actor, url=url, **settings)
         if on:
             source.restwebhook.refresh_from_db()
             cards.switch(card=source.restwebhook, on=True, actor=actor)
-        return made.secrets
+        return fresh.secrets
 
     return make
 
@@ -270,10 +270,10 @@ def receive(db):
     """Keep and read one mail, as the mail listener and the job do."""
 
     def take(connection, raw: bytes, to: str = "") -> InboundMail:
-        kept = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
-        read_mail(kept.pk)
-        kept.refresh_from_db()
-        return kept
+        inbound = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
+        read_mail(inbound.pk)
+        inbound.refresh_from_db()
+        return inbound
 
     return take
 

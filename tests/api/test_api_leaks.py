@@ -21,7 +21,7 @@ from tests.support.people import person
 from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
-WITH_IDS = [one for one in OPERATIONS if "{" in one[1]]
+WITH_IDS = [operation for operation in OPERATIONS if "{" in operation[1]]
 # A body that is right, so that nothing but the right to it can be refused.
 BODIES: dict[str, Any] = {
     "send_reply": {"content": "Hello"},
@@ -68,7 +68,7 @@ def asked(api, method: str, path: str, key: str, body: Any, headers: dict[str, s
     """An answer, and the statements that it took, without their values."""
     with CaptureQueriesContext(connection) as seen:
         answer = api.call(method.upper(), path, key, body, **headers)
-    plain = [re.sub(r"'[^']*'(::\w+)?|\b\d+\b|\"s\d+_x\d+\"", "?", one["sql"]) for one in seen]
+    plain = [re.sub(r"'[^']*'(::\w+)?|\b\d+\b|\"s\d+_x\d+\"", "?", row["sql"]) for row in seen]
     return answer, [sql for sql in plain if "api_ratelimitwindow" not in sql and "UPDATE" not in sql]
 
 
@@ -78,7 +78,9 @@ def body_of(operation: dict[str, Any], values: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), WITH_IDS, ids=[operation[2]["operationId"] for operation in WITH_IDS]
+)
 def test_what_is_another_organizations_is_as_if_it_were_not_there(
     api,
     keys,
@@ -144,7 +146,9 @@ def ids_of(lead) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "limited staff"])
-@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), WITH_IDS, ids=[operation[2]["operationId"] for operation in WITH_IDS]
+)
 def test_what_is_of_another_source_is_as_if_it_were_not_there(api, next_door, method, path, operation, kind):
     """Within one organization: for a limited member, for a source's own key, and for a header that names a source."""
     callers, values = next_door
@@ -155,11 +159,13 @@ def test_what_is_of_another_source_is_as_if_it_were_not_there(api, next_door, me
         assert SECRET not in answer.content.decode()
 
 
-OF_A_LEAD = [one for one in WITH_IDS if re.search("{(lead|conversation|message)_id}", one[1])]
+OF_A_LEAD = [operation for operation in WITH_IDS if re.search("{(lead|conversation|message)_id}", operation[1])]
 
 
 @pytest.mark.parametrize("kind", ["app", "staff", "source_key", "directory"])
-@pytest.mark.parametrize(("method", "path", "operation"), OF_A_LEAD, ids=[one[2]["operationId"] for one in OF_A_LEAD])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), OF_A_LEAD, ids=[operation[2]["operationId"] for operation in OF_A_LEAD]
+)
 def test_an_erased_lead_is_as_if_it_were_not_there(
     api, keys, northside, plumbing, lead_at, webhook_at, actor, method, path, operation, kind
 ):
@@ -176,7 +182,9 @@ def test_an_erased_lead_is_as_if_it_were_not_there(
     assert {**answer.json(), "request_id": ""} == {**nothing.json(), "request_id": ""}
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[one[2]["operationId"] for one in OPERATIONS])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), OPERATIONS, ids=[operation[2]["operationId"] for operation in OPERATIONS]
+)
 def test_without_a_good_key_there_is_nothing(api, foreign, token, method, path, operation):
     ApiToken.objects.update(revoked_at="2026-01-01T00:00Z")
     for key in (None, "lwa_wrong", token):
@@ -184,7 +192,9 @@ def test_without_a_good_key_there_is_nothing(api, foreign, token, method, path, 
         assert (answer.status_code, answer.content) == (401, b""), operation["operationId"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), WITH_IDS, ids=[one[2]["operationId"] for one in WITH_IDS])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), WITH_IDS, ids=[operation[2]["operationId"] for operation in WITH_IDS]
+)
 def test_of_an_archived_source_nothing_is_changed_by_a_reply_key(
     api, keys, plumbing, lead_at, actor, method, path, operation
 ):

@@ -110,7 +110,7 @@ def test_an_export_has_what_was_merged_folded_and_mailed(api, key, plumbing, lea
     api.post(f"leads/{second.public_id}/merge", key, {"into": lead.public_id})
     data = api.get(f"leads/{lead.public_id}/export", key).json()["data"]
     assert [person["email"] for person in data["merged"]] == ["ava.old@example.net"]
-    messages = [message for one in data["conversations"] for message in one["messages"]]
+    messages = [message for conversation in data["conversations"] for message in conversation["messages"]]
     [mailed] = [message for message in messages if message["mails"]]
     assert mailed["folded"].startswith("On Monday")
     assert base64.b64decode(mailed["mails"][0]["content"]) == letter
@@ -161,8 +161,8 @@ def test_mcp_lists_a_leads_conversations_by_state(api, key, plumbing, lead_at):
             "params": {"name": "list_conversations", "arguments": arguments}}  # fmt: skip
     assert rpc(api, key, call).json()["result"]["structuredContent"]["result"]["data"]["conversations"] == []
     arguments["state"] = "open"
-    found = rpc(api, key, call).json()["result"]["structuredContent"]["result"]["data"]["conversations"]
-    assert [one["lead_id"] for one in found] == [lead.public_id] != [other.public_id]
+    answer = rpc(api, key, call).json()["result"]["structuredContent"]["result"]["data"]["conversations"]
+    assert [row["lead_id"] for row in answer] == [lead.public_id] != [other.public_id]
 
 
 def test_disconnecting_a_parent_names_the_locations_that_went_off(api, key, key_of, plumbing, eastgate, actor):
@@ -212,8 +212,8 @@ def test_a_source_is_filtered_by_its_own_name_too(api, key, plumbing, eastgate, 
     plumbing.external_id = "north-1"
     plumbing.save()
     for path, name in (("leads", "leads"), ("conversations", "conversations")):
-        found = api.get(f"{path}?source_id=north-1", key).json()["data"][name]
-        assert [one["source_id"] for one in found] == [plumbing.public_id], path
+        answer = api.get(f"{path}?source_id=north-1", key).json()["data"][name]
+        assert [row["source_id"] for row in answer] == [plumbing.public_id], path
         assert api.get(f"{path}?source_id=nobody", key).json()["data"][name] == []
 
 

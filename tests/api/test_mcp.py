@@ -83,7 +83,7 @@ def test_of_one_lead_only_its_conversations_are_listed(live_server, key, plumbin
         return await client.call_tool("list_conversations", {"lead_id": lead.public_id})
 
     shown = with_client(live_server, key, work).structured_content["result"]["data"]["conversations"]
-    assert [one["lead_id"] for one in shown] == [lead.public_id]
+    assert [row["lead_id"] for row in shown] == [lead.public_id]
 
 
 # --- by hand ---
@@ -166,7 +166,7 @@ def test_a_limited_members_agent_sees_only_their_sources(rpc, northside, eastgat
     mia = Membership.objects.get(user=person("mia", northside, "agent", eastgate))
     theirs = make_token(creator=mia, actor=actor, name="M", scopes=SCOPES, kind=ApiToken.Kind.STAFF)[1]
     _, content = tool(rpc("tools/call", {"name": "list_leads", "arguments": {}}, key=theirs))
-    assert [one["id"] for one in content["result"]["data"]["leads"]] == [seen.public_id]
+    assert [lead["id"] for lead in content["result"]["data"]["leads"]] == [seen.public_id]
 
 
 @pytest.mark.parametrize(

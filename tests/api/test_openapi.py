@@ -133,7 +133,7 @@ def test_whatever_is_sent_is_answered_as_documented(world, operation_id, kind, m
     schema.app = application
     count = 0
 
-    [operation] = [one.ok() for one in schema.include(operation_id=operation_id).get_all_operations()]
+    [operation] = [operation.ok() for operation in schema.include(operation_id=operation_id).get_all_operations()]
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def call(case) -> None:
@@ -190,7 +190,7 @@ def test_every_operation_names_its_scope_and_how_it_is_called():
             assert operation["security"] == [{"key": [operation["x-scope"]]}], where
         assert operation["tags"], where
         if method == "post":
-            names = {one["name"] for one in operation.get("parameters", [])}
+            names = {parameter["name"] for parameter in operation.get("parameters", [])}
             assert "Idempotency-Key" in names, where
 
 
@@ -216,7 +216,7 @@ def test_every_code_that_the_product_uses_is_in_the_contract_and_none_besides():
 
 def test_webhooks_are_in_the_document_with_a_sample_each():
     webhooks = document()["webhooks"]
-    assert set(webhooks) == {one.value for one in SUBSCRIBABLE}
+    assert set(webhooks) == {event_type.value for event_type in SUBSCRIBABLE}
     for name, told in webhooks.items():
         assert told["post"]["requestBody"]["content"]["application/json"]["example"]["type"] == name
 
@@ -231,9 +231,9 @@ def test_a_breaking_change_would_be_seen():
     new["paths"]["/v1/leads"]["get"]["parameters"] = []
     new["components"]["schemas"]["NewLeadInputRequest"]["required"].append("phone")
     del new["components"]["schemas"]["LeadShown"]["properties"]["tags"]
-    found = "\n".join(breaking_changes(old, new))
+    changes = "\n".join(breaking_changes(old, new))
     for words in ("GET /v1/whoami is gone", "parameter q is gone", "body/phone is required now", "tags is gone"):
-        assert words in found
+        assert words in changes
 
 
 def test_the_page_for_people_is_made_from_the_document():
@@ -249,5 +249,5 @@ def test_what_goes_away_says_so(api, token, monkeypatch):
     assert answer["Deprecation"] == "@1767225600"
     assert answer["Sunset"] == "Fri, 01 Jan 2027 00:00:00 GMT"
     assert 'rel="deprecation"' in answer["Link"]
-    made = SchemaGenerator().get_schema(request=None, public=True)
-    assert made["paths"]["/v1/whoami"]["get"]["deprecated"] is True
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    assert schema["paths"]["/v1/whoami"]["get"]["deprecated"] is True

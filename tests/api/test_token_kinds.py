@@ -149,11 +149,11 @@ def test_a_named_source_is_where_leads_go_and_all_that_is_seen(
     api, directory, plumbing, eastgate, dental, lead_at, westgate
 ):
     elsewhere = lead_at(dental)
-    made = api.create_lead(directory, headers={"X-On-Behalf-Of": eastgate.public_id}).json()
-    assert api.get(f"leads/{made['uid']}", directory, X_On_Behalf_Of="north").json()["data"]["lead"]["source_id"] == (
-        eastgate.public_id
-    )
-    assert api.get(f"leads/{made['uid']}", directory, X_On_Behalf_Of=westgate.public_id).status_code == 404
+    created = api.create_lead(directory, headers={"X-On-Behalf-Of": eastgate.public_id}).json()
+    assert api.get(f"leads/{created['uid']}", directory, X_On_Behalf_Of="north").json()["data"]["lead"][
+        "source_id"
+    ] == (eastgate.public_id)
+    assert api.get(f"leads/{created['uid']}", directory, X_On_Behalf_Of=westgate.public_id).status_code == 404
     assert api.get(f"leads/{elsewhere.public_id}", directory, X_On_Behalf_Of="north").status_code == 404
 
 

@@ -17,10 +17,10 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 @pytest.fixture(scope="module")  # Playwright's loop runs in this thread as long as it lives
 def chromium() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
-    assert found, "The browser tests need Chromium: install it, or say with CHROMIUM where it is."
+    program = os.environ.get("CHROMIUM") or next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
+    assert program, "The browser tests need Chromium: install it, or say with CHROMIUM where it is."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-quic"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-quic"])
         yield browser
         browser.close()
 

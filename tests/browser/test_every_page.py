@@ -46,8 +46,8 @@ def test_every_page_passes_axe(page, scheme):
     axe = Axe()
     for path in pages_of(page):
         page.goto(path)
-        found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        assert found.violations_count == 0, f"{path} ({scheme}): {found.generate_report()}"
+        report = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        assert report.violations_count == 0, f"{path} ({scheme}): {report.generate_report()}"
 
 
 @pytest.mark.parametrize("width", [320, 768])

@@ -28,9 +28,9 @@ def mail_to(sink: Path, address: str, subject: str) -> str:
 
 
 def link_in(words: str) -> str:
-    found = re.search(r"http\S+", words)
-    assert found
-    return found[0]
+    link = re.search(r"http\S+", words)
+    assert link
+    return link[0]
 
 
 def code_of(secret: str) -> str:

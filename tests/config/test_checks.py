@@ -40,7 +40,7 @@ UNSAFE = {
 def found(settings, **changes: object) -> list[str]:
     for name, value in {**GOOD, **changes}.items():
         setattr(settings, name, value)
-    return [str(one.id).removeprefix("leadwire.") for one in checks.safe_in_production(None)]
+    return [str(check.id).removeprefix("leadwire.") for check in checks.safe_in_production(None)]
 
 
 def test_a_safe_installation_is_not_complained_about(settings):

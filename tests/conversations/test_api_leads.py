@@ -137,5 +137,5 @@ def test_a_filter_of_the_list_keeps_what_fits_alone(client, api, token, plumbing
 
     api.create_lead(token, unique_id="A1", phone="+14155550101", tags="vip,roof")
     for value, count in ((hit or plumbing.public_id, 1), (miss, 0)):
-        found = api.get(f"leads?{name}={quote(value)}", token)
-        assert len(found.json()["data"]["leads"]) == count, (name, value)
+        answer = api.get(f"leads?{name}={quote(value)}", token)
+        assert len(answer.json()["data"]["leads"]) == count, (name, value)

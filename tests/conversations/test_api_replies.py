@@ -34,17 +34,17 @@ def test_whoami_answers_with_the_card_off(api, key_of, eastgate):
 def test_a_lead_is_listed_and_read(api, key_of, eastgate, lead_at):
     lead, key = lead_at(eastgate), key_of(eastgate)
     listed = api.get("leads", key).json()
-    assert [one["id"] for one in listed["data"]["leads"]] == [lead.public_id]
+    assert [shown["id"] for shown in listed["data"]["leads"]] == [lead.public_id]
     assert listed["meta"] == {"next_cursor": None}
-    one = api.get(f"leads/{lead.public_id}", key).json()["data"]["lead"]
-    assert one["email"] == "ava@example.net"
-    assert "source_name" not in one
+    shown = api.get(f"leads/{lead.public_id}", key).json()["data"]["lead"]
+    assert shown["email"] == "ava@example.net"
+    assert "source_name" not in shown
 
 
 def test_conversations_and_messages_are_read(api, key_of, eastgate, lead_at):
     lead, key = lead_at(eastgate), key_of(eastgate)
     conversations = api.get(f"leads/{lead.public_id}/conversations", key).json()["data"]["conversations"]
-    assert [one["messages"][0]["content"] for one in conversations] == ["My tap leaks."]
+    assert [conversation["messages"][0]["content"] for conversation in conversations] == ["My tap leaks."]
     messages = api.get(f"conversations/{conversations[0]['id']}/messages", key).json()["data"]["messages"]
     assert messages[0]["author"]["kind"] == "lead"
 

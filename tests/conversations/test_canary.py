@@ -105,10 +105,10 @@ def test_an_erased_person_is_nowhere(everywhere, api, key, tmp_path):
 
 
 def test_mails_of_others_stay(everywhere, api, key, receive, address_of, plumbing):
-    kept = receive(address_of(plumbing), mail("Yours", sender="Tom <tom@example.net>", Message_ID="<tom@x>"))
+    inbound = receive(address_of(plumbing), mail("Yours", sender="Tom <tom@example.net>", Message_ID="<tom@x>"))
     apart = receive(address_of(plumbing), mail("News", sender="news@x.example", Precedence="junk"))
     api.post(f"leads/{everywhere.public_id}/erase", key)
-    for row in (kept, apart):
+    for row in (inbound, apart):
         row.refresh_from_db()
         assert row.sender
         assert len(bytes(row.raw)) > 100

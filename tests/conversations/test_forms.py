@@ -34,7 +34,7 @@ def test_the_same_form_twice_is_one_message(post_form):
 def test_other_words_or_another_nonce_are_another_message(post_form):
     for message, nonce in (("Hello", "n-1"), ("Hello", "n-1"), ("Hello, and more", "n-1"), ("Hello", "n-2")):
         post_form(name="Ava", message=message, _nonce=nonce)
-    assert [one.content for one in Message.objects.order_by("id")] == ["Hello", "Hello, and more", "Hello"]
+    assert [message.content for message in Message.objects.order_by("id")] == ["Hello", "Hello, and more", "Hello"]
 
 
 def test_a_website_can_read_why_its_form_was_refused(post_form, plumbing):
@@ -93,7 +93,7 @@ def test_the_same_body_from_the_same_address_within_a_minute_is_one(post_form):
     post_form(name="Ava", message="Hello")
     post_form(name="Ava", message="Hello")
     assert Message.objects.count() == 1
-    [left] = [one.expires_at - timezone.now() for one in UsedNonce.objects.all()]
+    [left] = [nonce.expires_at - timezone.now() for nonce in UsedNonce.objects.all()]
     assert timedelta(seconds=50) < left <= timedelta(seconds=60)
     post_form(name="Ava", message="Hello", sender="192.0.2.2")  # from elsewhere
     assert Message.objects.count() == 2

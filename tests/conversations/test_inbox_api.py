@@ -27,7 +27,9 @@ def thread(plumbing, lead_at) -> Conversation:
 
 
 def listed(api, key, query="") -> list[str]:
-    return [one["id"] for one in api.get(f"conversations{query}", key).json()["data"]["conversations"]]
+    return [
+        conversation["id"] for conversation in api.get(f"conversations{query}", key).json()["data"]["conversations"]
+    ]
 
 
 def test_the_list_has_the_inboxs_filters(api, key, plumbing, westgate, lead_at, key_of, dana):
@@ -56,7 +58,7 @@ def test_pages_go_on_where_the_last_one_ended(api, key, plumbing, lead_at):
     seen, cursor = [], ""
     while True:
         answer = api.get(f"conversations?limit=2{cursor}", key).json()
-        seen += [one["id"] for one in answer["data"]["conversations"]]
+        seen += [conversation["id"] for conversation in answer["data"]["conversations"]]
         if not answer["meta"]["next_cursor"]:
             break
         cursor = f"&cursor={answer['meta']['next_cursor']}"
@@ -75,7 +77,7 @@ def test_open_close_assign_note_and_read(api, key, thread, dana, northside):
     note = api.post(f"{path}/notes", key, {"content": "Call back on Monday"})
     assert note.status_code == 201
     assert note.json()["data"]["message"]["kind"] == "note"
-    contents = [one["content"] for one in api.get(path, key).json()["data"]["conversation"]["messages"]]
+    contents = [message["content"] for message in api.get(path, key).json()["data"]["conversation"]["messages"]]
     assert contents == ["My tap leaks."], "a note is nobody's message"
     Conversation.objects.update(unread_at=thread.created_at)
     assert listed(api, key, "?unread=true") == [thread.public_id]

@@ -121,8 +121,8 @@ def test_a_defined_field_is_validated_wherever_its_value_comes_from(api, key, pl
 
 
 def test_fields_are_made_changed_and_deleted_by_who_may_configure(api, key, northside, actor, plumbing):
-    made = api.post("custom-fields", key, {"key": "size", "type": "choice", "choices": ["S"]}).json()["data"]
-    field = made["custom_field"]
+    created = api.post("custom-fields", key, {"key": "size", "type": "choice", "choices": ["S"]}).json()["data"]
+    field = created["custom_field"]
     again = api.post("custom-fields", key, {"key": "size", "type": "text"})
     assert (again.status_code, again.json()["code"]) == (409, "customField.exists")
     for body in (
@@ -149,10 +149,10 @@ def test_fields_are_made_changed_and_deleted_by_who_may_configure(api, key, nort
 def test_consent_is_blocked_and_allowed_by_api(api, key, plumbing, westgate, lead_at, key_of):
     lead, elsewhere = lead_at(plumbing), lead_at(westgate)
     path = f"leads/{lead.public_id}/opt-outs"
-    made = api.post(path, key, {"channel": "email", "reason": "unsubscribe"})
-    assert made.status_code == 201
+    created = api.post(path, key, {"channel": "email", "reason": "unsubscribe"})
+    assert created.status_code == 201
     assert api.post(path, key, {"channel": "email"}).status_code == 201, "blocking twice changes nothing"
-    assert [one["channel"] for one in api.get(path, key).json()["data"]["opt_outs"]] == ["email"]
+    assert [out["channel"] for out in api.get(path, key).json()["data"]["opt_outs"]] == ["email"]
     assert api.get(f"leads/{elsewhere.public_id}/opt-outs", key).json()["data"]["opt_outs"] != []
     assert api.reply(key_of(plumbing), lead).json()["code"] == "lead.optedOut"
     assert events(lead) == ["lead.created", "lead.opted_out"]
@@ -174,7 +174,7 @@ def test_merging_moves_everything_and_the_old_id_names_the_other_lead(api, key, 
     merged = answer.json()["data"]["lead"]
     assert (merged["id"], merged["email"], merged["phone"]) == (one.public_id, "one@example.net", "+14155550101")
     assert api.get(f"leads/{two.public_id}", key).json()["data"]["lead"]["id"] == one.public_id
-    assert {one.lead_id for one in Conversation.objects.all()} == {one.pk}
+    assert {conversation.lead_id for conversation in Conversation.objects.all()} == {one.pk}
     assert {message.lead_id for message in Message.objects.all()} == {one.pk}
     assert [lead["id"] for lead in api.get("leads", key).json()["data"]["leads"]] == [one.public_id]
     assert api.reply(key_of(plumbing), two, "Hello").status_code == 201
@@ -182,10 +182,10 @@ def test_merging_moves_everything_and_the_old_id_names_the_other_lead(api, key, 
 
 
 def test_who_writes_from_a_merged_address_is_the_lead_that_remains(api, key, plumbing, lead_at, dana_client):
-    one, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "two@example.net", phone="+14155550101")
+    lead, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "two@example.net", phone="+14155550101")
     three = lead_at(plumbing, "three@example.net")
-    api.post(f"leads/{two.public_id}/merge", key, {"into": one.public_id})
-    api.post(f"leads/{one.public_id}/merge", key, {"into": three.public_id})
+    api.post(f"leads/{two.public_id}/merge", key, {"into": lead.public_id})
+    api.post(f"leads/{lead.public_id}/merge", key, {"into": three.public_id})
     for email, phone in (("one@example.net", ""), ("TWO@example.net", ""), ("", "+1 415 555 0101")):
         assert lead_at(plumbing, email, f"From {email}{phone}", phone=phone) == three
     created = api.create_lead(key, email="two@example.net", identifier_type="email").json()

@@ -38,8 +38,8 @@ def is_locked(table: str, pk, strength: str) -> bool:
     async def look():
         other = await connect()
         try:
-            found = await other.execute(query, [pk])
-            assert found.rowcount == 1, "there is no such row, or nobody else sees it yet"
+            cursor = await other.execute(query, [pk])
+            assert cursor.rowcount == 1, "there is no such row, or nobody else sees it yet"
         except psycopg.errors.LockNotAvailable:
             return True
         finally:
@@ -142,7 +142,7 @@ def test_an_arrival_beside_another_event_loses_and_doubles_no_number(plumbing, l
 
 
 def test_a_kept_mail_is_locked_while_a_message_is_made_of_it(eastgate, address_of, monkeypatch):
-    kept = incoming.keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
+    inbound = incoming.keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
     take, seen = taking._take, []
 
     def looked_at(row, read, sender):
@@ -150,7 +150,7 @@ def test_a_kept_mail_is_locked_while_a_message_is_made_of_it(eastgate, address_o
         return take(row, read, sender)
 
     monkeypatch.setattr(taking, "_take", looked_at)
-    taking.read_mail(kept.pk)
+    taking.read_mail(inbound.pk)
     assert seen == [True]
 
 

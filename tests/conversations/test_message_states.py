@@ -33,7 +33,7 @@ def claimed(message: Message) -> Claimed:
     Dispatch.objects.filter(pk=message.pk).update(claim=uuid7(), attempts=1)
     row = Dispatch.objects.get(pk=message.pk)
     values = {"claimed_at": timezone.now(), "order_key": None}
-    return Claimed(**{one.name: values.get(one.name, getattr(row, one.name, None)) for one in fields(Claimed)})
+    return Claimed(**{field.name: values.get(field.name, getattr(row, field.name, None)) for field in fields(Claimed)})
 
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "read", "failed"])

@@ -226,11 +226,11 @@ def test_the_url_and_the_events_of_a_webhook_are_changed(dana_client, plumbing, 
 
 
 def test_secrets_are_revealed_only_after_the_person_proved_themselves_again(client, dana, plumbing, webhook_at):
-    made = webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    secrets = webhook_at(plumbing, "http://127.0.0.1:9/hook")
     client.post("/accounts/login/", {"login": "dana@example.com", "password": PASSWORD})
     session = client.session
     session["account_authentication_methods"] = [
-        {**one, "at": one["at"] - 3600} for one in session["account_authentication_methods"]
+        {**method, "at": method["at"] - 3600} for method in session["account_authentication_methods"]
     ]
     session.save()
     path = f"/sources/{plumbing.public_id}/messaging/integrations/rest-webhook/secrets/"
@@ -239,18 +239,18 @@ def test_secrets_are_revealed_only_after_the_person_proved_themselves_again(clie
     assert "reauthenticate" in asked["Location"]
     assert not AuditEntry.objects.filter(action="rest-webhook.reveal").exists()
     shown = client.post(asked["Location"], {"password": PASSWORD}, follow=True)
-    assert all(secret in words(shown) for secret in made.values())
+    assert all(secret in words(shown) for secret in secrets.values())
     assert AuditEntry.objects.filter(action="rest-webhook.reveal").count() == 1
 
 
 def test_webhook_secrets_are_stored_encrypted(plumbing, webhook_at):
     from django.db import connection
 
-    made = webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    secrets = webhook_at(plumbing, "http://127.0.0.1:9/hook")
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(t::text, ' ') FROM webhooks_webhooksecret t")
-        kept = cursor.fetchone()[0]
-    assert not [secret for secret in made.values() if secret in kept]
+        stored = cursor.fetchone()[0]
+    assert not [secret for secret in secrets.values() if secret in stored]
 
 
 # --- deliveries ---

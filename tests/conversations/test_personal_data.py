@@ -55,7 +55,7 @@ def columns_with(text: str) -> list[str]:
 def known(api, key, key_of, plumbing, webhook_at, receive, address_of, dana_client, mailoutbox):
     """A lead with a long story: form, mail, replies, consent, audit, deliveries, stored answers."""
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
-    made = api.create_lead(
+    created = api.create_lead(
         key,
         **UNIQUE_WORDS,
         unique_id="QUOKKA-4711",
@@ -80,7 +80,7 @@ def known(api, key, key_of, plumbing, webhook_at, receive, address_of, dana_clie
         organization_id=event.organization_id, source_id=event.source_id, event_type=event.type,
         started_at=event.happened_at, request_body="Quokkaline", answer_body="thanks Quokkaline",
     )  # fmt: skip
-    assert made["uid"] == lead.public_id
+    assert created["uid"] == lead.public_id
     return lead
 
 
@@ -169,13 +169,13 @@ def test_a_replay_skips_what_is_erased(api, key, plumbing, lead_at, webhook_at, 
 
 
 def test_erasing_a_lead_takes_the_addresses_that_were_merged_into_it(api, key, plumbing, lead_at):
-    one, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "zyzzogeton@example.net")
+    lead, two = lead_at(plumbing, "one@example.net"), lead_at(plumbing, "zyzzogeton@example.net")
     api.post(f"leads/{two.public_id}/opt-outs", key, {"channel": "email"})
-    api.post(f"leads/{two.public_id}/merge", key, {"into": one.public_id})
-    api.post(f"leads/{one.public_id}/erase", key)
+    api.post(f"leads/{two.public_id}/merge", key, {"into": lead.public_id})
+    api.post(f"leads/{lead.public_id}/erase", key)
     assert columns_with("zyzzogeton") == []
     back = lead_at(plumbing, "zyzzogeton@example.net", "Me again")
-    assert back.pk not in (one.pk, two.pk)
+    assert back.pk not in (lead.pk, two.pk)
     assert OptOut.objects.of(back).exists(), "what was blocked stays blocked"
 
 
@@ -190,7 +190,7 @@ def test_an_export_has_all_of_one_person_and_nothing_of_another(api, key, known,
     lead_at(plumbing, "other@example.net", message="Not yours")
     data = api.get(f"leads/{known.public_id}/export", key).json()["data"]
     assert data["lead"]["email"] == UNIQUE_WORDS["email"]
-    contents = [message["content"] for one in data["conversations"] for message in one["messages"]]
+    contents = [message["content"] for conversation in data["conversations"] for message in conversation["messages"]]
     assert any("It is me" in content for content in contents)
     assert "Dear Quokkaline, we come." in contents
     assert "Not yours" not in contents

@@ -106,21 +106,21 @@ def refuse(monkeypatch):
 
 
 def test_who_opted_out_meanwhile_gets_nothing(claimed, mailoutbox):
-    one = claimed()
+    claimed_row = claimed()
     opt_out(lead=Lead.objects.get(), channel="email", reason=OptOut.Reason.PERSON)
-    send_claimed(one)
+    send_claimed(claimed_row)
     assert mailoutbox == []
     assert Message.objects.get(direction="outbound").error_code == "lead.optedOut"
 
 
 @pytest.mark.parametrize("cut", ["connection", "source"])
 def test_what_was_cut_meanwhile_sends_nothing(claimed, mailoutbox, eastgate, actor, cut):
-    one = claimed()
+    claimed_row = claimed()
     if cut == "source":
         archive_source(source=eastgate, actor=actor)
     else:
         eastgate.connections.update(disconnected_at=timezone.now())
-    send_claimed(one)
+    send_claimed(claimed_row)
     assert mailoutbox == []
     assert Message.objects.get(direction="outbound").error_code == "channel.notConnected"
 
@@ -134,14 +134,14 @@ def test_what_was_sent_is_told(claimed, mailoutbox):
 def test_what_somebody_else_has_claimed_meanwhile_is_not_recorded(claimed, mailoutbox, refuse):
     from uuid import uuid4
 
-    one = claimed()
+    claimed_row = claimed()
     Dispatch.objects.update(claim=uuid4())
     before = Dispatch.objects.values().get()
-    send_claimed(one)
+    send_claimed(claimed_row)
     assert Dispatch.objects.values().get() == before
     for is_permanent in (True, False):
         refuse(is_permanent=is_permanent)
-        send_claimed(one)
+        send_claimed(claimed_row)
         assert Dispatch.objects.values().get() == before
     assert not Event.objects.filter(type__in=["message.sent", "message.failed"]).exists()
 
@@ -167,8 +167,8 @@ def test_what_killed_every_worker_is_not_tried_for_ever(claimed, mailoutbox):
 
 
 def test_a_message_that_is_sent_already_is_not_sent_again(claimed, mailoutbox):
-    one = claimed()
+    claimed_row = claimed()
     Message.objects.filter(direction="outbound").update(status="sent")
-    send_claimed(one)
+    send_claimed(claimed_row)
     assert mailoutbox == []
     assert not Dispatch.objects.exists()

@@ -86,7 +86,7 @@ def test_an_event_says_what_the_lead_does_not_want(plumbing, lead_at):
     lead_at(plumbing, message="Call me")
     shown = [event.payload["lead"]["opted_out"] for event in Event.objects.order_by("id")]
     assert shown[0] == []
-    assert [(one["channel"], one["reason"]) for one in shown[1]] == [("email", "stop")]
+    assert [(row["channel"], row["reason"]) for row in shown[1]] == [("email", "stop")]
 
 
 # --- intake ---
@@ -133,7 +133,7 @@ def test_to_allow_one_channel_again_leaves_the_others_blocked(plumbing, lead_at)
     for channel in ("email", "sms"):
         opt_out(lead=lead, channel=channel, reason=OptOut.Reason.STOP)
     lift_opt_out(lead=lead, channel="email")
-    assert [one.channel for one in OptOut.objects.in_force()] == ["sms"]
+    assert [opt_out.channel for opt_out in OptOut.objects.in_force()] == ["sms"]
 
 
 # --- replies ---
@@ -171,7 +171,9 @@ def test_a_sent_mail_whose_record_has_to_wait_is_not_sent_again(plumbing, lead_a
     message = send_reply(lead_id=lead_at(plumbing).pk, reply=Reply("Hello"), author=STAFF)
     Dispatch.objects.update(claim=uuid7(), attempts=1)
     row, values = Dispatch.objects.get(), {"claimed_at": timezone.now()}
-    claimed = Claimed(**{one.name: values.get(one.name, getattr(row, one.name, None)) for one in fields(Claimed)})
+    claimed = Claimed(
+        **{field.name: values.get(field.name, getattr(row, field.name, None)) for field in fields(Claimed)}
+    )
     write, errors = sending._write_sent, [error("gone")]
 
     def once_refused(*arguments):
@@ -237,4 +239,4 @@ def test_one_idempotency_key_on_replies_to_two_leads_is_two_replies(api, key_of,
     answers = [api.reply(key, lead, headers={"Idempotency_Key": "one"}) for lead in leads]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert "Idempotency-Replayed" not in answers[1]
-    assert {one.lead for one in Message.objects.filter(direction="outbound")} == set(leads)
+    assert {message.lead for message in Message.objects.filter(direction="outbound")} == set(leads)

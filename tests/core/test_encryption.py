@@ -34,7 +34,7 @@ def lost():
 
 
 def test_after_a_rotation_the_old_key_is_not_needed(keys, plumbing, webhook_at, dana, api, key_of, lead_at, capsys):
-    made = webhook_at(plumbing, "http://127.0.0.1:9/hook")
+    secrets = webhook_at(plumbing, "http://127.0.0.1:9/hook")
     Authenticator.objects.create(user=dana, type="totp", data={"secret": MFAAdapter().encrypt("JBSWY3DP")})
     key, lead = key_of(plumbing), lead_at(plumbing)
     answer = api.reply(key, lead, headers={"Idempotency_Key": "k"})
@@ -44,8 +44,8 @@ def test_after_a_rotation_the_old_key_is_not_needed(keys, plumbing, webhook_at, 
         assert "4 secrets are encrypted with the newest key" in capsys.readouterr().out
     with override_settings(LEADWIRE_ENCRYPTION_KEYS=[new]):
         secret = WebhookSecret.objects.get()
-        assert secret.header_secret.reveal() == made["Secret key"]
-        assert secret.signing_secret.reveal() == made["Signing secret"]
+        assert secret.header_secret.reveal() == secrets["Secret key"]
+        assert secret.signing_secret.reveal() == secrets["Signing secret"]
         assert MFAAdapter().decrypt(Authenticator.objects.get().data["secret"]) == "JBSWY3DP"
         assert api.reply(key, lead, headers={"Idempotency_Key": "k"}).json() == answer.json()
 

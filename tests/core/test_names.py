@@ -78,9 +78,9 @@ def look_up(name_server):
         async def run():
             resolver = GuardedResolver(nameservers=["127.0.0.1"], udp_port=name_server.port)
             for _ in range(again):
-                found = await asyncio.gather(*(one(resolver, host) for host in hosts))
+                addresses = await asyncio.gather(*(one(resolver, host) for host in hosts))
             await resolver.close()
-            return found
+            return addresses
 
         return asyncio.run(run())
 

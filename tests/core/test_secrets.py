@@ -44,11 +44,16 @@ def test_the_audit_log_keeps_no_query_of_a_url(plumbing, actor):
 
 
 def test_a_secret_shows_itself_only_when_asked_by_name(plumbing, actor):
-    made = cards.set_up(card=plumbing.restwebhook, actor=actor, url="https://crm.example.com")
-    kept = plumbing.restwebhook.secrets.get()
-    for text in (repr(kept.header_secret), str(kept.header_secret), repr(kept.__dict__), f"{kept.signing_secret}"):
-        assert not any(secret in text for secret in made.secrets.values())
-    assert kept.header_secret.reveal() == made.secrets["Secret key"]
+    fresh = cards.set_up(card=plumbing.restwebhook, actor=actor, url="https://crm.example.com")
+    stored = plumbing.restwebhook.secrets.get()
+    for text in (
+        repr(stored.header_secret),
+        str(stored.header_secret),
+        repr(stored.__dict__),
+        f"{stored.signing_secret}",
+    ):
+        assert not any(secret in text for secret in fresh.secrets.values())
+    assert stored.header_secret.reveal() == fresh.secrets["Secret key"]
 
 
 def test_only_hashes_of_keys_are_stored(plumbing, key_of, token):

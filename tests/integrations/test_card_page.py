@@ -101,13 +101,13 @@ def test_activity_has_the_newest_first_each_with_a_link(page, api, key_of, webho
     lead = lead_at(plumbing)
     lead_at(plumbing, message="Second")
     shown = page(plumbing)
-    first, second = (encode("dlv", one.pk) for one in Delivery.objects.order_by("id"))
+    first, second = (encode("dlv", delivery.pk) for delivery in Delivery.objects.order_by("id"))
     assert shown.index(f"/deliveries/{second}/") < shown.index(f"/deliveries/{first}/")
     key = key_of(plumbing)
     api.reply(key, lead)
     api.reply(key, lead, content="")
     shown = page(plumbing)
-    good, bad = (encode("call", one.pk) for one in ApiCall.objects.order_by("id"))
+    good, bad = (encode("call", call.pk) for call in ApiCall.objects.order_by("id"))
     assert shown.index(f"/activity/calls/{bad}/") < shown.index(f"/activity/calls/{good}/")
 
 

@@ -27,7 +27,7 @@ def test_every_step_of_a_card_is_audited(key_of, plumbing, eastgate, actor):
     cards.end_overlap(card=plumbing.leadreplyapi, actor=actor)
     cards.disconnect(card=plumbing.leadreplyapi, actor=actor)
     told = AuditEntry.objects.filter(action__startswith="lead-reply-api.").order_by("id")
-    assert [(one.action.partition(".")[2], one.source_id) for one in told] == [
+    assert [(row.action.partition(".")[2], row.source_id) for row in told] == [
         ("set-up", plumbing.pk),
         ("on", plumbing.pk),
         ("inherit", eastgate.pk),
@@ -70,7 +70,7 @@ def test_disconnect_cancels_only_what_waits_for_this_card(plumbing, eastgate, we
         webhook_at(source, "http://127.0.0.1:9/hook")
         lead_at(source)
     cards.disconnect(card=eastgate.restwebhook, actor=actor)
-    assert [one.source_id for one in Delivery.objects.all()] == [plumbing.pk]
+    assert [delivery.source_id for delivery in Delivery.objects.all()] == [plumbing.pk]
 
 
 def test_validate_says_when_no_channel_can_deliver(key_of, plumbing, actor):

@@ -28,9 +28,9 @@ def test_locations_inherit_go_on_and_are_tested_together(table, dana_client, eas
         page = dana_client.post(table, {"action": action, "locations": both}).content.decode()
         assert page.count("Done") == 2, action
     rows = RestWebhook.objects.filter(source__in=[eastgate, westgate]).select_related("lane")
-    assert all(one.inherits and one.is_enabled and one.is_checking for one in rows)
+    assert all(row.inherits and row.is_enabled and row.is_checking for row in rows)
     dana_client.post(table, {"action": "disable", "locations": [eastgate.public_id]})
-    assert [one.is_enabled for one in rows.order_by("source__name").all()] == [False, True]
+    assert [row.is_enabled for row in rows.order_by("source__name").all()] == [False, True]
 
 
 @pytest.mark.parametrize("slug", ["rest-webhook", "lead-reply-api"])
@@ -45,8 +45,8 @@ def test_a_location_more_costs_one_look_at_its_health(slug, dana_client, plumbin
 
     before = statements()
     for number in range(5):
-        made = create_source(organization=northside, actor=actor, parent=plumbing, name=f"Location {number}")
-        card = getattr(made, slug.replace("-", ""))
+        location = create_source(organization=northside, actor=actor, parent=plumbing, name=f"Location {number}")
+        card = getattr(location, slug.replace("-", ""))
         cards.set_inherits(card=card, inherits=number % 2 == 0, actor=actor)
     assert statements() <= before + 5
 

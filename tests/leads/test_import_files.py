@@ -34,14 +34,14 @@ def rows(content: bytes | str, kind: str = "csv") -> list:
 
 
 def test_a_quote_that_is_never_closed_costs_its_own_row():
-    found = rows('name,email\n"Ava,ava@x.example\nBo,bo@x.example\nCy,cy@x.example\n')
-    assert found[0] == 'A quote (") is opened and not closed.'
-    assert [row["name"] for row in found[1:]] == ["Bo", "Cy"]
+    read = rows('name,email\n"Ava,ava@x.example\nBo,bo@x.example\nCy,cy@x.example\n')
+    assert read[0] == 'A quote (") is opened and not closed.'
+    assert [row["name"] for row in read[1:]] == ["Bo", "Cy"]
 
 
 def test_line_breaks_within_quotes_stay_in_their_cell():
-    found = rows('name,note\nAva,"one\ntwo, ""three"""\nBo,x\n')
-    assert found == [{"name": "Ava", "note": 'one\ntwo, "three"'}, {"name": "Bo", "note": "x"}]
+    read = rows('name,note\nAva,"one\ntwo, ""three"""\nBo,x\n')
+    assert read == [{"name": "Ava", "note": 'one\ntwo, "three"'}, {"name": "Bo", "note": "x"}]
 
 
 def test_a_quote_within_a_cell_opens_nothing():
@@ -67,8 +67,8 @@ def test_one_bad_byte_costs_its_own_row(plumbing):
 
 
 def test_a_line_without_end_costs_no_memory_and_its_own_row():
-    found = rows("a,b\n" + "," * (ROW_MAX * 3) + "\nx,y\n")
-    assert [type(row) for row in found] == [str, dict]
+    read = rows("a,b\n" + "," * (ROW_MAX * 3) + "\nx,y\n")
+    assert [type(row) for row in read] == [str, dict]
 
 
 @pytest.mark.parametrize("head", ["," * 2_000 + "\n", "a,a\n1,2\n", "\n"])

@@ -105,7 +105,7 @@ def test_a_lead_is_found_by_an_index_made_for_it(plumbing, details, index):
     Lead.objects.bulk_create(many)
     with CaptureQueriesContext(connection) as seen:
         identify_by_channel(source=plumbing, details=details)
-    look_up = next(one["sql"] for one in seen if one["sql"].startswith("SELECT") and "FOR NO KEY UPDATE" in one["sql"])
+    look_up = next(row["sql"] for row in seen if row["sql"].startswith("SELECT") and "FOR NO KEY UPDATE" in row["sql"])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE leads_lead")
         cursor.execute(f"EXPLAIN {look_up}")

@@ -76,8 +76,8 @@ def test_the_listener_keeps_a_mail_before_it_says_yes(eastgate, address_of):
 
 
 def test_a_mail_becomes_a_lead_with_a_message(receive, eastgate, address_of):
-    kept = receive(address_of(eastgate), mail("My tap leaks.\n\nOn Monday Bob <bob@x.example> wrote:\n> hi\n"))
-    assert kept.outcome == "message"
+    inbound = receive(address_of(eastgate), mail("My tap leaks.\n\nOn Monday Bob <bob@x.example> wrote:\n> hi\n"))
+    assert inbound.outcome == "message"
     lead = Lead.objects.get()
     assert (lead.first_name, lead.last_name, lead.email) == ("Ava", "Brooks", "ava@example.net")
     message = Message.objects.get()
@@ -95,16 +95,16 @@ def test_a_mail_to_the_reply_address_goes_into_its_conversation(receive, eastgat
     lead_at(eastgate)
     conversation = Conversation.objects.get()
     receive(address_of(eastgate), mail("Thanks!"), to=reply_address(conversation))
-    assert [one.content for one in conversation.messages.order_by("id")] == ["My tap leaks.", "Thanks!"]
+    assert [message.content for message in conversation.messages.order_by("id")] == ["My tap leaks.", "Thanks!"]
 
 
 def test_a_reply_token_with_another_sender_is_shown_as_from_that_address(receive, eastgate, address_of, lead_at):
     lead_at(eastgate)
     conversation = Conversation.objects.get()
     raw = mail("I am her husband.", sender="Tom <tom@example.net>")
-    kept = receive(address_of(eastgate), raw, to=reply_address(conversation))
-    assert message_of(kept).author_name == "tom@example.net"
-    assert message_of(kept).conversation == conversation
+    inbound = receive(address_of(eastgate), raw, to=reply_address(conversation))
+    assert message_of(inbound).author_name == "tom@example.net"
+    assert message_of(inbound).conversation == conversation
     assert Lead.objects.count() == 1
 
 
@@ -148,10 +148,10 @@ def test_an_automatic_answer_never_reopens_marks_unread_or_becomes_an_event(
     close(conversation_id=conversation.pk, by=dana)
     events = Event.objects.count()
     raw = mail("I am on holiday.", Auto_Submitted="auto-replied")
-    kept = receive(address_of(eastgate), raw, to=reply_address(conversation))
+    inbound = receive(address_of(eastgate), raw, to=reply_address(conversation))
     conversation.refresh_from_db()
-    assert kept.outcome == "automatic"
-    assert message_of(kept).is_automatic
+    assert inbound.outcome == "automatic"
+    assert message_of(inbound).is_automatic
     assert not conversation.is_open
     assert not conversation.is_unread
     assert Event.objects.count() == events
@@ -189,7 +189,7 @@ def test_a_report_of_a_delay_or_of_another_message_fails_nothing(receive, eastga
     receive(address_of(eastgate), report(second, "delayed"))
     assert not Message.objects.filter(status="failed").exists()
     receive(address_of(eastgate), report(second, "failed", earlier=first))
-    assert [one.public_id for one in Message.objects.filter(status="failed")] == [second]
+    assert [message.public_id for message in Message.objects.filter(status="failed")] == [second]
 
 
 def test_a_bounce_reopens_nothing_and_marks_nothing_unread(receive, eastgate, address_of, lead_at, api, key_of, dana):
@@ -217,7 +217,7 @@ def test_an_automatic_answer_is_not_shown_as_the_leads_words(receive, eastgate, 
     conversation = Conversation.objects.get()
     receive(address_of(eastgate), mail("Away.", Auto_Submitted="auto-replied"), to=reply_address(conversation))
     shown = api.get(f"conversations/{conversation.public_id}/messages", key_of(eastgate)).json()["data"]["messages"]
-    assert [one["author"]["kind"] for one in shown] == ["automation", "lead"]
+    assert [row["author"]["kind"] for row in shown] == ["automation", "lead"]
 
 
 SLOW = {
@@ -235,8 +235,8 @@ def test_a_mail_that_is_made_to_be_slow_or_deep_is_read_or_put_aside(receive, ea
     import time
 
     started = time.process_time()
-    kept = receive(address_of(eastgate), b"Message-ID: <slow@x.y>\n" + raw.encode())
-    assert kept.outcome in ("message", "automatic", "unreadable")
+    inbound = receive(address_of(eastgate), b"Message-ID: <slow@x.y>\n" + raw.encode())
+    assert inbound.outcome in ("message", "automatic", "unreadable")
     assert time.process_time() - started < 5
 
 

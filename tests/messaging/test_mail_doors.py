@@ -87,17 +87,17 @@ def test_a_mail_is_kept_for_all_its_recipients_or_for_none(eastgate, westgate, a
 
 @pytest.mark.django_db
 def test_a_mail_that_two_jobs_read_at_once_is_one_message(eastgate, address_of, monkeypatch):
-    kept = keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
+    inbound = keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
 
     def overtaken(raw):
         monkeypatch.undo()
-        read_mail(kept.pk)  # the other job reads it to the end meanwhile
+        read_mail(inbound.pk)  # the other job reads it to the end meanwhile
         return read(raw)
 
     monkeypatch.setattr(reader, "read", overtaken)
-    read_mail(kept.pk)
-    kept.refresh_from_db()
-    assert (kept.outcome, message_of(kept)) == ("message", Message.objects.get())
+    read_mail(inbound.pk)
+    inbound.refresh_from_db()
+    assert (inbound.outcome, message_of(inbound)) == ("message", Message.objects.get())
 
 
 @pytest.mark.django_db

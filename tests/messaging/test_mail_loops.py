@@ -52,9 +52,9 @@ def receive_mail(db):
     def take(source, to: str, header: str):
         raw = f"From: ava@example.net\r\nMessage-ID: <{next(numbers)}@x>\r\n{header}\r\nSubject: Re\r\n\r\nI am away."
         connection = source.connections.get(kind="email")
-        kept = keep(connection=connection, envelope_from="", envelope_to=to, raw=raw.encode())
-        read_mail(kept.pk)
-        kept.refresh_from_db()
-        return kept
+        inbound = keep(connection=connection, envelope_from="", envelope_to=to, raw=raw.encode())
+        read_mail(inbound.pk)
+        inbound.refresh_from_db()
+        return inbound
 
     return take

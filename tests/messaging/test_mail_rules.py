@@ -40,8 +40,8 @@ def test_only_addresses_in_use_take_mail(eastgate, address_of, actor, lead_at):
 
 def test_a_token_counts_only_at_its_own_source(receive, eastgate, westgate, address_of, lead_at):
     lead_at(westgate)
-    kept = receive(address_of(eastgate), mail(), to=reply_address(Conversation.objects.get()))
-    assert message_of(kept).lead.source_id == eastgate.pk
+    inbound = receive(address_of(eastgate), mail(), to=reply_address(Conversation.objects.get()))
+    assert message_of(inbound).lead.source_id == eastgate.pk
 
 
 def test_a_stop_of_somebody_else_in_the_thread_blocks_nobody(receive, eastgate, address_of, lead_at):
@@ -64,8 +64,8 @@ def test_a_stop_is_told(receive, eastgate, address_of):
 
 
 def test_a_mail_from_our_own_domain_makes_no_lead(receive, eastgate, westgate, address_of):
-    kept = receive(address_of(eastgate), mail(sender=f"West <{address_of(westgate).address}>"))
-    assert kept.outcome == "automatic"
+    inbound = receive(address_of(eastgate), mail(sender=f"West <{address_of(westgate).address}>"))
+    assert inbound.outcome == "automatic"
     assert not Lead.objects.exists()
 
 
@@ -89,8 +89,8 @@ def test_a_bounce_before_the_record_waits_and_one_of_another_source_is_nothing(
 
 
 def test_the_same_mail_at_two_sources_is_a_message_at_each(receive, eastgate, westgate, address_of):
-    kept = [receive(address_of(source), mail()).outcome for source in (eastgate, westgate)]
-    assert kept == ["message", "message"]
+    inbound = [receive(address_of(source), mail()).outcome for source in (eastgate, westgate)]
+    assert inbound == ["message", "message"]
 
 
 AUTOMATIC = [
@@ -115,8 +115,8 @@ def _answer_often(lead) -> None:
 
 def test_who_writes_to_a_program_for_an_hour_is_a_person_still(receive, eastgate, address_of, lead_at):
     _answer_often(lead_at(eastgate))
-    kept = receive(address_of(eastgate), mail(text="And on Tuesday?"), to=reply_address(Conversation.objects.get()))
-    assert kept.outcome == "message"
+    inbound = receive(address_of(eastgate), mail(text="And on Tuesday?"), to=reply_address(Conversation.objects.get()))
+    assert inbound.outcome == "message"
     assert Event.objects.filter(type="message.received").count() == 1
 
 

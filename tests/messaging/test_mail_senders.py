@@ -101,8 +101,8 @@ LISTS = [
 @pytest.mark.parametrize("marks", LISTS, ids=["a group", "an old list"])
 @pytest.mark.django_db
 def test_who_writes_through_a_list_is_heard(receive, eastgate, address_of, marks):
-    kept = receive(address_of(eastgate), raw("From: Ava <ava@example.net>", "Message-ID: <l@x>", *marks))
-    assert (kept.outcome, Message.objects.get().content) == ("message", "My tap leaks.")
+    inbound = receive(address_of(eastgate), raw("From: Ava <ava@example.net>", "Message-ID: <l@x>", *marks))
+    assert (inbound.outcome, Message.objects.get().content) == ("message", "My tap leaks.")
 
 
 def test_a_newsletter_is_automatic():
@@ -132,9 +132,9 @@ def test_a_form_services_people_are_people_of_their_own(receive, eastgate, addre
 )
 @pytest.mark.django_db
 def test_whatever_we_said_yes_to_is_in_the_inbox(receive, eastgate, address_of, dana_client, content, expected):
-    kept = receive(address_of(eastgate), content)
+    inbound = receive(address_of(eastgate), content)
     message = Message.objects.get()
-    assert message_of(kept) == message
+    assert message_of(inbound) == message
     assert expected is None or message.content == expected
     assert message.lead.name in dana_client.get("/inbox/").content.decode()
     assert Event.objects.filter(type="lead.created").count() == 1
@@ -154,12 +154,12 @@ def test_a_mail_without_a_sender_is_of_who_handed_it_over(eastgate, address_of):
 @pytest.mark.django_db
 def test_automatic_mail_that_belongs_nowhere_can_be_seen(receive, eastgate, address_of, dana_client):
     letter = mail("Buy now!", sender="News <news@x.example>", Precedence="bulk", Subject="<b>Offers</b>")
-    kept = receive(address_of(eastgate), letter)
-    assert (kept.outcome, message_of(kept), Lead.objects.count()) == ("automatic", None, 0)
+    inbound = receive(address_of(eastgate), letter)
+    assert (inbound.outcome, message_of(inbound), Lead.objects.count()) == ("automatic", None, 0)
     page = dana_client.get("/inbox/automatic-mail/").content.decode()
     assert "news@x.example" in page
     assert "&lt;b&gt;Offers" in page
-    file = dana_client.get(f"/inbox/automatic-mail/{kept.public_id}/")
+    file = dana_client.get(f"/inbox/automatic-mail/{inbound.public_id}/")
     assert (file.content, file["Content-Type"]) == (letter, "message/rfc822")
 
 

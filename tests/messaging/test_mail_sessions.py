@@ -144,9 +144,9 @@ def test_long_lines_and_addresses_beyond_ascii_come_in(door, eastgate, address_o
         assert client.has_extn("smtputf8")
         raw = "From: Zoë <zoë@müller.example>\r\nSubject: x\r\n\r\n".encode() + b"y" * 20_000 + b"\r\n"
         client.sendmail("zoë@müller.example", address_of(eastgate).address, raw, mail_options=["SMTPUTF8"])
-    kept = InboundMail.objects.get()
-    assert kept.envelope_from == "zoë@müller.example"
-    assert bytes(kept.raw).count(b"y") == 20_000
+    inbound = InboundMail.objects.get()
+    assert inbound.envelope_from == "zoë@müller.example"
+    assert bytes(inbound.raw).count(b"y") == 20_000
 
 
 def test_a_mistake_of_ours_costs_no_mail(door, eastgate, address_of, monkeypatch):

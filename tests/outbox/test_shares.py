@@ -33,7 +33,7 @@ def fill(slots: int, demand: dict[UUID, int], active: list[Any]) -> list[Any]:
 
 
 def counted(active: list[Any]) -> dict[UUID, int]:
-    return dict(Counter(one.organization_id for one in active))
+    return dict(Counter(row.organization_id for row in active))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 8, 12, 400])

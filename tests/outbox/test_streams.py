@@ -131,8 +131,8 @@ def test_a_message_that_takes_long_to_send_stays_ours(api, key_of, eastgate, lea
     try:
         taken = wait_for(lambda: Dispatch.objects.exclude(claim=None).first())
         Dispatch.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=5))  # nearly over
-        kept = wait_for(lambda: Dispatch.objects.filter(next_attempt_at__gt=timezone.now() + timedelta(seconds=20)))
-        assert kept.get().claim == taken.claim
+        stored = wait_for(lambda: Dispatch.objects.filter(next_attempt_at__gt=timezone.now() + timedelta(seconds=20)))
+        assert stored.get().claim == taken.claim
     finally:
         may_end.set()
         thread.stop()

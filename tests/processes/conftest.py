@@ -102,9 +102,9 @@ class Place:
 def inside(running: Running, code: str, words: str) -> str:
     """Run code in the product's own Django and return what it prints."""
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
-    made = subprocess.run(command, cwd=ROOT, env=running.stack.env, input=words, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    return made.stdout
+    done = subprocess.run(command, cwd=ROOT, env=running.stack.env, input=words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @dataclass
@@ -142,5 +142,5 @@ def another_web(running: Running, processes: int, without: tuple[str, ...] = ())
 
 @pytest.fixture
 def place(running, receiver) -> Place:
-    made = json.loads(inside(running, SET_UP, f"x{uuid4().hex} {receiver.url}").splitlines()[-1])
-    return Place(running, **made)
+    business = json.loads(inside(running, SET_UP, f"x{uuid4().hex} {receiver.url}").splitlines()[-1])
+    return Place(running, **business)

@@ -126,10 +126,10 @@ def folders() -> Iterator[list[Path]]:
 def may_run_python(user: int) -> bool:
     """True when this user reaches what is installed here (not so below a /root that is closed)."""
     try:
-        made = subprocess.run([ROOT / ".venv/bin/python", "-c", "import django"], **AS_NOBODY)
+        done = subprocess.run([ROOT / ".venv/bin/python", "-c", "import django"], **AS_NOBODY)
     except PermissionError:
         return False
-    return made.returncode == 0
+    return done.returncode == 0
 
 
 def run_all(folders: list[Path], as_nobody: list[bool]) -> None:

@@ -154,8 +154,8 @@ def test_a_restarted_database_is_503_with_retry_after_and_loses_nothing_that_was
     assert problems == []
     assert set(statuses) <= {201, 503}
     assert statuses[201] > 10
-    kept = {email for (email,) in place.sql("SELECT email FROM leads_lead WHERE email LIKE 'load-%'")}
-    assert set(taken) <= kept
+    emails = {email for (email,) in place.sql("SELECT email FROM leads_lead WHERE email LIKE 'load-%'")}
+    assert set(taken) <= emails
 
 
 def test_a_lock_wait_past_its_timeout_is_503(place, running):

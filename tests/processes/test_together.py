@@ -53,12 +53,12 @@ def test_a_process_killed_in_the_middle_of_an_effect_leaves_one_effect_to_the_ot
             first = threads.submit(call, 0)
             wait_until(lambda: place.sql(_WAITING) == [(1,)], 10)
             others = [threads.submit(call, number) for number in range(1, 25)]
-            wait_until(lambda: sum(one.done() for one in others) >= 16, 10)  # refused: the first is under way
+            wait_until(lambda: sum(other.done() for other in others) >= 16, 10)  # refused: the first is under way
             webs[0].kill()
             connection.rollback()
             others += [threads.submit(call, number) for number in range(25, 50)]
         assert first.result()[0] == 0, "its process died before it could answer"
-        answers = [one.result() for one in others]
+        answers = [other.result() for other in others]
         assert {status for status, _ in answers} <= {0, 201, 409}
         assert {body["code"] for status, body in answers if status == 409} == {"idempotency.inFlight"}
         last = places[1].reply(lead, "Once in any case", Idempotency_Key="killed")

@@ -31,27 +31,29 @@ def test_eighty_locations_are_one_script(api, key, plumbing):
     assert set(business["secrets"]) == {"Secret key", "Signing secret"}
     for number in range(80):
         body = {"name": f"Location {number}", "parent_id": "north", "external_id": f"loc-{number}"}
-        made = api.post("sources", key, body).json()["data"]["source"]
-        shown = card(api, key, made["id"], inherits=True, enabled=True, needs_contact=True)
+        created = api.post("sources", key, body).json()["data"]["source"]
+        shown = card(api, key, created["id"], inherits=True, enabled=True, needs_contact=True)
         assert (shown["enabled"], shown["inherits"], shown["is_set_up"]) == (True, True, True)
     assert Source.objects.filter(parent=plumbing).count() == 80
     assert Lane.objects.filter(rest_webhook__source__parent=plumbing, held_at=None).count() == 80
     listed = api.get(f"sources?parent_id={plumbing.public_id}&limit=100", key).json()["data"]["sources"]
     assert len(listed) == 80
-    assert all(one["cards"]["rest-webhook"] for one in listed)
+    assert all(row["cards"]["rest-webhook"] for row in listed)
 
 
 def test_a_source_is_made_read_changed_archived_and_restored(api, key, northside):
-    made = api.post("sources", key, {"name": "Roofing", "time_zone": "Europe/Berlin"})
-    assert made.status_code == 201
-    source = made.json()["data"]["source"]
+    created = api.post("sources", key, {"name": "Roofing", "time_zone": "Europe/Berlin"})
+    assert created.status_code == 201
+    source = created.json()["data"]["source"]
     path = f"sources/{source['id']}"
     assert (source["kind"], source["cards"]) == ("business", {"rest-webhook": False, "lead-reply-api": False})
     changed = api.call("PATCH", path, key, {"external_id": "roof", "form_origins": ["https://roof.example.com/"]})
     assert changed.json()["data"]["source"]["form_origins"] == ["https://roof.example.com"]
     assert api.post(f"{path}/archive", key).json()["data"]["source"]["archived_at"]
     assert api.get("sources", key).json()["data"]["sources"] == []
-    assert [one["id"] for one in api.get("sources?archived=true", key).json()["data"]["sources"]] == [source["id"]]
+    assert [source["id"] for source in api.get("sources?archived=true", key).json()["data"]["sources"]] == [
+        source["id"]
+    ]
     refused = api.call("PATCH", f"{path}/cards/rest-webhook", key, {"enabled": True})
     assert (refused.status_code, refused.json()["code"]) == (409, "source.archived")
     assert api.post(f"{path}/restore", key).json()["data"]["source"]["archived_at"] is None
@@ -87,8 +89,8 @@ def test_the_reply_cards_first_key_is_made_and_replaced(api, key, plumbing):
     first = api.post(f"{path}/regenerate", key, {}).json()["data"]["card"]["secrets"]["Secret key"]
     assert api.get("whoami", first).status_code == 200
     second = api.post(f"{path}/regenerate", key, {"overlap": "1h"}).json()["data"]["card"]
-    assert [bool(one["ends_at"]) for one in second["keys"]] == [False, True]
-    assert [api.get("whoami", one).status_code for one in (first, second["secrets"]["Secret key"])] == [200, 200]
+    assert [bool(row["ends_at"]) for row in second["keys"]] == [False, True]
+    assert [api.get("whoami", secret).status_code for secret in (first, second["secrets"]["Secret key"])] == [200, 200]
     third = api.post(f"{path}/regenerate", key, {}).json()["data"]["card"]["secrets"]["Secret key"]
     assert [api.get("whoami", one).status_code for one in (first, third)] == [401, 200]
     validated = api.post(f"{path}/validate", key)
@@ -126,7 +128,7 @@ def test_a_limited_manager_works_within_their_sources(api, northside, plumbing, 
     card(api, key, eastgate, inherits=True)
     mia = Membership.objects.get(user=person("mia", northside, "manager", eastgate))
     theirs = make_token(creator=mia, actor=actor, name="Mia", scopes=SCOPES)[1]
-    assert [one["name"] for one in api.get("sources", theirs).json()["data"]["sources"]] == ["Eastgate"]
+    assert [source["name"] for source in api.get("sources", theirs).json()["data"]["sources"]] == ["Eastgate"]
     assert api.get(f"sources/{westgate.public_id}", theirs).status_code == 404
     shown = card(api, theirs, eastgate)
     assert (shown["url"], shown["keys"]) == ("https://crm.example.com", [])

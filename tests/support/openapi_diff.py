@@ -26,8 +26,8 @@ def breaking_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _operation(old: dict[str, Any], new: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     found = []
-    was = {(one["in"], one["name"]): one for one in old.get("parameters", [])}
-    now = {(one["in"], one["name"]): one for one in new.get("parameters", [])}
+    was = {(parameter["in"], parameter["name"]): parameter for parameter in old.get("parameters", [])}
+    now = {(parameter["in"], parameter["name"]): parameter for parameter in new.get("parameters", [])}
     found += [f"parameter {name} is gone" for _, name in was.keys() - now.keys()]
     for key, one in now.items():
         if one.get("required") and not was.get(key, {}).get("required"):

@@ -29,9 +29,9 @@ def html(text: str) -> str:
 
 
 def written(raw: bytes) -> str:
-    found = read(raw)
-    assert found
-    return " ".join(found.reply_text.split())
+    letter = read(raw)
+    assert letter
+    return " ".join(letter.reply_text.split())
 
 
 PICTURE = "Content-Type: image/png\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\nAAAA"

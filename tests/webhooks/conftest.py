@@ -13,8 +13,8 @@ def taken(webhook_at, eastgate, lead_at):
     """A claimed delivery of a card that is on."""
     webhook_at(eastgate, URL)
     lead_at(eastgate)
-    [one] = outbox(lambda c: claim_deliveries(c, slots(5)))
-    return one
+    [claimed_row] = outbox(lambda c: claim_deliveries(c, slots(5)))
+    return claimed_row
 
 
 @pytest.fixture

@@ -126,9 +126,9 @@ def test_leases_of_what_is_being_sent_are_extended(eastgate, lead_at, api, key_o
     from messaging.stream import claim_dispatches
 
     api.reply(key_of(eastgate), lead_at(eastgate))
-    [one] = outbox(lambda c: claim_dispatches(c, Turn(5)))
+    [claimed_row] = outbox(lambda c: claim_dispatches(c, Turn(5)))
     Dispatch.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=1))
-    outbox(lambda c: extend_leases(c, [one.claim]))
+    outbox(lambda c: extend_leases(c, [claimed_row.claim]))
     due = Dispatch.objects.get().next_attempt_at
     assert due
     assert due > timezone.now() + timedelta(seconds=25)
@@ -157,7 +157,7 @@ def test_a_backlog_is_seen_by_short_looks_until_it_is_gone(webhook_at, eastgate,
     for look in range(4):
         LaneTimer.objects.update(check_at=timezone.now())
         taken += outbox(lambda c, full=look == 0: claim_deliveries(c, slots(2), full=full))
-    assert len({one.id for one in taken}) == 6
+    assert len({row.id for row in taken}) == 6
     LaneTimer.objects.update(check_at=timezone.now())
     assert outbox(lambda c: claim_deliveries(c, slots(5), full=False)) == []
     assert LaneTimer.objects.get(lane__rest_webhook__source=eastgate).swept_to

@@ -85,23 +85,25 @@ def test_a_client_certificate_opens_a_door_that_is_shut_without(
     worker, strict_server, subscribe, api, key, plumbing, lead_at, dana_client
 ):
     url, seen, (cert, private) = strict_server
-    made = subscribe(url)
-    api.post(f"webhooks/{made['id']}/test", key)
+    webhook = subscribe(url)
+    api.post(f"webhooks/{webhook['id']}/test", key)
     wait_for(lambda: (Subscription.objects.get().last_check or {}).get("ok") is False)
     assert seen == []
     pair = {"certificate": pem(cert), "key": pem(private)}
-    changed = api.call("PATCH", f"webhooks/{made['id']}", key, {"client_certificate": pair}).json()["data"]["webhook"]
+    changed = api.call("PATCH", f"webhooks/{webhook['id']}", key, {"client_certificate": pair}).json()["data"][
+        "webhook"
+    ]
     assert changed["client_certificate"]["subject"] == "CN=leadwire"
     assert "PRIVATE KEY" not in json.dumps(changed)
-    assert "PRIVATE KEY" not in dana_client.get(f"/settings/webhooks/{made['id']}/edit/").content.decode()
+    assert "PRIVATE KEY" not in dana_client.get(f"/settings/webhooks/{webhook['id']}/edit/").content.decode()
     lead_at(plumbing)
     wait_for(lambda: seen == ["leadwire"])
 
 
 def test_a_certificate_with_another_ones_key_is_refused(api, key, subscribe):
-    made = subscribe("https://crm.example.com/h")
+    webhook = subscribe("https://crm.example.com/h")
     (cert, _), (_, other) = certificate("one"), certificate("two")
     body = {"client_certificate": {"certificate": pem(cert), "key": pem(other)}}
-    refused = api.call("PATCH", f"webhooks/{made['id']}", key, body)
+    refused = api.call("PATCH", f"webhooks/{webhook['id']}", key, body)
     assert refused.status_code == 400
     assert "does not belong" in refused.json()["errors"][0]["detail"]

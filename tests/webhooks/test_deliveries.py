@@ -26,7 +26,7 @@ def test_a_new_lead_is_told_to_the_webhook(worker, receiver, webhook_at, eastgat
     assert body["sequence"] == 1
     assert body["data"]["lead"]["id"] == lead.public_id
     assert body["data"]["message"]["content"] == "My tap leaks."
-    assert [one["content"] for one in body["data"]["conversation"]["messages"]] == ["My tap leaks."]
+    assert [message["content"] for message in body["data"]["conversation"]["messages"]] == ["My tap leaks."]
     assert request["headers"]["webhook-id"] == body["id"]
     assert request["headers"]["X-Secret-Key"] == secrets["Secret key"]
     Webhook(secrets["Signing secret"]).verify(request["body"], request["headers"])
@@ -60,7 +60,7 @@ def test_a_failed_delivery_is_tried_again_with_the_same_id_and_bytes(worker, rec
     assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
     assert first["body"] == second["body"]
     wait_for(lambda: not Delivery.objects.exists())
-    assert [one.outcome for one in Attempt.objects.order_by("id")] == ["retrying", "delivered"]
+    assert [attempt.outcome for attempt in Attempt.objects.order_by("id")] == ["retrying", "delivered"]
 
 
 def test_the_second_of_a_conversation_waits_for_the_first(worker, receiver, webhook_at, eastgate, lead_at):

@@ -33,25 +33,25 @@ def forbidden(settings) -> Iterator[Endpoint]:
     listener, sockets = Endpoint(), []
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with contextlib.suppress(OSError):  # a machine without IPv6
-            one = socket.socket(family, socket.SOCK_STREAM)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((host, listener.port))
-            one.listen()
-            listener.port = one.getsockname()[1]
-            sockets.append(one)
+            listening = socket.socket(family, socket.SOCK_STREAM)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, listener.port))
+            listening.listen()
+            listener.port = listening.getsockname()[1]
+            sockets.append(listening)
 
-    def watch(one: socket.socket) -> None:
+    def watch(listening: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, address = one.accept()
+                connection, address = listening.accept()
                 listener.reached.append(str(address))
                 connection.close()
 
-    for one in sockets:
-        threading.Thread(target=watch, args=(one,), daemon=True).start()
+    for listening in sockets:
+        threading.Thread(target=watch, args=(listening,), daemon=True).start()
     yield listener
-    for one in sockets:
-        one.close()
+    for listening in sockets:
+        listening.close()
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ def with_secrets(subscribe):
 def test_another_server_gets_no_stored_header_or_password(api, webhooks_key, with_secrets):
     path = f"webhooks/{with_secrets['id']}"
     api.call("PATCH", path, webhooks_key, {"url": "http://127.0.0.1:9/other"})
-    kept = Subscription.objects.get()
-    assert (kept.header_names, kept.basic_username) == (["X-Api-Key"], "u"), "the same server keeps them"
+    stored = Subscription.objects.get()
+    assert (stored.header_names, stored.basic_username) == (["X-Api-Key"], "u"), "the same server keeps them"
     answer = api.call("PATCH", path, webhooks_key, {"url": "http://127.0.0.2:9/hook"})
     assert answer.status_code == 200, answer.json()
     gone = Subscription.objects.get()
@@ -62,8 +62,8 @@ def test_another_server_gets_no_stored_header_or_password(api, webhooks_key, wit
 def test_what_is_sent_along_goes_to_the_new_server(api, webhooks_key, with_secrets):
     new = {"url": "http://127.0.0.2:9/hook", "headers": {"X-Api-Key": "new"}}
     api.call("PATCH", f"webhooks/{with_secrets['id']}", webhooks_key, new)
-    kept = Subscription.objects.get()
-    assert (kept.header_names, kept.basic_password) == (["X-Api-Key"], None)
+    stored = Subscription.objects.get()
+    assert (stored.header_names, stored.basic_password) == (["X-Api-Key"], None)
 
 
 def test_the_page_asks_for_the_values_again(dana_client, with_secrets):

@@ -39,14 +39,14 @@ def test_outside_ids_sort_like_inside_ones(one, other):
 
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_decoder(text):
-    found = decode("lead", text)
-    assert found is None or encode("lead", found) == text
+    decoded = decode("lead", text)
+    assert decoded is None or encode("lead", decoded) == text
 
 
 def test_a_new_id_is_a_uuid_of_version_7_of_now():
-    made = uuid7()
-    assert (made.version, made.variant) == (7, RFC_4122)
-    assert abs((made.int >> 80) / 1000 - datetime.now(UTC).timestamp()) < 5
+    identifier = uuid7()
+    assert (identifier.version, identifier.variant) == (7, RFC_4122)
+    assert abs((identifier.int >> 80) / 1000 - datetime.now(UTC).timestamp()) < 5
 
 
 @given(st.integers(2020, 2100), st.integers(1, 12))

@@ -91,8 +91,8 @@ def test_a_redirect_is_not_followed(worker, receiver, webhook_at, eastgate, lead
     webhook_at(eastgate, receiver.url)
     receiver.answers = [elsewhere]
     lead_at(eastgate)
-    kept = wait_for(Attempt.objects.first)
-    assert (kept.status_code, kept.error) == (307, "307: redirects are not followed")
+    stored = wait_for(Attempt.objects.first)
+    assert (stored.status_code, stored.error) == (307, "307: redirects are not followed")
     assert [request["path"] for request in receiver.requests] == ["/hook"]
 
 
@@ -100,10 +100,10 @@ def test_a_test_says_nothing_about_health_and_is_not_tried_again(worker, receive
     webhook_at(eastgate, receiver.url)
     receiver.answers = [500]
     cards.check(card=eastgate.restwebhook, actor=actor)
-    kept = wait_for(Attempt.objects.first)
+    stored = wait_for(Attempt.objects.first)
     lane = Lane.objects.get(pk=eastgate.restwebhook.lane_id)
     assert (lane.failing_since, lane.last_ok_at) == (None, None)
-    assert kept.outcome == "failed"
+    assert stored.outcome == "failed"
     assert not Delivery.objects.exists()
 
 

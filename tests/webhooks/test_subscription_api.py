@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_test_is_answered_202_with_a_delivery_to_follow(api, key, worker, receiver, subscribe):
-    made = subscribe(receiver.url, enabled=False)
-    answer = api.post(f"webhooks/{made['id']}/test", key)
+    webhook = subscribe(receiver.url, enabled=False)
+    answer = api.post(f"webhooks/{webhook['id']}/test", key)
     assert answer.status_code == 202
     where = answer["Location"].removeprefix("/v1/")
     wait_for(lambda: api.get(where, key).json()["data"]["delivery"]["status"] == "delivered")
@@ -36,45 +36,45 @@ def test_a_test_is_answered_202_with_a_delivery_to_follow(api, key, worker, rece
 
 
 def test_disabled_holds_and_enabled_goes_on(api, key, worker, receiver, subscribe, plumbing, lead_at):
-    made = subscribe(receiver.url)
+    webhook = subscribe(receiver.url)
     Lane.objects.filter(subscription__isnull=False).update(held_at=timezone.now())
     lead_at(plumbing)
-    off = api.post(f"webhooks/{made['id']}/disable", key).json()["data"]["webhook"]
+    off = api.post(f"webhooks/{webhook['id']}/disable", key).json()["data"]["webhook"]
     assert (off["enabled"], off["status"]) == (False, "disabled")
-    [waiting] = api.get(f"webhooks/{made['id']}/deliveries?status=open", key).json()["data"]["deliveries"]
+    [waiting] = api.get(f"webhooks/{webhook['id']}/deliveries?status=open", key).json()["data"]["deliveries"]
     assert waiting["status"] == "open"
     assert receiver.requests == []
-    assert api.post(f"webhooks/{made['id']}/enable", key).json()["data"]["webhook"]["status"] == "enabled"
+    assert api.post(f"webhooks/{webhook['id']}/enable", key).json()["data"]["webhook"]["status"] == "enabled"
     receiver.wait(1)
     wait_for(lambda: not Delivery.objects.exists())
-    [ended] = api.get(f"webhooks/{made['id']}/deliveries", key).json()["data"]["deliveries"]
+    [ended] = api.get(f"webhooks/{webhook['id']}/deliveries", key).json()["data"]["deliveries"]
     assert (ended["id"], ended["status"]) == (waiting["id"], "delivered")
 
 
 def test_a_replay_by_the_api_counts_and_sends(api, key, worker, receiver, subscribe, plumbing, westgate, lead_at):
     lead_at(plumbing, "before@example.net")
-    made = subscribe(receiver.url, source_ids=[plumbing.public_id])
+    webhook = subscribe(receiver.url, source_ids=[plumbing.public_id])
     wanted = {"since": (timezone.now() - timedelta(hours=1)).isoformat(), "dry_run": True}
-    answer = api.post(f"webhooks/{made['id']}/replay", key, wanted)
+    answer = api.post(f"webhooks/{webhook['id']}/replay", key, wanted)
     assert answer.status_code == 202
     run_jobs()
     job = api.get(answer["Location"].removeprefix("/v1/"), key).json()
     assert job["result"] == {"count": 1, "total": 1}
-    answer = api.post(f"webhooks/{made['id']}/replay", key, {**wanted, "dry_run": False})
+    answer = api.post(f"webhooks/{webhook['id']}/replay", key, {**wanted, "dry_run": False})
     run_jobs()
     receiver.wait(1)
     listed = api.get("background-jobs", key).json()["data"]["background_jobs"]
-    assert [one["status"] for one in listed] == ["done", "done"]
+    assert [row["status"] for row in listed] == ["done", "done"]
     done = f"{answer['Location'].removeprefix('/v1/')}/cancel"
     for _ in range(2):
         assert api.post(done, key, {"reason": "enough"}).status_code == 204
 
 
 def test_deleting_cancels_what_waits_and_forgets_the_secrets(api, key, receiver, subscribe, plumbing, lead_at):
-    made = subscribe(receiver.url, headers={"X-Key": "1"})
+    webhook = subscribe(receiver.url, headers={"X-Key": "1"})
     lead_at(plumbing)
-    assert api.call("DELETE", f"webhooks/{made['id']}", key).status_code == 204
-    assert api.get(f"webhooks/{made['id']}", key).status_code == 404
+    assert api.call("DELETE", f"webhooks/{webhook['id']}", key).status_code == 204
+    assert api.get(f"webhooks/{webhook['id']}", key).status_code == 404
     assert Attempt.objects.get().next_because == "The webhook was deleted"
     subscription = Subscription.objects.get()
     assert not subscription.secrets.exists()
@@ -85,9 +85,9 @@ def test_deleting_cancels_what_waits_and_forgets_the_secrets(api, key, receiver,
 
 def test_what_can_be_chosen_is_listed_with_a_sample_and_anything_else_is_refused(api, key):
     events = api.get("webhooks/events", key).json()["data"]["events"]
-    assert [one["type"] for one in events] == [one.value for one in SUBSCRIBABLE]
-    for one in events:
-        assert one["sample"]["type"] == one["type"]
+    assert [event["type"] for event in events] == [event_type.value for event_type in SUBSCRIBABLE]
+    for event in events:
+        assert event["sample"]["type"] == event["type"]
     body = {"name": "X", "url": "https://crm.example.com", "event_types": ["lead.created", "lead.vanished"]}
     refused = api.post("webhooks", key, body)
     assert (refused.status_code, refused.json()["code"]) == (400, "webHook.invalidEvent")
@@ -166,7 +166,7 @@ def test_the_scopes_are_asked_for(api, dana, actor, key_of, plumbing):
 def test_nobody_reaches_a_webhook_of_another_organization_or_manager(
     api, subscribe, harbor, eve, northside, eastgate, actor
 ):
-    made = subscribe("https://crm.example.com/h")
+    webhook = subscribe("https://crm.example.com/h")
     foreign = make_token(creator=Membership.objects.get(user=eve), actor=actor, name="Eve", scopes=WEBHOOK_SCOPES)[1]
     other = make_token(
         creator=limited_manager("mia", northside, eastgate), actor=actor, name="Mia", scopes=WEBHOOK_SCOPES
@@ -180,6 +180,8 @@ def test_nobody_reaches_a_webhook_of_another_organization_or_manager(
             ("POST", "/rotate-secret"), ("GET", "/deliveries"),
         ):  # fmt: skip
             sent = None if method == "GET" else {"event_types": ["lead.created"]} if method == "PATCH" else {}
-            there, nowhere = (api.call(method, f"webhooks/{one}{path}", theirs, sent) for one in (made["id"], missing))
+            there, nowhere = (
+                api.call(method, f"webhooks/{one}{path}", theirs, sent) for one in (webhook["id"], missing)
+            )
             assert (there.status_code, nowhere.status_code) == (404, 404), (method, path)
             assert {**there.json(), "request_id": ""} == {**nowhere.json(), "request_id": ""}

@@ -35,19 +35,19 @@ def test_rotation_signs_with_both_while_they_overlap(api, key, worker, receiver,
 
 
 def test_v1a_signs_with_a_key_that_never_leaves(api, key, worker, receiver, subscribe, plumbing, lead_at):
-    made = subscribe(receiver.url, signature="v1a")
-    assert "secret" not in made
-    assert made["public_key"].startswith("whpk_")
-    assert "whsk_" not in json.dumps(made)
-    fresh = api.post(f"webhooks/{made['id']}/rotate-secret", key, {}).json()["data"]["webhook"]["public_key"]
+    webhook = subscribe(receiver.url, signature="v1a")
+    assert "secret" not in webhook
+    assert webhook["public_key"].startswith("whpk_")
+    assert "whsk_" not in json.dumps(webhook)
+    fresh = api.post(f"webhooks/{webhook['id']}/rotate-secret", key, {}).json()["data"]["webhook"]["public_key"]
     lead_at(plumbing)
     request = receiver.wait(1)[0]
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     webhook_id, timestamp, header = (request["headers"][name] for name in names)
     signed = f"{webhook_id}.{timestamp}.".encode() + request["body"]
     signatures = header.split()
-    assert all(one.startswith("v1a,") for one in signatures)
-    for public, signature in zip((fresh, made["public_key"]), signatures, strict=True):
+    assert all(signature.startswith("v1a,") for signature in signatures)
+    for public, signature in zip((fresh, webhook["public_key"]), signatures, strict=True):
         verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(public.removeprefix("whpk_")))
         verifier.verify(base64.b64decode(signature.partition(",")[2]), signed)  # raises when it is not
 
@@ -56,7 +56,7 @@ def test_headers_and_basic_auth_are_sent_and_masked_everywhere(
     api, key, worker, receiver, subscribe, plumbing, lead_at, dana_client
 ):
     secret_words = ("sesame-4711", "pass:wörd-0815")
-    made = subscribe(
+    webhook = subscribe(
         receiver.url,
         headers={"X-Api-Key": secret_words[0]},
         basic_auth={"username": "leadwire", "password": secret_words[1]},
@@ -68,11 +68,11 @@ def test_headers_and_basic_auth_are_sent_and_masked_everywhere(
     wait_for(lambda: Attempt.objects.exists())
     attempt = Attempt.objects.get()
     shown = [
-        json.dumps(made),
-        json.dumps(api.get(f"webhooks/{made['id']}", key).json()),
+        json.dumps(webhook),
+        json.dumps(api.get(f"webhooks/{webhook['id']}", key).json()),
         json.dumps(attempt.request_headers),
-        dana_client.get(f"/settings/webhooks/{made['id']}/").content.decode(),
-        dana_client.get(f"/settings/webhooks/{made['id']}/edit/").content.decode(),
+        dana_client.get(f"/settings/webhooks/{webhook['id']}/").content.decode(),
+        dana_client.get(f"/settings/webhooks/{webhook['id']}/edit/").content.decode(),
         dana_client.get(f"/deliveries/{encode('dlv', attempt.delivery_id)}/").content.decode(),
         *(json.dumps([entry.before, entry.after]) for entry in AuditEntry.objects.all()),
     ]

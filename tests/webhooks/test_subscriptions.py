@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_subscription_hears_of_every_source_and_of_none_of_another_organization(
     worker, receiver, subscribe, plumbing, westgate, dental, lead_at
 ):
-    made = subscribe(receiver.url)
+    webhook = subscribe(receiver.url)
     lead_at(plumbing, "one@example.net")
     lead_at(westgate, "two@example.net")
     lead_at(dental, "three@example.net")
@@ -38,7 +38,7 @@ def test_a_subscription_hears_of_every_source_and_of_none_of_another_organizatio
     assert {body["data"]["lead"]["source_name"] for body in receiver.bodies()} == {"Northside Plumbing", "Westgate"}
     for request in requests:
         for checker in (Checker, SvixChecker):
-            checker(made["secret"]).verify(request["body"], request["headers"])  # raises when it is not ours
+            checker(webhook["secret"]).verify(request["body"], request["headers"])  # raises when it is not ours
 
 
 def test_it_stands_beside_the_card_and_each_gets_its_own(worker, receiver, subscribe, webhook_at, plumbing, lead_at):
@@ -110,15 +110,15 @@ def test_removing_the_creator_stops_it_and_an_owner_takes_it_over(
     worker, receiver, northside, plumbing, actor, dana, dana_client, lead_at
 ):
     creator = Membership.objects.get(user=person("max", northside, "manager"))
-    made, _ = subscriptions.subscribe(
+    subscription, _ = subscriptions.subscribe(
         creator=creator, actor=actor, name="Max", url=receiver.url, event_types=["lead.created"], source_ids=[]
     )
     members.remove(membership=creator, actor=actor)
     lead_at(plumbing, "gone@example.net")
     assert not Delivery.objects.exists()
-    page = dana_client.get(f"/settings/webhooks/{made.public_id}/").content.decode()
+    page = dana_client.get(f"/settings/webhooks/{subscription.public_id}/").content.decode()
     assert "Its creator left" in page
-    assert dana_client.post(f"/settings/webhooks/{made.public_id}/take-over/").status_code == 302
+    assert dana_client.post(f"/settings/webhooks/{subscription.public_id}/take-over/").status_code == 302
     assert Subscription.objects.get().creator.user == dana
     lead_at(plumbing, "back@example.net")
     receiver.wait(1)
@@ -143,7 +143,7 @@ def test_with_order_it_waits(worker, receiver, subscribe, plumbing, lead_at):
     lead_at(plumbing)
     receiver.wait(1)
     lead_at(plumbing, message="And another thing")
-    assert [body["sequence"] for body in [json.loads(one["body"]) for one in receiver.wait(3)]] == [1, 1, 2]
+    assert [body["sequence"] for body in [json.loads(request["body"]) for request in receiver.wait(3)]] == [1, 1, 2]
 
 
 def test_a_webhook_hears_that_another_has_failed_for_a_day(api, key, worker, receiver, subscribe, plumbing, lead_at):
@@ -185,7 +185,7 @@ def test_a_stop_is_told_to_the_other_webhooks_and_what_was_missed_can_be_sent(
     answer = api.post(f"webhooks/{bad['id']}/enable", key, {"send_missed": True})
     run_jobs()
     wait_for(lambda: len(receiver.requests) >= 3)
-    emails = {one["data"]["lead"]["email"] for one in receiver.bodies() if one["type"] == "lead.created"}
+    emails = {body["data"]["lead"]["email"] for body in receiver.bodies() if body["type"] == "lead.created"}
     assert emails == {"ava@example.net", "missed@example.net"}
     job = api.get(answer["Location"].removeprefix("/v1/"), key).json()
     assert (job["category"], job["status"], job["progress"]) == ("replay", "done", 1.0)
@@ -196,7 +196,7 @@ def test_the_samples_are_shaped_like_what_is_sent(api, key, worker, receiver, su
     lead = lead_at(plumbing)
     lead_at(plumbing, message="And another thing")
     api.reply(key_of(plumbing), lead)
-    samples = {one["type"]: one["sample"] for one in api.get("webhooks/events", key).json()["data"]["events"]}
+    samples = {event["type"]: event["sample"] for event in api.get("webhooks/events", key).json()["data"]["events"]}
     receiver.wait(3)
     for body in receiver.bodies():
         sample = samples[body["type"]]

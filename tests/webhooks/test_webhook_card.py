@@ -28,15 +28,15 @@ def is_signed_by(secret: str, request) -> bool:
 def test_an_inheriting_location_sends_with_the_parents_url_and_keys(
     worker, receiver, webhook_at, plumbing, eastgate, lead_at, actor
 ):
-    made = webhook_at(plumbing, receiver.url, on=False)
+    secrets = webhook_at(plumbing, receiver.url, on=False)
     cards.set_inherits(card=eastgate.restwebhook, inherits=True, actor=actor)
     cards.switch(card=eastgate.restwebhook, on=True, actor=actor)
     lead_at(plumbing, "not.told@example.net")
     lead = lead_at(eastgate)
     [request] = receiver.wait(1)
     assert json.loads(request["body"])["data"]["lead"]["id"] == lead.public_id
-    assert request["headers"]["X-Secret-Key"] == made["Secret key"]
-    assert is_signed_by(made["Signing secret"], request)
+    assert request["headers"]["X-Secret-Key"] == secrets["Secret key"]
+    assert is_signed_by(secrets["Signing secret"], request)
 
 
 def test_in_an_overlap_the_header_is_the_old_and_the_signature_carries_both(
@@ -64,11 +64,11 @@ def test_in_an_overlap_the_header_is_the_old_and_the_signature_carries_both(
 
 
 def test_the_header_can_be_switched_off_and_the_signature_stays(worker, receiver, webhook_at, eastgate, lead_at):
-    made = webhook_at(eastgate, receiver.url, sends_secret_header=False)
+    secrets = webhook_at(eastgate, receiver.url, sends_secret_header=False)
     lead_at(eastgate)
     [request] = receiver.wait(1)
     assert "X-Secret-Key" not in request["headers"]
-    assert is_signed_by(made["Signing secret"], request)
+    assert is_signed_by(secrets["Signing secret"], request)
 
 
 def test_off_makes_no_deliveries(webhook_at, eastgate, lead_at, actor):
@@ -101,7 +101,7 @@ def test_only_the_default_events_are_sent_until_others_are_chosen(
     mail_server.wait(1)
     cards.configure(card=eastgate.restwebhook, actor=actor, event_types=["lead.created", "message.sent"])
     api.reply(key, lead, "And coffee?")
-    types = [json.loads(one["body"])["type"] for one in receiver.wait(2)]
+    types = [json.loads(request["body"])["type"] for request in receiver.wait(2)]
     assert types == ["lead.created", "message.sent"]
     assert receiver.bodies()[1]["data"]["message"]["author"]["kind"] == "api"
 

@@ -115,9 +115,9 @@ def test_the_secret_is_shown_again_only_after_proving_oneself(dana_client, made)
 
 def test_an_app_that_checks_with_the_public_key_is_shown_it_at_any_time(dana_client, plumbing):
     dana_client.post("/settings/webhooks/new/", {**FILLED_IN, "signature": "v1a"})
-    made = Subscription.objects.get()
-    assert "whpk_" in dana_client.get(url_of(made)).content.decode()
-    assert dana_client.get(url_of(made, "secret/")).status_code == 404
+    subscription = Subscription.objects.get()
+    assert "whpk_" in dana_client.get(url_of(subscription)).content.decode()
+    assert dana_client.get(url_of(subscription, "secret/")).status_code == 404
 
 
 def test_a_replay_is_counted_on_its_own_page(dana_client, made):
@@ -165,7 +165,7 @@ def test_each_webhook_costs_the_list_a_fixed_number_of_queries(dana_client, made
             dana_client.get("/settings/webhooks/")
         return len(seen)
 
-    one = queries()
+    with_one = queries()
     for number in range(3):
         subscriptions.subscribe(
             creator=Membership.objects.get(user=dana),
@@ -174,4 +174,4 @@ def test_each_webhook_costs_the_list_a_fixed_number_of_queries(dana_client, made
             url="https://east.example.com/",
             event_types=["lead.created"],
         )
-    assert queries() <= one + 3 * 6
+    assert queries() <= with_one + 3 * 6

@@ -30,12 +30,12 @@ def patterns() -> Iterator[tuple[str, str, list[str]]]:
     """Yield (name, route, parameters) of every page."""
 
     def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, str, list[str]]]:
-        for one in resolver.url_patterns:
-            route = prefix + str(one.pattern)
-            if isinstance(one, URLResolver):
-                yield from walk(one, route)
-            elif isinstance(one, URLPattern) and not route.startswith(OUTSIDE):
-                yield one.name or route, route, list(one.pattern.converters)
+        for pattern in resolver.url_patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern, route)
+            elif isinstance(pattern, URLPattern) and not route.startswith(OUTSIDE):
+                yield pattern.name or route, route, list(pattern.pattern.converters)
 
     yield from walk(get_resolver(), "")
 
