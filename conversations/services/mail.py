@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive, publish_conversation_event
+from conversations.services.reports import take_report
 from core.ids import decode
 from leads.models import Lead, OptOut
 from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
@@ -26,10 +27,6 @@ LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one convers
 LOOP_REPEATS = 5  # mails with the same words
 SUBJECT_SHOWN = 300  # characters
 NOBODY = "Unknown sender"
-
-
-class StillSending(Exception):
-    """A bounce came before the record of what it bounces: the job tries again."""
 
 
 def read_mail(mail_id: UUID) -> None:
@@ -61,8 +58,8 @@ def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Ou
     before = Message.objects.filter(connection=kept.connection, repeat_key=mail.repeat_key, direction="inbound").first()
     if before:
         return outcomes.REPEATED, before
-    if mail.is_bounce:
-        return outcomes.AUTOMATIC, _take_bounce(kept, mail)
+    if mail.report is not None:
+        return outcomes.AUTOMATIC, take_report(kept.connection.source_id, mail.report)
     thread = _thread(kept, mail, sender)
     if mail.is_automatic or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
         return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
@@ -162,27 +159,3 @@ def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conve
         status=Message.Status.RECEIVED,
         is_automatic=True,
     )
-
-
-def _take_bounce(kept: InboundMail, mail: Mail) -> Message | None:
-    """A mail of ours came back: its message failed after all. Return it; None when the bounce names none of ours.
-
-    Raise StillSending when what it bounces is not yet recorded as sent.
-    """
-    own = decode("msg", mail.bounced_message)
-    rows = Message.objects.filter(pk__in=[own] if own else [], source=kept.connection.source_id)
-    message = rows.select_related("conversation__source").first()
-    if message is None:
-        return None
-    conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
-    message.refresh_from_db(fields=["status"])
-    if message.status == Message.Status.SENDING:
-        raise StillSending(message.public_id)
-    sent = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]
-    changed = Message.objects.filter(pk=message.pk, status__in=sent).update(
-        status=Message.Status.FAILED, error_code="channel.bounced", error_detail=mail.bounce_reason[:500]
-    )
-    if changed:
-        message.refresh_from_db()
-        publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
-    return message

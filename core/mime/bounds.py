@@ -32,6 +32,11 @@ def bounded(raw: bytes) -> bytes:
     return raw[: min((end for some in ends for end in some), default=len(raw))]
 
 
+def with_line_feeds(raw: bytes) -> bytes:
+    """Return a mail with line ends of one kind: they come as CRLF, and out of files as LF or CR."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def _starts(pattern: re.Pattern[bytes], raw: bytes) -> Iterator[int]:
     return (match.start() for match in pattern.finditer(raw))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from messaging.email.reading import Mail, read, read_as_text
+from understanding.reports import Report
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Reader:
             timer.start()
             try:
                 _write(child.stdin, raw)
-                return Mail(**json.loads(_read(child.stdout)))
+                return _mail_of(json.loads(_read(child.stdout)))
             except (OSError, EOFError, ValueError) as error:
                 logger.warning("a mail of %d bytes could not be read in its time or memory: %r", len(raw), error)
                 self.stop()
@@ -69,6 +70,11 @@ class Reader:
 
 reader = Reader()
 atexit.register(reader.stop)
+
+
+def _mail_of(values: dict[str, Any]) -> Mail:
+    report = values.pop("report")
+    return Mail(**values, report=Report(*report) if report else None)
 
 
 def _write(stream: Any, content: bytes) -> None:

@@ -8,13 +8,14 @@ import re
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 
-from core.mime.bounds import READ_MAX, BoundedHeaders, bounded
+from core.mime.bounds import READ_MAX, BoundedHeaders, bounded, with_line_feeds
 from core.mime.headers import SHOWN_MAX, Headers, decode_words
 from core.mime.text import CONTENT_MAX, clean, text_of
 from messaging.addresses import is_email, normalize_email
 from messaging.email.senders import Sender, sender_of
-from understanding.programs import bounce_of, is_automatic
+from understanding.programs import is_automatic
 from understanding.quotes import split_reply
+from understanding.reports import Kind, Report, read_report
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,13 @@ class Mail:
     reply_text: str  # what the person wrote
     quoted_text: str  # quotes and signature
     parents: list[str] = field(default_factory=list)  # Message-IDs of In-Reply-To and References
-    is_bounce: bool = False
-    is_automatic: bool = False
-    bounced_message: str = ""  # our own id of the message that came back
-    bounce_reason: str = ""
+    is_automatic: bool = False  # a program wrote it
+    report: Report | None = None  # what it says of another mail
     is_understood: bool = True  # False: these are its bytes as text, not its words
+
+    @property
+    def is_bounce(self) -> bool:
+        return self.report is not None and self.report.kind == Kind.BOUNCE
 
     @property
     def repeat_key(self) -> str:
@@ -57,13 +60,13 @@ def read(raw: bytes) -> Mail:
 
 def _read(raw: bytes) -> Mail:
     beginning = bounded(raw)
-    parsed = BytesParser(policy=BoundedHeaders()).parsebytes(beginning)
+    parsed = BytesParser(policy=BoundedHeaders()).parsebytes(with_line_feeds(beginning))
     headers = Headers(parsed)
     sender = sender_of(headers)
     written, quoted_text = split_reply(text_of(parsed))
     if not written and len(beginning) < min(len(raw), READ_MAX):
         return read_as_text(raw)  # the words, if there are any, are behind what no mail program writes
-    bounce = bounce_of(parsed, headers, sender.address)
+    report = read_report(parsed, headers, sender.address)
     return Mail(
         header_id=_id_of(headers.text("Message-ID"), raw),
         sender=sender.address,
@@ -72,10 +75,8 @@ def _read(raw: bytes) -> Mail:
         reply_text=written,
         quoted_text=quoted_text,
         parents=MESSAGE_ID.findall(f"{headers.text('In-Reply-To')} {headers.text('References')}")[:PARENTS_MAX],
-        is_bounce=bounce is not None,
-        is_automatic=bounce is not None or is_automatic(parsed, headers, sender.address),
-        bounced_message=bounce.message if bounce else "",
-        bounce_reason=bounce.reason if bounce else "",
+        is_automatic=report is not None or is_automatic(parsed, headers, sender.address),
+        report=report,
     )
 
 

@@ -177,7 +177,7 @@ def test_a_bounce_fails_the_message_that_came_back(receive, eastgate, address_of
     assert receive(address_of(eastgate), report(public_id, "failed")).outcome == "automatic"
     message = Message.objects.get(direction="outbound")
     assert (message.status, message.error_code) == ("failed", "channel.bounced")
-    assert message.error_detail == "550 user unknown"
+    assert message.error_detail == "5.1.1 550 user unknown"
     assert Event.objects.filter(type="message.bounced").count() == 1
 
 

@@ -117,7 +117,7 @@ def from_a_postmaster(**headers: str) -> bytes:
 
 def test_a_mailer_that_quotes_our_message_id_sends_a_bounce():
     seen = read(from_a_postmaster())
-    assert (seen.is_bounce, seen.bounced_message) == (True, OWN)
+    assert (seen.is_bounce, seen.report.message) == (True, OWN)
 
 
 def test_a_postmaster_who_is_away_sends_no_bounce():

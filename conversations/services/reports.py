@@ -1,0 +1,83 @@
+"""What a mail about one of our mails changes: it came back, it arrived, its reader complained."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import publish_conversation_event
+from core.ids import decode
+from leads.models import OptOut
+from leads.services import opt_out
+from messaging.addresses import normalize_email
+from understanding.reports import Kind, Report
+from webhooks.event_types import EventType
+
+SENT = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]
+DETAIL_MAX = 500  # characters
+
+
+class StillSending(Exception):
+    """A report came before the record of what it is about: the job tries again."""
+
+
+def take_report(source_id: UUID, report: Report) -> Message | None:
+    """Do what follows from a report. Return the message that it is about; None when it names none of ours.
+
+    Only our own unguessable id names a message: anybody can write that a mail to somebody else came back.
+    Raise StillSending when that message is not yet recorded as sent.
+    """
+    own = decode("msg", report.message)
+    rows = Message.objects.filter(pk__in=[own] if own else [], source=source_id)
+    message = rows.select_related("lead").first()
+    if message is None:
+        return None
+    conversation = (
+        Conversation.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("source")
+        .get(pk=message.conversation_id)
+    )
+    message.refresh_from_db(fields=["status"])
+    if message.status == Message.Status.SENDING:
+        raise StillSending(message.public_id)
+    if report.kind == Kind.BOUNCE:
+        _came_back(message, conversation, report)
+    elif report.kind == Kind.DELIVERED:
+        _arrived(message, conversation)
+    elif report.kind == Kind.COMPLAINT:
+        _block(message, conversation, OptOut.Reason.COMPLAINT)
+    return message
+
+
+def _came_back(message: Message, conversation: Conversation, report: Report) -> None:
+    changed = Message.objects.filter(pk=message.pk, status__in=SENT).update(
+        status=Message.Status.FAILED, error_code="channel.bounced", error_detail=_in_words(report)[:DETAIL_MAX]
+    )
+    if not changed:
+        return
+    message.refresh_from_db()
+    publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
+    is_this_address = not report.recipients or normalize_email(message.lead.email) in report.recipients
+    if report.is_hard and is_this_address:
+        _block(message, conversation, OptOut.Reason.BOUNCE)
+
+
+def _in_words(report: Report) -> str:
+    return f"{report.status} {report.reason}" if report.status and report.status not in report.reason else report.reason
+
+
+def _arrived(message: Message, conversation: Conversation) -> None:
+    changed = Message.objects.filter(pk=message.pk, status=Message.Status.SENT).update(
+        status=Message.Status.DELIVERED, delivered_at=timezone.now()
+    )
+    if changed:
+        message.refresh_from_db()
+        publish_conversation_event(EventType.MESSAGE_DELIVERED, conversation, message)
+
+
+def _block(message: Message, conversation: Conversation, reason: OptOut.Reason) -> None:
+    """Send nothing more to the address. A person can allow it again."""
+    if opt_out(lead=message.lead, channel="email", reason=reason):
+        publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)
