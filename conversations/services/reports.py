@@ -12,7 +12,8 @@ from core.ids import decode
 from leads.models import OptOut
 from leads.services import opt_out
 from messaging.addresses import normalize_email
-from understanding.reports import Kind, Report
+from understanding.report_kinds import Kind
+from understanding.reports import Report
 from webhooks.event_types import EventType
 
 SENT = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 CONTENT_MAX = 50_000  # characters of one mail that are shown; the raw mail keeps all of it
 HTML_MAX = 100_000  # characters
 DEEPEST = 10  # parts within parts
+QUOTES_MAX = 5  # marks of a quote within quotes
 _CONTROLS = {code: None for code in range(32) if chr(code) not in "\n\t"}
 
 
@@ -64,33 +65,38 @@ def _text_charset(charset: str | None) -> str:
 
 
 class _TextExtractor(HTMLParser):
-    """One pass over HTML that keeps its words; blocks become lines, quotes get a mark."""
+    """One pass over HTML that keeps its words; blocks become lines, and lines of quotes begin with a mark."""
 
     HIDDEN = frozenset({"script", "style", "head", "title"})
-    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "blockquote"})
+    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "blockquote", "hr"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self.hidden = 0
+        self.lines: list[str] = [""]
+        self.hidden = self.quoted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "body" or tag in self.BLOCKS:
             self.hidden = 0  # what begins the text ends a head that nobody closed
         self.hidden += tag in self.HIDDEN
-        if tag in self.BLOCKS:
-            self.words.append("\n")
-        if tag == "blockquote" or "gmail_quote" in (dict(attrs).get("class") or ""):
-            self.words.append("> \n")
+        self._break(tag)
+        self.quoted += tag == "blockquote"
 
     def handle_endtag(self, tag: str) -> None:
         self.hidden -= tag in self.HIDDEN and self.hidden > 0
+        self._break(tag)
+        self.quoted -= tag == "blockquote" and self.quoted > 0
+
+    def _break(self, tag: str) -> None:
         if tag in self.BLOCKS:
-            self.words.append("\n")
+            self.lines.append("")
 
     def handle_data(self, data: str) -> None:
-        if not self.hidden:
-            self.words.append(re.sub(r"\s+", " ", data))
+        if self.hidden:
+            return
+        text = re.sub(r"\s+", " ", data)
+        begins = not self.lines[-1] and text.strip()
+        self.lines[-1] += f"{'>' * min(self.quoted, QUOTES_MAX)} {text.lstrip()}" if begins and self.quoted else text
 
 
 def words_of_html(html: str) -> str:
@@ -113,5 +119,5 @@ def _words(html: str) -> str:
     parser.feed(html)
     # What it left is a tag that never ends. Its close() takes quadratic time to say what is in there.
     parser.handle_data(re.sub(r"<[^<>]*>?", " ", parser.rawdata))
-    lines = [line.strip() for line in "".join(parser.words).split("\n")]
+    lines = [line.strip() for line in parser.lines]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -15,7 +15,8 @@ from messaging.addresses import is_email, normalize_email
 from messaging.email.senders import Sender, sender_of
 from understanding.programs import is_automatic
 from understanding.quotes import split_reply
-from understanding.reports import Kind, Report, read_report
+from understanding.report_kinds import Kind
+from understanding.reports import Report, read_report
 
 logger = logging.getLogger(__name__)
 
