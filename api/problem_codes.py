@@ -2,6 +2,7 @@
 
 CODES = {
     "assignee.notAllowed": (422, "This person may not answer for this source."),
+    "campaign.notFound": (404, "There is no such campaign."),
     "card.isSetUp": (409, "The card has its keys already."),
     "card.noParent": (409, "A business has no parent to inherit from."),
     "card.notFound": (404, "There is no such card."),
@@ -48,10 +49,13 @@ CODES = {
     "organization.ambiguous": (400, "Several sources have this external id."),
     "organization.notFound": (404, "There is no such organization."),
     "organization.required": (400, "A directory token names an organization or a source in X-On-Behalf-Of."),
+    "range.reversed": (422, "The range ends before it begins."),
     "rateLimit.exceeded": (429, "Too many calls; Retry-After says how long to wait."),
     "rateLimit.guessing": (429, "Too many unknown keys came from this address."),
     "replay.notSetUp": (409, "The webhook has no URL to send to."),
     "replay.running": (409, "A replay of this webhook is under way."),
+    "reply.isBounce": (409, "A mail that came back is not a matter of what somebody meant."),
+    "reply.notFound": (404, "There is no such reply."),
     "request.csrf": (403, "A form of a page was too old."),
     "request.forbidden": (403, "The key is good and this is not allowed with it."),
     "request.invalid": (400, "Fields, parameters or headers are not valid: `errors` names each."),

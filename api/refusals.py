@@ -20,6 +20,7 @@ OF_PARAMETER = {
     "job_id": "job.notFound",
     "lead_id": "lead.notFound",
     "message_id": "message.notFound",
+    "reply_id": "reply.notFound",
     "slug": "card.notFound",
     "source_id": "source.notFound",
     "webhook_id": "webHook.notFound",

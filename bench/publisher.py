@@ -61,7 +61,7 @@ def main(number: int, count: int) -> None:
 
     from config import celery
     from conversations.models import Conversation, Message
-    from conversations.services.arrivals import draft_event
+    from conversations.services.events import draft_event
     from webhooks.event_types import EventType
     from webhooks.publishing import publish
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from api.jobs import JobApi, JobCancelApi, JobsApi
-from conversations.api import connections, conversations, exports, inbox, lead_actions, leads
+from conversations.api import connections, conversations, exports, inbox, lead_actions, leads, replies
 from integrations.card_api import CardApi, CardDisconnectApi, CardRegenerateApi, CardValidateApi
 from integrations.lead_reply_api.whoami import WhoamiApi
 from leads.api import custom_fields, imports
@@ -73,6 +73,8 @@ urlpatterns = [
         conversations.ConversationMessagesApi.as_view(),
         name="messages",
     ),
+    path("replies", replies.RepliesApi.as_view(), name="replies"),
+    path("replies/<str:reply_id>/classification", replies.ReplyClassificationApi.as_view(), name="classification"),
     path("messages/<str:message_id>", conversations.MessageApi.as_view(), name="message"),
     path("messages/<str:message_id>/retry", conversations.MessageRetryApi.as_view(), name="retry"),
 ]

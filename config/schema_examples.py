@@ -14,6 +14,7 @@ EXAMPLES: dict[str, Any] = {
     "assignee_id": f"usr_{_ID}",
     "attachments": [],
     "business_id": f"src_{_ID}",
+    "campaignId": None,
     "campaign_id": None,
     "certificate": "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----",
     "channel": "email",
@@ -21,6 +22,7 @@ EXAMPLES: dict[str, Any] = {
     "classification": None,
     "code": "lead.notFound",
     "content": "We can come today at four.",
+    "conversationId": f"conv_{_ID}",
     "conversation_id": f"conv_{_ID}",
     "conversation_uid": f"conv_{_ID}",
     "custom_fields": {"budget": "1200"},
@@ -48,6 +50,7 @@ EXAMPLES: dict[str, Any] = {
     "last_error": None,
     "last_four": "7Qx2",
     "last_name": "Brooks",
+    "leadId": f"lead_{_ID}",
     "lead_id": f"lead_{_ID}",
     "masked": "lwr_••••7Qx2",
     "message_data": {"roof": "Slate, 80 square metres"},
@@ -85,6 +88,7 @@ EXAMPLES: dict[str, Any] = {
     "subject": "CN=leadwire",
     "system_message": "From the spring campaign.",
     "tags": ["vip"],
+    "threadSnippet": "Yes, tomorrow at four is fine.",
     "time_zone": "America/Los_Angeles",
     "title": "Leaking tap",
     "uid": f"lead_{_ID}",
@@ -99,8 +103,8 @@ MOMENTS = {"ends_at": _LATER, "expires_at": _LATER, "next_attempt_at": _LATER, "
 # What is shown has an id of its own kind.
 IDS = {"AssigneeShown": "usr", "AttemptShown": "att", "ConversationExported": "conv", "ConversationShown": "conv",
        "CustomFieldShown": "cf", "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead",
-       "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "WhoamiSource": "src", "SourceShown": "src",
-       "WebhookEvent": "evt", "WebhookMade": "wh", "WebhookShown": "wh"}  # fmt: skip
+       "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "ReplyShown": "rpl", "WhoamiSource": "src",
+       "SourceShown": "src", "WebhookEvent": "evt", "WebhookMade": "wh", "WebhookShown": "wh"}  # fmt: skip
 
 
 def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:

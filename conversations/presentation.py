@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import User
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, ReceivedReply
 from core.ids import encode, rfc3339
+
+SNIPPET_MAX = 300  # characters
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -23,13 +25,30 @@ def message_json(message: Message) -> dict[str, Any]:
         "messaging_channel_connection_id": message.connection_id,
         "status": message.status,
         "error": error,
-        "classification": None,
+        "classification": message.label or None,
         "retry_of": encode("msg", message.retry_of_id) if message.retry_of_id else None,
         "created_at": rfc3339(message.created_at),
         "said_at": rfc3339(message.said_at),
         "sent_at": rfc3339(message.sent_at),
         "delivered_at": rfc3339(message.delivered_at),
         "read_at": rfc3339(message.read_at),
+    }
+
+
+def reply_json(reply: ReceivedReply) -> dict[str, Any]:
+    """Show a reply of a lead; of a message that came back the reason."""
+    message = reply.message
+    words = message.error_detail if message.direction == Message.Direction.OUTBOUND else message.content
+    return {
+        "id": reply.public_id,
+        "email": reply.lead.email or None,
+        "campaignId": None,
+        "classification": reply.label,
+        "receivedAt": rfc3339(reply.received_at),
+        "threadSnippet": " ".join(words[: SNIPPET_MAX * 4].split())[:SNIPPET_MAX],
+        "leadId": encode("lead", reply.lead_id),
+        "conversationId": encode("conv", reply.conversation_id),
+        "channel": message.connection.kind if message.connection else None,
     }
 
 

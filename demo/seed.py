@@ -12,7 +12,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.models import Membership, Organization, Source, SourceAccess, User
 from accounts.rights import Role
 from conversations.models import Conversation
-from conversations.services.arrivals import draft_event
+from conversations.services.events import draft_event
 from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
 from demo.stories import STORIES

@@ -141,6 +141,8 @@ def _keep_newest(conversation: Conversation, message: Message) -> None:
     """Keep what lists show of a conversation's newest message."""
     at, by_lead = message.created_at, message.author == "lead"
     conversation.last_message_at, conversation.last_message_id = at, message.pk
+    if not by_lead and conversation.answered_at is None:
+        conversation.answered_at = at
     conversation.last_words, conversation.last_direction = last_words(message.content), message.direction
     conversation.connection = message.connection
     if by_lead:

@@ -1,7 +1,12 @@
-"""Words by which a lead stops or resumes messages."""
+"""Words by which a lead stops or resumes messages: only where they are the whole message, as SMS providers do."""
 
 from __future__ import annotations
 
-# Matched only when they are the whole mail, as SMS providers do.
-STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out"})
+from understanding.intent import stop_word
+
+__all__ = ["is_start", "stop_word"]  # STOP in every language of phrases/, Twilio's and the FCC's words among them
 START_WORDS = frozenset({"start", "unstop"})
+
+
+def is_start(text: str) -> bool:
+    return " ".join(text.lower().strip(" .!\n").split()) in START_WORDS

@@ -89,6 +89,8 @@ _DATA: dict[EventType, dict[str, Any]] = {
         }
     },
 }
+_REPLY = {**_INBOUND, "content": "Yes, tomorrow at four is fine.", "classification": "interested"}
+_DATA[EventType.REPLY_RECEIVED] = _DATA[EventType.REPLY_CLASSIFIED] = {"message": _REPLY}
 _FAILING = {
     "source_id": "src_01k00000000000000000000001",
     "endpoint": "https://crm.example.com",

@@ -13,6 +13,8 @@ class EventType(models.TextChoices):
     MESSAGE_DELIVERED = "message.delivered", "A message reached the lead"
     MESSAGE_FAILED = "message.failed", "A message could not be sent"
     MESSAGE_BOUNCED = "message.bounced", "A mail came back"
+    REPLY_RECEIVED = "reply.received", "A lead answers, with what they mean"
+    REPLY_CLASSIFIED = "reply.classified", "Somebody corrects what a reply means"
     CONVERSATION_OPENED = "conversation.opened", "A conversation opens"
     CONVERSATION_CLOSED = "conversation.closed", "A conversation closes"
     WEBHOOK_TEST = "webhook.test", "Test webhook"

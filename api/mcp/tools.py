@@ -12,6 +12,7 @@ TEXT = {"type": "string"}
 ID = {"type": "string", "minLength": 1, "maxLength": 60}
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 100}
 CURSOR = {"type": "string", "maxLength": 200, "description": "next_cursor of the page before."}
+MEANINGS = ["interested", "not_interested", "out_of_office", "bounce", "unsubscribe", "none"]
 KEY = {
     "type": "string",
     "pattern": "^[!-~]{1,255}$",
@@ -185,6 +186,33 @@ TOOLS = {
                 "idempotency_key": KEY,
             },
             ("lead_id", "content"),
+        ),
+        Tool(
+            "list_replies",
+            "List what leads answered",
+            "Replies of leads and what they mean, the newest first. Without classification: all that have a meaning.",
+            "GET",
+            "/v1/replies",
+            {
+                "classification": {"enum": MEANINGS},
+                "receivedAfter": {"type": "string", "format": "date-time"},
+                "receivedBefore": {"type": "string", "format": "date-time"},
+                "limit": LIMIT,
+                "cursor": CURSOR,
+            },
+        ),
+        Tool(
+            "classify_reply",
+            "Correct what a reply means",
+            "Says what a reply means, in place of what rules say.",
+            "POST",
+            "/v1/replies/{reply_id}/classification",
+            {
+                "reply_id": ID,
+                "classification": {"enum": [meaning for meaning in MEANINGS if meaning != "bounce"]},
+                "idempotency_key": KEY,
+            },
+            ("reply_id", "classification"),
         ),
         Tool(
             "list_channel_connections",

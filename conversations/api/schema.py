@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from conversations.models import Message
+from conversations.models import Label, Message
 from messaging.models import ChannelConnection
 
 
@@ -61,7 +61,9 @@ class MessageShown(serializers.Serializer[Any]):
     messaging_channel_connection_id = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(choices=Message.Status.choices)
     error = ErrorShown(allow_null=True)
-    classification = serializers.CharField(allow_null=True)
+    classification = serializers.ChoiceField(
+        choices=Label.choices, allow_null=True, help_text="What the lead means; null where it is no reply."
+    )
     retry_of = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
     said_at = serializers.DateTimeField(allow_null=True)

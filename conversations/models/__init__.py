@@ -1,5 +1,7 @@
 from conversations.models.conversations import Conversation
+from conversations.models.labels import Label
 from conversations.models.messages import Message
 from conversations.models.nonces import UsedNonce
+from conversations.models.received_replies import Classification, ReceivedReply
 
-__all__ = ["Conversation", "Message", "UsedNonce"]
+__all__ = ["Classification", "Conversation", "Label", "Message", "ReceivedReply", "UsedNonce"]

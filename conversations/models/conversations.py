@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Organization, Source, User
 from accounts.reach import ReachQuerySet
+from conversations.models.labels import Label
 from core.ids import encode, uuid7
 from leads.models import Lead
 from messaging.models import ChannelConnection
@@ -61,6 +62,10 @@ class Conversation(models.Model):
     )
     unread_at = models.DateTimeField(null=True, blank=True)  # an inbound message nobody has looked at
     waiting_since = models.DateTimeField(null=True, blank=True)  # the oldest unanswered inbound message
+    answered_at = models.DateTimeField(null=True, blank=True)  # when the lead first got a message in it
+    label = models.CharField(
+        max_length=16, choices=Label.choices, blank=True, db_default="", default=""
+    )  # of the lead's newest reply
     connection = models.ForeignKey(  # of its last message
         ChannelConnection, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
@@ -85,6 +90,11 @@ class Conversation(models.Model):
                 name="conversation_newest_open",
             ),
             models.Index(fields=["lead", "-last_message_at", "-id"], name="conversation_of_lead"),
+            models.Index(
+                fields=["organization", "label", "-last_message_at", "-id"],
+                condition=~models.Q(label=""),
+                name="conversation_of_label",
+            ),
             models.Index(
                 fields=["assignee", "-last_message_at", "-id"],
                 condition=models.Q(assignee__isnull=False),

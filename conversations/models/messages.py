@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import Organization, Source, User
 from accounts.reach import ReachQuerySet
 from conversations.models.conversations import Conversation
+from conversations.models.labels import Label
 from core.ids import encode, uuid7
 from leads.models import Lead
 from messaging.models import ChannelConnection
@@ -72,6 +73,8 @@ class Message(models.Model):
     external_id = models.CharField(max_length=998, blank=True)  # Message-ID of mail (RFC 5322, 2.1.1 bounds a line)
     # What makes two inbound messages of one connection the same: the caller's id, of a mail a digest of what it says.
     repeat_key = models.CharField(max_length=998, blank=True, db_default="", default="")
+    # What the lead means by it; "" where it is no reply. ReceivedReply says since when and why.
+    label = models.CharField(max_length=16, choices=Label.choices, blank=True, db_default="", default="")
     is_automatic = models.BooleanField(default=False)  # a bounce or an automatic answer, not the lead's words
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     said_at = models.DateTimeField(null=True, blank=True)  # by the clock of a caller who reports it later

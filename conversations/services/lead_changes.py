@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from conversations.services.arrivals import publish_lead_event
+from conversations.services.events import publish_lead_event
 from core.ids import encode
 from core.problems import Invalid, NotFound, Refusal
 from leads.custom_fields import coerce

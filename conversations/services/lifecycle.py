@@ -14,7 +14,7 @@ from accounts.models import Membership, User
 from accounts.reach import reach_of
 from accounts.rights import ROLES_WITH, Right
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_conversation_event
+from conversations.services.events import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
 from core.problems import Refusal
 from webhooks.event_types import EventType

@@ -10,7 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import InboundContent, arrive, publish_conversation_event
+from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.events import publish_conversation_event
+from conversations.services.received_replies import judge, record_reply
 from conversations.services.reports import take_report
 from core.ids import decode
 from leads.models import Lead, OptOut
@@ -20,7 +22,7 @@ from messaging.email.reader import reader
 from messaging.email.reading import Mail
 from messaging.email.senders import Sender
 from messaging.models import InboundMail
-from understanding.optout import START_WORDS, STOP_WORDS
+from understanding.optout import is_start, stop_word
 from webhooks.event_types import EventType
 
 LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
@@ -93,6 +95,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         connection=kept.connection,
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
+        subject=mail.subject,
     )
     if thread:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
@@ -134,16 +137,15 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
 
 
 def _obey_stop_words(lead: Lead, conversation: Conversation, reply_text: str) -> None:
-    word = " ".join(reply_text.lower().strip(" .!\n").split())
-    if word in STOP_WORDS and opt_out(lead=lead, channel="email", reason=OptOut.Reason.STOP):
+    if stop_word(reply_text) and opt_out(lead=lead, channel="email", reason=OptOut.Reason.STOP):
         publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)
-    elif word in START_WORDS:
+    elif is_start(reply_text):
         lift_opt_out(lead=lead, channel="email", only=OptOut.Reason.STOP)
 
 
 def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation) -> Message:
-    """Show an automatic answer in its conversation. It reopens nothing, marks nothing unread, and is no event."""
-    return Message.objects.create(
+    """Show an automatic answer in its conversation. It reopens nothing, marks nothing unread, and is no arrival."""
+    message = Message(
         organization_id=thread.organization_id,
         source_id=thread.source_id,
         lead_id=thread.lead_id,
@@ -159,3 +161,8 @@ def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conve
         status=Message.Status.RECEIVED,
         is_automatic=True,
     )
+    verdict = judge(message, subject=mail.subject, is_automatic=mail.is_automatic) if thread.answered_at else None
+    message.save(force_insert=True)
+    if verdict:
+        record_reply(thread, message, verdict)
+    return message

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_lead_event
+from conversations.models import Conversation, Message, ReceivedReply
+from conversations.services.events import publish_lead_event
 from core.problems import NotFound, Refusal
 from leads.models import Lead
 from leads.services import FILLABLE, TAGS_MAX, lock_identities
@@ -36,6 +36,7 @@ def merge_leads(*, lead: Lead, into: Lead, actor: Actor) -> Lead:
     lead, into = both[lead.pk], both[into.pk]
     moved = Conversation.objects.filter(lead=lead).update(lead=into)
     Message.objects.filter(lead=lead).update(lead=into)
+    ReceivedReply.objects.filter(lead=lead).update(lead=into)
     _take(into, lead)
     lead.merged_into = into
     for name in ("email", "unique_id"):  # these name one lead only

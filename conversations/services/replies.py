@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import last_words, publish_conversation_event
+from conversations.services.arrivals import last_words
+from conversations.services.events import publish_conversation_event
 from core.ids import rfc3339, uuid7
 from core.problems import NotFound, Refusal
 from leads.models import OptOut
@@ -104,6 +105,7 @@ WHERE lead.id = (SELECT coalesce(merged_into_id, id) FROM leads_lead WHERE id = 
 _WRITE = """
 WITH conversation AS (
     UPDATE conversations_conversation SET last_message_id = %(id)s, last_message_at = %(now)s, waiting_since = NULL,
+        answered_at = coalesce(answered_at, %(now)s),
         last_words = %(words)s, last_direction = 'outbound', connection_id = %(connection)s,
         closed_at = NULL, closed_by_id = NULL
     WHERE id = %(conversation)s

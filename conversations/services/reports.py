@@ -7,7 +7,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_conversation_event
+from conversations.services.events import publish_conversation_event
+from conversations.services.received_replies import record_bounce
 from core.ids import decode
 from leads.models import OptOut
 from leads.services import opt_out
@@ -60,6 +61,7 @@ def _came_back(message: Message, conversation: Conversation, report: Report) -> 
         return
     message.refresh_from_db()
     publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
+    record_bounce(conversation, message)
     is_this_address = not report.recipients or normalize_email(message.lead.email) in report.recipients
     if report.is_hard and is_this_address:
         _block(message, conversation, OptOut.Reason.BOUNCE)

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.services.arrivals import publish_conversation_event
+from conversations.services.events import publish_conversation_event
 from conversations.services.writing import write
 from leads.models import OptOut
 from messaging.base import NotSent

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
@@ -17,9 +18,10 @@ from accounts.http import PageRequest
 from accounts.models import Source
 from accounts.reach import load, reach_of
 from accounts.rights import Right
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Label, Message, ReceivedReply
 from conversations.reachability import connection_json
 from conversations.services import lifecycle as states
+from conversations.services.received_replies import Judge, correct
 from conversations.services.replies import Author, Reply, send_reply
 from core.ids import decode, encode
 from core.keyset import page_by_moment
@@ -30,6 +32,7 @@ from messaging.models import ChannelConnection, InboundMail
 PAGE_SIZE = 30
 TIMELINE_SHOWN = 200
 REPLY_MAX = 10_000  # characters
+CORRECTABLE = [(label.value, label.label) for label in Label if label != Label.BOUNCE]
 REASONS = {
     "no_email": "the lead has no email address",
     "opted_out": "the lead wants no messages here",
@@ -64,6 +67,9 @@ def inbox(request: PageRequest) -> HttpResponse:
         rows = getattr(rows, state)()
     if request.GET.get("mine"):
         rows = rows.filter(assignee=request.user)
+    label = request.GET.get("meaning", "")
+    if label in Label.values:
+        rows = rows.filter(label=label)
     source = decode("src", request.GET.get("source", ""))
     if source:
         rows = rows.filter(source=source)
@@ -76,9 +82,11 @@ def inbox(request: PageRequest) -> HttpResponse:
         sources = sources.filter(organization=membership.organization_id)
     values = {
         "rows": conversations,
-        "cursor": cursor,
+        "older": f"?{urlencode({**request.GET.dict(), 'cursor': cursor})}" if cursor else "",
         "state": state,
         "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
+        "label": label,
+        "labels": Label.choices,
         "sources": sources.only("id", "name")[:500],
         "source_id": source,
         "mine": bool(request.GET.get("mine")),
@@ -159,6 +167,22 @@ def note_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def reply_classify(request: PageRequest, message_id: UUID) -> HttpResponse:
+    """Say what a lead means by a message, in place of what rules say."""
+    message = load(Message.objects.all(), request, message_id, Right.ANSWER)
+    reply = get_object_or_404(ReceivedReply, message=message)
+    label = request.POST.get("label", "")
+    if label not in dict(CORRECTABLE):
+        raise Http404
+    try:
+        correct(reply=reply, label=Label(label), by=Judge(str(request.user), request.user))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return _done(request, message.conversation_id)
+
+
+@login_required
+@require_POST
 def message_retry(request: PageRequest, message_id: UUID) -> HttpResponse:
     """Send a failed message again, as a new one."""
     failed = load(Message.objects.select_related("conversation"), request, message_id, Right.ANSWER)
@@ -199,6 +223,8 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
             for connection in ChannelConnection.objects.filter(source=conversation.source)
         },
         "opt_outs": OptOut.objects.of(conversation.lead),
+        "replies": _replies(newest),
+        "labels": CORRECTABLE,
         "others": Conversation.objects.filter(lead=conversation.lead).exclude(pk=conversation.pk).newest_first()[:10],
         "may_answer": reach_of(request.user, Right.ANSWER).includes(conversation.source),
         "people": [(encode("usr", person.pk), str(person)) for person in states.assignable(conversation)],
@@ -208,6 +234,15 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"
     return render(request, template, values)
+
+
+def _replies(shown: list[Message]) -> dict[UUID, ReceivedReply]:
+    """What the lead means by those messages that are replies, by message."""
+    ids = [message.pk for message in shown if message.label]
+    if not ids:
+        return {}
+    rows = ReceivedReply.objects.filter(message__in=ids).prefetch_related("classifications")
+    return {reply.message_id: reply for reply in rows}
 
 
 def _with_draft(form: ReplyForm, name: str) -> ReplyForm:

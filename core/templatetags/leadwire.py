@@ -42,6 +42,12 @@ def pill(mark: str, words: str) -> SafeString:
 
 
 @register.filter
+def percent(share: float) -> str:
+    """A share of 1 as a whole percentage."""
+    return f"{share:.0%}".replace("%", "\u00a0%")
+
+
+@register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """A relative time, with the exact one in the viewer's zone on hover and for screen readers."""
     if moment is None:

@@ -16,7 +16,7 @@ from conversations.models import Conversation, Message
 from conversations.services.erasing import erase_lead
 from core.ids import encode
 from tests.api.test_openapi import OPERATIONS
-from tests.support.foreign import SECRET, replay_of, webhook_of
+from tests.support.foreign import SECRET, replay_of, reply_of, webhook_of
 from tests.support.people import person
 from webhooks.models import Delivery
 
@@ -25,6 +25,7 @@ WITH_IDS = [operation for operation in OPERATIONS if "{" in operation[1]]
 # A body that is right, so that nothing but the right to it can be refused.
 BODIES: dict[str, Any] = {
     "send_reply": {"content": "Hello"},
+    "classify_reply": {"classification": "interested"},
     "merge_lead": {"into": "lead_00000000000000000000000000"},
     "create_opt_out": {"channel": "email"},
     "report_message": {"content": "Hello", "external_id": "1"},
@@ -141,6 +142,7 @@ def ids_of(lead) -> dict[str, str]:
         "lead_id": lead.public_id,
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
+        "reply_id": reply_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
     }
 

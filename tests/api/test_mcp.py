@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from django.utils import timezone
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -15,12 +16,12 @@ from accounts.models import Membership
 from api.mcp.tools import TOOLS
 from api.models import ApiCall, ApiToken
 from api.services import make_token
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, ReceivedReply
 from leads.models import Lead
 from tests.support.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SCOPES = ["leads:write", "conversations:write", "channels:read"]
+SCOPES = ["leads:write", "conversations:write", "channels:read", "replies:read"]
 
 
 @pytest.fixture
@@ -45,6 +46,9 @@ def test_the_official_client_lists_and_calls_every_tool(live_server, key, plumbi
     lead = lead_at(plumbing)
     key_of(plumbing)
     conversation = Conversation.objects.get()
+    Conversation.objects.update(answered_at=timezone.now())
+    lead_at(plumbing, message="I am interested.")
+    reply = ReceivedReply.objects.get()
     arguments: dict[str, dict[str, Any]] = {
         "whoami": {},
         "list_leads": {"q": "ava", "limit": 5},
@@ -56,6 +60,8 @@ def test_the_official_client_lists_and_calls_every_tool(live_server, key, plumbi
         "list_conversations": {"state": "waiting"},
         "read_conversation": {"conversation_id": conversation.public_id},
         "send_reply": {"lead_id": lead.public_id, "content": "We come today.", "idempotency_key": "two"},
+        "list_replies": {"classification": "interested", "limit": 5},
+        "classify_reply": {"reply_id": reply.public_id, "classification": "none", "idempotency_key": "three"},
         "list_channel_connections": {"lead_id": lead.public_id},
     }  # fmt: skip
 

@@ -145,6 +145,7 @@ PARITY = {  # what the team's screens do with conversations and leads -> the API
     "leads": "list_leads",
     "message-retry": "retry_message",
     "note-create": "create_note",
+    "reply-classify": "classify_reply",
     "reply-create": "send_reply",
     "source": "get_source",
     "source-archive": "archive_source",

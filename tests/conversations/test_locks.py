@@ -13,7 +13,7 @@ from psycopg import sql
 
 from conversations.models import Conversation, Message
 from conversations.services import mail as taking
-from conversations.services.arrivals import publish_conversation_event
+from conversations.services.events import publish_conversation_event
 from conversations.services.lifecycle import retry
 from conversations.services.replies import Author, Reply, send_reply
 from integrations import services as cards

@@ -9,7 +9,8 @@ from accounts.actors import Actor
 from accounts.models import Membership
 from api.models import ApiCall, ApiToken
 from api.services import make_token
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, ReceivedReply
+from conversations.services.received_replies import judge
 from core.ids import encode
 from messaging.models import InboundMail
 from outbox.models import Job
@@ -41,6 +42,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "lead_id": lead.public_id,
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
+        "reply_id": reply_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
         "token_id": encode("tok", token.pk),
         "call_id": encode("call", call_of(dental).pk),
@@ -51,6 +53,21 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
+
+
+def reply_of(lead) -> ReceivedReply:
+    """As if the lead's first message were an answer to one of ours."""
+    message = Message.objects.get(lead=lead)
+    judge(message)
+    message.save()
+    return ReceivedReply.objects.create(
+        organization_id=lead.organization_id,
+        source_id=lead.source_id,
+        lead=lead,
+        conversation_id=message.conversation_id,
+        message=message,
+        label=message.label,
+    )
 
 
 def keep_secret_mail(lead) -> str:

@@ -1,0 +1,105 @@
+"""Replies of leads: what they mean, by rules and by people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from conversations.models import Classification, Conversation, Label, Message, ReceivedReply
+from conversations.services.events import publish_conversation_event
+from core.problems import Refusal
+from understanding.intent import Label as Meaning
+from understanding.intent import Verdict, Written, classify
+from understanding.returning import returns_on
+from webhooks.event_types import EventType
+
+WHY_MAX = 200  # characters
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A person who corrects what a reply means."""
+
+    name: str
+    user: User | None = None
+
+
+def judge(message: Message, *, subject: str = "", is_automatic: bool = False) -> Verdict:
+    """Return what an inbound message means, and keep its label on it. It is not saved yet."""
+    verdict = classify(Written(text=message.content, subject=subject, is_automatic=is_automatic))
+    message.label = verdict.label.value
+    return verdict
+
+
+def record_reply(conversation: Conversation, message: Message, verdict: Verdict) -> ReceivedReply:
+    """Keep that a lead replied, and tell who wants to know. The message is saved; the conversation's row is locked."""
+    reply = ReceivedReply.objects.create(
+        organization_id=message.organization_id,
+        source_id=message.source_id,
+        lead_id=message.lead_id,
+        conversation=conversation,
+        message=message,
+        label=verdict.label.value,
+        received_at=timezone.now(),
+    )
+    Classification.objects.create(
+        reply=reply,
+        label=verdict.label.value,
+        confidence=verdict.confidence,
+        by=verdict.by,
+        why=verdict.why[:WHY_MAX],
+        returns_on=_return(message, verdict),
+    )
+    Conversation.objects.filter(pk=conversation.pk).update(label=verdict.label.value)
+    publish_conversation_event(EventType.REPLY_RECEIVED, conversation, message)
+    return reply
+
+
+def record_bounce(conversation: Conversation, message: Message) -> None:
+    """Keep that a message to the lead came back: the answer of a mail server."""
+    message.label = Label.BOUNCE
+    message.save(update_fields=["label"])
+    why = Verdict(Meaning.BOUNCE, 1, Classification.By.STRUCTURE, "a report of a mail server")
+    record_reply(conversation, message, why)
+
+
+def _return(message: Message, verdict: Verdict) -> date | None:
+    if verdict.label != Meaning.OUT_OF_OFFICE:
+        return None
+    return returns_on(message.content, timezone.localdate(message.created_at))
+
+
+@transaction.atomic
+def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
+    """Say what a reply means. A person's word wins over a rule's, and the newest over the one before.
+
+    Raise Refusal `reply.isBounce`: what a mail server reported is no matter of judgement.
+    """
+    reply = (
+        ReceivedReply.objects.select_for_update(of=("self",)).select_related("message", "conversation").get(pk=reply.pk)
+    )
+    if Label.BOUNCE in (reply.label, label):
+        raise Refusal(409, "reply.isBounce", "A mail that came back is not a matter of what somebody meant.")
+    Classification.objects.create(
+        reply=reply,
+        label=label,
+        confidence=1,
+        by=Classification.By.PERSON,
+        made_by=by.user,
+        made_by_name=by.name[:250],
+    )
+    if label == reply.label:
+        return reply
+    reply.label = reply.message.label = label
+    reply.save(update_fields=["label"])
+    reply.message.save(update_fields=["label"])
+    conversation = Conversation.objects.select_related("source").get(pk=reply.conversation_id)
+    newest = ReceivedReply.objects.filter(conversation=conversation).order_by("-id").first()
+    if newest and newest.pk == reply.pk:
+        Conversation.objects.filter(pk=conversation.pk).update(label=label)
+    publish_conversation_event(EventType.REPLY_CLASSIFIED, conversation, reply.message)
+    return reply
