@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import Source, User
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import last_words
+from conversations.services.received_replies import judge, keep_reply
 from core.ids import uuid7
 from demo.stories import Story
 from leads.models import Lead, OptOut
@@ -60,6 +61,7 @@ def tell(story: Story, source: Source, staff: User) -> None:
         connection = connections["email" if turn.is_outbound else story.channel]
         message = _write(conversation, turn, staff, None if turn.is_note else connection)
         if not turn.is_note:
+            _judge(conversation, message)
             _keep_newest(conversation, message)
     if story.state == "closed":
         closed_at = conversation.last_message_at + timedelta(minutes=MINUTES_BETWEEN)
@@ -135,6 +137,14 @@ def _write(conversation: Conversation, turn: Turn, staff: User, connection: Chan
             source_id=message.source_id,
         )
     return message
+
+
+def _judge(conversation: Conversation, message: Message) -> None:
+    """Say what the lead means by it, where it is an answer to us."""
+    if message.author == "lead" and conversation.answered_at:
+        verdict = judge(message)
+        message.save(update_fields=["label"])
+        conversation.label = keep_reply(conversation, message, verdict).label
 
 
 def _keep_newest(conversation: Conversation, message: Message) -> None:

@@ -37,6 +37,14 @@ def judge(message: Message, *, subject: str = "", is_automatic: bool = False) ->
 
 def record_reply(conversation: Conversation, message: Message, verdict: Verdict) -> ReceivedReply:
     """Keep that a lead replied, and tell who wants to know. The message is saved; the conversation's row is locked."""
+    reply = keep_reply(conversation, message, verdict)
+    Conversation.objects.filter(pk=conversation.pk).update(label=reply.label)
+    publish_conversation_event(EventType.REPLY_RECEIVED, conversation, message)
+    return reply
+
+
+def keep_reply(conversation: Conversation, message: Message, verdict: Verdict) -> ReceivedReply:
+    """Write down that a lead replied, and what they mean by it."""
     reply = ReceivedReply.objects.create(
         organization_id=message.organization_id,
         source_id=message.source_id,
@@ -44,7 +52,7 @@ def record_reply(conversation: Conversation, message: Message, verdict: Verdict)
         conversation=conversation,
         message=message,
         label=verdict.label.value,
-        received_at=timezone.now(),
+        received_at=message.created_at,
     )
     Classification.objects.create(
         reply=reply,
@@ -54,8 +62,6 @@ def record_reply(conversation: Conversation, message: Message, verdict: Verdict)
         why=verdict.why[:WHY_MAX],
         returns_on=_return(message, verdict),
     )
-    Conversation.objects.filter(pk=conversation.pk).update(label=verdict.label.value)
-    publish_conversation_event(EventType.REPLY_RECEIVED, conversation, message)
     return reply
 
 
