@@ -1,6 +1,7 @@
 """Every code that a refusal may carry, with its status and meaning: part of the contract."""
 
 CODES = {
+    "address.invalid": (400, "This is no address of the channel."),
     "assignee.notAllowed": (422, "This person may not answer for this source."),
     "campaign.notFound": (404, "There is no such campaign."),
     "card.isSetUp": (409, "The card has its keys already."),
@@ -11,6 +12,7 @@ CODES = {
     "channel.notFound": (404, "There is no such channel."),
     "channel.unavailable": (422, "The lead has no address on this channel, or the channel only receives."),
     "connection.notFound": (404, "There is no such channel connection at this source."),
+    "consent.badTable": (400, "The table cannot be read."),
     "content.tooLong": (422, "The channel takes fewer characters."),
     "conversation.closed": (409, "The conversation is closed, or the lead has no open one."),
     "conversation.moved": (409, "There is a newer message than `if_last_message_id`."),

@@ -51,6 +51,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "navigation": [NavigationItem(label, url, url.startswith(prefix), n) for label, url, n in places],
         "rights": [right.value for right in Right if membership.may(right)],
+        "is_limited": membership.is_limited,  # to some sources
     }
 
 

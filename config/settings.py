@@ -14,6 +14,8 @@ BASE_URL: str = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS: list[str] = [BASE_URL]
 BROKER_URL: str = env.str("BROKER_URL", default="")
+# The name under which our own mail server says in Authentication-Results what it checked (RFC 8601).
+MAIL_AUTHSERV_ID: str = env.str("MAIL_AUTHSERV_ID", default="")
 MAIL_DOMAIN: str = env.str("MAIL_DOMAIN", default="mail.localhost")
 LEADWIRE_ALLOW_NETWORKS = networks("LEADWIRE_ALLOW_NETWORKS")
 LEADWIRE_ALLOW_HTTP_WEBHOOKS: bool = env.bool("LEADWIRE_ALLOW_HTTP_WEBHOOKS", default=False)

@@ -1,8 +1,8 @@
 """The inbox, leads, mails, and the public form."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from conversations.views import forms, inbox, leads, mails
+from conversations.views import forms, inbox, leads, mails, unsubscribing
 from core import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
@@ -21,6 +21,7 @@ urlpatterns = [
     path("leads/", leads.leads, name="leads"),
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),
     path("leads/<lead:lead_id>/consent/", leads.lead_consent, name="lead-consent"),
+    re_path(r"^unsubscribe/(?P<token>[0-9a-f]{32})/$", unsubscribing.unsubscribe, name="unsubscribe"),
     path("forms/<src:source_id>", forms.form, name="form"),
     path("forms/<src:source_id>/thanks", forms.form_thanks, name="form-thanks"),
 ]

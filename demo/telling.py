@@ -13,8 +13,8 @@ from conversations.services.arrivals import last_words
 from conversations.services.received_replies import judge, keep_reply
 from core.ids import uuid7
 from demo.stories import Story
+from leads.consent import opt_out
 from leads.models import Lead, OptOut
-from leads.services import opt_out
 from messaging.models import ChannelConnection, Dispatch
 
 MINUTES_BETWEEN = 17

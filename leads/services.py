@@ -1,4 +1,4 @@
-"""Find the lead that somebody is, or make one; keep what they consent to."""
+"""Find the lead that somebody is, or make one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.actors import Actor
 from accounts.models import Source
 from core.ids import encode
 from core.problems import Refusal
-from leads.models import Lead, LeadQuerySet, OptOut
+from leads.models import Lead, LeadQuerySet
 from messaging.addresses import normalize_email, normalize_phone
-from messaging.models import ChannelConnection
 
 CUSTOM_FIELDS_MAX, CUSTOM_SIZE_MAX, TAGS_MAX = 200, 50_000, 100
 FILLABLE = ("first_name", "last_name", "email", "phone", "address", "unique_id", "origin", "source_url")
@@ -206,41 +204,3 @@ def fill_in(lead: Lead, details: Details) -> list[str]:
         lead.updated_at = timezone.now()
         changed.append("updated_at")
     return changed
-
-
-def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | None = None) -> OptOut | None:
-    """Block a channel for the lead's address in the whole organization.
-
-    Return the opt-out, or None when there is no such address or it is blocked already.
-    """
-    address = normalize_email(lead.email) if channel == ChannelConnection.Kind.EMAIL else lead.phone_e164
-    if not address:
-        return None
-    new, is_new = OptOut.objects.get_or_create(
-        organization_id=lead.organization_id,
-        address=address,
-        channel=channel,
-        lifted_at=None,
-        defaults={"reason": reason, "created_by": actor.user if actor else None},
-    )
-    if is_new and actor:
-        _record_consent("lead.block", lead, channel, actor)
-    return new if is_new else None
-
-
-def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: OptOut.Reason | None = None) -> None:
-    """Allow a channel again. With `only`, just an opt-out of that reason: START lifts a STOP and nothing else."""
-    rows = OptOut.objects.of(lead).filter(channel=channel)
-    if only:
-        rows = rows.filter(reason=only)
-    lifted = rows.update(lifted_at=timezone.now())
-    if lifted and actor:
-        _record_consent("lead.unblock", lead, channel, actor)
-
-
-def _record_consent(action: str, lead: Lead, channel: str, actor: Actor) -> None:
-    """The lead's id alone: the audit log is kept for ever, and an erased lead's data may not live on in it."""
-    after = {"channel": channel}
-    actor.record(
-        action, organization=lead.organization_id, source_id=lead.source_id, target=lead.public_id, after=after
-    )

@@ -22,6 +22,7 @@ class Outgoing:
     sender_name: str
     sender_address: str
     reply_to: str
+    unsubscribe_url: str  # of mail that nobody decided on; "" for what a person or the business's system wrote
     is_from_a_program: bool
     is_automatic: bool
 

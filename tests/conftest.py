@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -269,8 +270,12 @@ def address_of():
 def receive(db):
     """Keep and read one mail, as the mail listener and the job do."""
 
-    def take(connection, raw: bytes, to: str = "") -> InboundMail:
-        inbound = keep(connection=connection, envelope_from="", envelope_to=to or connection.address, raw=raw)
+    def take(connection, raw: bytes, to: str = "", envelope_from: str | None = None) -> InboundMail:
+        if envelope_from is None:  # as mail programs have it
+            author = re.search(rb"^From:.{0,500}?([\w.+-]+@[\w.-]+)", raw, re.MULTILINE)
+            envelope_from = author[1].decode("ascii", "replace") if author else ""
+        to = to or connection.address
+        inbound = keep(connection=connection, envelope_from=envelope_from, envelope_to=to, raw=raw)
         read_mail(inbound.pk)
         inbound.refresh_from_db()
         return inbound

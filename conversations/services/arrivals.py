@@ -33,6 +33,7 @@ class InboundContent:
     repeat_key: str = ""
     author_name: str = ""
     subject: str = ""  # of a mail
+    is_unverified: bool = False  # the sender may be somebody else
     said_at: datetime | None = None
     opens_conversation: bool = False  # POST /v1/leads always opens one; channels go on with the one there is
 
@@ -94,6 +95,7 @@ def _new_message(source: Source, lead: Lead, words: InboundContent, conversation
         external_id=words.external_id,
         repeat_key=words.repeat_key,
         said_at=words.said_at,
+        is_unverified=words.is_unverified,
         status=Message.Status.RECEIVED,
     )
 

@@ -13,9 +13,10 @@ from accounts.actors import Actor
 from conversations.services.events import publish_lead_event
 from core.ids import encode
 from core.problems import Invalid, NotFound, Refusal
+from leads.consent import lift_opt_out, opt_out
 from leads.custom_fields import coerce
 from leads.models import Lead, OptOut
-from leads.services import lift_opt_out, lock_identities, opt_out, refuse_oversize
+from leads.services import lock_identities, refuse_oversize
 from messaging.addresses import normalize_email
 from webhooks.event_types import EventType
 

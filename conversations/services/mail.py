@@ -15,12 +15,14 @@ from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import judge, record_reply
 from conversations.services.reports import take_report
 from core.ids import decode
+from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
-from leads.services import Details, Identified, identify_by_channel, lift_opt_out, opt_out
+from leads.services import Details, Identified, identify_by_channel
 from messaging.addresses import is_email, normalize_email
 from messaging.email.reader import reader
 from messaging.email.reading import Mail
 from messaging.email.senders import Sender
+from messaging.email.verification import is_verified
 from messaging.models import InboundMail
 from understanding.optout import is_start, stop_word
 from webhooks.event_types import EventType
@@ -96,6 +98,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
         subject=mail.subject,
+        is_unverified=not _is_verified(kept, mail, sender),
     )
     if thread:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
@@ -108,9 +111,25 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
             source=source, details=Details(first_name=first, last_name=last, email=sender.address)
         )
         arrived = arrive(source=source, who=who, words=words)
-    if not words.author_name or words.author_name == arrived.lead.name:
+    is_from_the_lead = not words.author_name or words.author_name == arrived.lead.name
+    if is_from_the_lead and not words.is_unverified:
         _obey_stop_words(arrived.lead, arrived.conversation, mail.reply_text)
     return arrived.message
+
+
+def _is_verified(kept: InboundMail, mail: Mail, sender: Sender) -> bool:
+    return is_verified(
+        sender=sender.address,
+        envelope_from=normalize_email(kept.envelope_from),
+        results=mail.dmarc,
+        trusted=settings.MAIL_AUTHSERV_ID,
+        has_token=_named_by_token(kept) is not None,
+    )
+
+
+def _named_by_token(kept: InboundMail) -> Conversation | None:
+    token = kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
+    return Conversation.objects.filter(reply_token=token, source=kept.connection.source).first() if token else None
 
 
 def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | None:
@@ -120,8 +139,7 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     only from the lead's own address.
     """
     source = kept.connection.source
-    token = kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
-    if token and (named := Conversation.objects.filter(reply_token=token, source=source).first()):
+    if named := _named_by_token(kept):
         return named
     for parent in mail.parents:
         own = decode("msg", parent.strip("<>").partition("@")[0])

@@ -10,8 +10,8 @@ from conversations.models import Conversation, Message
 from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import record_bounce
 from core.ids import decode
+from leads.consent import opt_out
 from leads.models import OptOut
-from leads.services import opt_out
 from messaging.addresses import normalize_email
 from understanding.report_kinds import Kind
 from understanding.reports import Report

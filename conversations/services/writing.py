@@ -16,6 +16,11 @@ def message_id_of(message: Message) -> str:
     return f"<{message.public_id}@{settings.MAIL_DOMAIN}>"
 
 
+def unsubscribe_url_of(conversation: Conversation) -> str:
+    """Where its lead stops our mails. Whoever has the token has a mail of ours: it stands in the reply address too."""
+    return f"{settings.BASE_URL}/unsubscribe/{conversation.reply_token}/"
+
+
 def write(message: Message) -> Outgoing:
     """Return a message as its channel sends it. Raise NotSent when it has no channel."""
     conversation, connection = message.conversation, message.connection
@@ -23,10 +28,13 @@ def write(message: Message) -> Outgoing:
         raise NotSent("channel.failed", "The message has no channel.", is_permanent=True)
     references = _mail_ids_before(message)
     subject = _subject(conversation)
+    is_automatic = message.author == Message.Author.AUTOMATION
+    unsubscribe_url = unsubscribe_url_of(conversation) if is_automatic else ""
+    values = {"message": message, "unsubscribe_url": unsubscribe_url}
     return Outgoing(
         to=message.lead.email,
-        text=message.content,
-        html=render_to_string("mail/message.html", {"message": message}),
+        text=f"{message.content}\n\nNo more mails: {unsubscribe_url}" if unsubscribe_url else message.content,
+        html=render_to_string("mail/message.html", values),
         subject=f"Re: {subject}" if references else subject,
         message_id=message_id_of(message),
         references=references,
@@ -34,7 +42,8 @@ def write(message: Message) -> Outgoing:
         sender_address=connection.address,
         reply_to=connection.address_with(conversation.reply_token),
         is_from_a_program=message.author != Message.Author.STAFF,
-        is_automatic=message.author == Message.Author.AUTOMATION,
+        is_automatic=is_automatic,
+        unsubscribe_url=unsubscribe_url,
     )
 
 

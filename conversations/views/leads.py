@@ -19,7 +19,7 @@ from conversations.services.lead_changes import block, unblock
 from core.keyset import page
 from core.problems import Invalid, Refusal
 from leads.models import Lead, OptOut, surviving_id
-from leads.views import may_import
+from leads.views.imports import may_import
 
 PAGE_SIZE = 30
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from django.core.files.base import File
@@ -23,6 +22,7 @@ from api.idempotency import answer_once
 from api.jobs import JobShown, job_json, jobs_of, require_right
 from api.sources import source_for
 from core.problems import NotFound, Refusal
+from core.tables import csv_file
 from leads.imports.services import FILE_MAX, read_mapping, start_import
 from leads.models import ImportProblem, LeadImport
 
@@ -132,24 +132,8 @@ class ImportErrorsApi(Api):
         return problems_csv(job.subject_id)
 
 
-class _Line:
-    def write(self, text: str) -> str:
-        return text
-
-
 def problems_csv(import_id: Any) -> StreamingHttpResponse:
     """The problems of an import as a file."""
-
-    def lines() -> Iterator[str]:
-        writer = csv.writer(_Line())
-        yield writer.writerow(["row", "field", "detail"])
-        for problem in ImportProblem.objects.filter(lead_import=import_id).order_by("row").iterator():
-            yield writer.writerow([problem.row, _harmless(problem.field), _harmless(problem.detail)])
-
-    headers = {"Content-Disposition": 'attachment; filename="import-errors.csv"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet does not run as a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    problems = ImportProblem.objects.filter(lead_import=import_id).order_by("row").iterator()
+    rows = ((problem.row, problem.field, problem.detail) for problem in problems)
+    return csv_file("import-errors.csv", chain([("row", "field", "detail")], rows))

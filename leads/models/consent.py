@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organization, User
-from core.ids import uuid7
+from core.ids import encode, uuid7
 from leads.models.leads import Lead
 from messaging.addresses import normalize_email
 from messaging.models import ChannelConnection
@@ -69,3 +69,11 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} on {self.get_channel_display()}"
+
+    @property
+    def public_id(self) -> str:
+        return encode("opt", self.pk)
+
+    @property
+    def is_of_an_erased_lead(self) -> bool:
+        return self.address.startswith("sha256:")

@@ -73,8 +73,8 @@ atexit.register(reader.stop)
 
 
 def _mail_of(values: dict[str, Any]) -> Mail:
-    report = values.pop("report")
-    return Mail(**values, report=Report(*report) if report else None)
+    report, dmarc = values.pop("report"), [(checker, result) for checker, result in values.pop("dmarc")]
+    return Mail(**values, dmarc=dmarc, report=Report(*report) if report else None)
 
 
 def _write(stream: Any, content: bytes) -> None:

@@ -13,6 +13,7 @@ from core.mime.headers import SHOWN_MAX, Headers, decode_words
 from core.mime.text import CONTENT_MAX, clean, text_of
 from messaging.addresses import is_email, normalize_email
 from messaging.email.senders import Sender, sender_of
+from messaging.email.verification import dmarc_results
 from understanding.programs import is_automatic
 from understanding.quotes import split_reply
 from understanding.report_kinds import Kind
@@ -37,6 +38,7 @@ class Mail:
     parents: list[str] = field(default_factory=list)  # Message-IDs of In-Reply-To and References
     is_automatic: bool = False  # a program wrote it
     report: Report | None = None  # what it says of another mail
+    dmarc: list[tuple[str, str]] = field(default_factory=list)  # who checked, and what came out
     is_understood: bool = True  # False: these are its bytes as text, not its words
 
     @property
@@ -78,6 +80,7 @@ def _read(raw: bytes) -> Mail:
         parents=MESSAGE_ID.findall(f"{headers.text('In-Reply-To')} {headers.text('References')}")[:PARENTS_MAX],
         is_automatic=report is not None or is_automatic(parsed, headers, sender.address),
         report=report,
+        dmarc=dmarc_results(parsed),
     )
 
 

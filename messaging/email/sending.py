@@ -44,6 +44,9 @@ def build(message: Outgoing) -> EmailMultiAlternatives:
         headers["X-Auto-Response-Suppress"] = "All"
     if message.is_automatic:  # RFC 3834, 5
         headers["Auto-Submitted"] = "auto-replied"
+    if message.unsubscribe_url:  # RFC 8058, 3.1: one click, without a page
+        headers["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail = EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,

@@ -162,6 +162,10 @@ ONLY_FOR_PEOPLE = {
     "message-mail",
     "automatic-mails",
     "automatic-mail",
+    "unsubscribe",  # the lead's own
+    "consent",  # of addresses, whether or not a lead has them; the API blocks and allows by lead
+    "consent-lift",
+    "consent-table",
 }
 
 

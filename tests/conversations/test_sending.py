@@ -13,8 +13,8 @@ from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import GAPS
 from conversations.services.sending import _send as send_claimed
 from core.problems import Refusal
+from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
-from leads.services import lift_opt_out, opt_out
 from messaging.models import Dispatch
 from sources.services import archive_source
 from webhooks.models import Event

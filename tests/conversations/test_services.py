@@ -21,8 +21,9 @@ from core.ids import uuid7
 from core.problems import Refusal
 from integrations import services as cards
 from integrations.lead_reply_api.models import ReplyKey
+from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
-from leads.services import Details, lift_opt_out, opt_out
+from leads.services import Details
 from messaging.models import ChannelConnection, Dispatch
 from outbox.claims import Claimed
 from outbox.models import Lane

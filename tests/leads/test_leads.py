@@ -12,8 +12,9 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author
+from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
-from leads.services import Details, identify_by_channel, lift_opt_out, opt_out
+from leads.services import Details, identify_by_channel
 from tests.support.due import run_jobs
 from tests.support.people import person
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from conversations.models import Conversation, Message
 from conversations.services.mail import LOOP_ANSWERS, LOOP_REPEATS
 from conversations.services.replies import Author, Reply, send_reply
+from leads.consent import opt_out
 from leads.models import Lead, OptOut
-from leads.services import opt_out
 from messaging.email.incoming import UnknownAddress, find_connection
 from sources.services import archive_source
 from tests.support.mails import mail, message_of, reply_address, report

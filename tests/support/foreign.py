@@ -12,6 +12,7 @@ from api.services import make_token
 from conversations.models import Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
+from leads.models import OptOut
 from messaging.models import InboundMail
 from outbox.models import Job
 from webhooks.event_types import EventType
@@ -43,6 +44,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
         "reply_id": reply_of(lead).public_id,
+        "opt_out_id": opt_out_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
         "token_id": encode("tok", token.pk),
         "call_id": encode("call", call_of(dental).pk),
@@ -53,6 +55,13 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "connection_id": str(dental.connections.get(kind="email").pk),
         "slug": "rest-webhook",
     }
+
+
+def opt_out_of(lead) -> OptOut:
+    """Somebody who wants no more messages, with the secret word in their address."""
+    return OptOut.objects.create(
+        organization_id=lead.organization_id, address=f"{SECRET}@example.net", channel="email", reason="stop"
+    )
 
 
 def reply_of(lead) -> ReceivedReply:
