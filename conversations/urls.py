@@ -17,6 +17,7 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/notes/", inbox.note_create, name="note-create"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/meaning/", inbox.reply_classify, name="reply-classify"),
+    path("messages/<msg:message_id>/html/", mails.message_html, name="message-html"),
     path("messages/<msg:message_id>/mail/", mails.message_mail, name="message-mail"),
     path("leads/", leads.leads, name="leads"),
     path("leads/<lead:lead_id>/", leads.lead, name="lead"),

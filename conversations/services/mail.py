@@ -45,9 +45,10 @@ def read_mail(mail_id: UUID) -> None:
             return
         sender = _sender(kept, mail)
         kept.header_id, kept.sender, kept.subject = mail.header_id, sender.address, mail.subject[:SUBJECT_SHOWN]
+        kept.has_html = mail.has_html
         kept.outcome, message = _take(kept, mail, sender)
         kept.message_id = message.pk if message else None
-        kept.save(update_fields=["header_id", "sender", "subject", "outcome", "message_id"])
+        kept.save(update_fields=["header_id", "sender", "subject", "has_html", "outcome", "message_id"])
 
 
 def _sender(kept: InboundMail, mail: Mail) -> Sender:

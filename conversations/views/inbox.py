@@ -212,7 +212,7 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
     newest = list(Message.objects.filter(conversation=conversation).order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     values: dict[str, Any] = {
-        "whole_mails": set(mails.values_list("message_id", flat=True)),
+        "whole_mails": dict(mails.values_list("message_id", "has_html")),
         "conversation": conversation,
         "lead": conversation.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],

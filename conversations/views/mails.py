@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.safestring import mark_safe
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from accounts.http import PageRequest
 from accounts.reach import load
 from conversations.models import Message
 from core.keyset import page
+from core.mime.html import safe_html
 from core.problems import Invalid
+from messaging.email.reading import html_in
 from messaging.models import InboundMail
 
 PAGE_SIZE = 30
@@ -52,6 +57,28 @@ def message_mail(request: PageRequest, message_id: UUID) -> HttpResponse:
     if mail is None:
         raise Http404
     return _as_file(mail, message.public_id)
+
+
+# The page has no origin: nothing in it can reach us, run, or post. Links open outside.
+SANDBOX = ["allow-popups", "allow-popups-to-escape-sandbox"]
+FRAME = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "sandbox": SANDBOX, "frame-ancestors": [SELF]}
+
+
+@login_required
+@require_safe
+@xframe_options_sameorigin
+def message_html(request: PageRequest, message_id: UUID) -> HttpResponse:
+    """The HTML of the mail that became this message, made harmless. Pictures only where `pictures` asks for them."""
+    message = load(Message.objects.all(), request, message_id)
+    mail = InboundMail.objects.filter(message_id=message.pk, has_html=True).exclude(header_id="").order_by("id").first()
+    if mail is None:
+        raise Http404
+    values = {"html": mark_safe(safe_html(html_in(bytes(mail.raw))))}  # noqa: S308  nh3 cleaned it, and it is sandboxed
+    response = render(request, "conversations/mail_frame.html", values)
+    pictures = {"img-src": ["http:", "https:"]} if "pictures" in request.GET else {}
+    response._csp_replace = {**FRAME, **pictures}  # type: ignore[attr-defined]  # as csp_replace does it
+    response["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _as_file(mail: InboundMail, name: str) -> HttpResponse:

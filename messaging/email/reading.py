@@ -10,6 +10,7 @@ from email.parser import BytesParser
 
 from core.mime.bounds import READ_MAX, BoundedHeaders, bounded, with_line_feeds
 from core.mime.headers import SHOWN_MAX, Headers, decode_words
+from core.mime.html import html_of
 from core.mime.text import CONTENT_MAX, clean, text_of
 from messaging.addresses import is_email, normalize_email
 from messaging.email.senders import Sender, sender_of
@@ -39,6 +40,7 @@ class Mail:
     is_automatic: bool = False  # a program wrote it
     report: Report | None = None  # what it says of another mail
     dmarc: list[tuple[str, str]] = field(default_factory=list)  # who checked, and what came out
+    has_html: bool = False
     is_understood: bool = True  # False: these are its bytes as text, not its words
 
     @property
@@ -81,7 +83,13 @@ def _read(raw: bytes) -> Mail:
         is_automatic=report is not None or is_automatic(parsed, headers, sender.address),
         report=report,
         dmarc=dmarc_results(parsed),
+        has_html=bool(html_of(parsed).strip()),
     )
+
+
+def html_in(raw: bytes) -> str:
+    """Return the HTML of a raw mail as its writer made it, of the beginning of the mail where that is long."""
+    return html_of(BytesParser(policy=BoundedHeaders()).parsebytes(with_line_feeds(bounded(raw))))
 
 
 def _id_of(header: str, raw: bytes) -> str:

@@ -38,6 +38,7 @@ class InboundMail(models.Model):
     sender = models.CharField(max_length=320, blank=True, db_default="", default="")  # normalized; once it is read
     subject = models.CharField(max_length=300, blank=True, db_default="", default="")
     raw = models.BinaryField()
+    has_html = models.BooleanField(default=False, db_default=False)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.WAITING)
     # The message that it became, repeats, or tells of. A plain id: conversations stand above.
     message_id = models.UUIDField(null=True, db_index=True)

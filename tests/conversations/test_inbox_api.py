@@ -160,6 +160,7 @@ ONLY_FOR_PEOPLE = {
     "trial",
     "trial-start",
     "message-mail",
+    "message-html",
     "automatic-mails",
     "automatic-mail",
     "unsubscribe",  # the lead's own
