@@ -20,6 +20,9 @@ _ATTRIBUTES = {
     **nh3.ALLOWED_ATTRIBUTES,
     "*": {"style", "dir", "align", "bgcolor"},
     "a": {"href", "title"},
+    "table": {"border", "cellpadding", "cellspacing", "width"},
+    "td": {"colspan", "rowspan", "width", "valign"},
+    "th": {"colspan", "rowspan", "width", "valign"},
     "font": {"color", "face", "size"},
     "img": {"src", "alt", "width", "height", "title"},
 }
