@@ -107,7 +107,7 @@ def _declared_kind(mail: Message, headers: Headers) -> Kind | None:
 
 def _about_delivery(mail: Message, prose: str, recipients: list[Recipient]) -> Report:
     failed = [recipient for recipient in recipients if recipient.action == "failed"]
-    words = _words_of_the_server(failed, prose)
+    words = _words_of_the_server(failed or recipients, prose)
     kind = Kind.BOUNCE if failed else _kind_without_failure(mail, prose, recipients)
     status = status_of(failed[0].status if failed else recipients[0].status if recipients else "", words)
     return Report(
@@ -129,9 +129,9 @@ def _kind_without_failure(mail: Message, prose: str, recipients: list[Recipient]
     return Kind.DELAY if _WAITS.search(_head(prose)) else Kind.BOUNCE
 
 
-def _words_of_the_server(failed: list[Recipient], prose: str) -> str:
+def _words_of_the_server(recipients: list[Recipient], prose: str) -> str:
     """What the server that refused said: in the fields, else on the first line that has a reply code."""
-    for recipient in failed:
+    for recipient in recipients:
         if recipient.diagnostic:
             return recipient.diagnostic
     lines = _head(prose).split("\n")

@@ -3,5 +3,6 @@ from conversations.models.labels import Label
 from conversations.models.messages import Message
 from conversations.models.nonces import UsedNonce
 from conversations.models.received_replies import Classification, ReceivedReply
+from conversations.models.status_changes import StatusChange
 
-__all__ = ["Classification", "Conversation", "Label", "Message", "ReceivedReply", "UsedNonce"]
+__all__ = ["Classification", "Conversation", "Label", "Message", "ReceivedReply", "StatusChange", "UsedNonce"]

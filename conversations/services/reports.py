@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.utils import timezone
-
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, StatusChange
 from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import record_bounce
+from conversations.services.states import advance, note
 from core.ids import decode
 from leads.consent import opt_out
 from leads.models import OptOut
@@ -16,9 +15,6 @@ from messaging.addresses import normalize_email
 from understanding.report_kinds import Kind
 from understanding.reports import Report
 from webhooks.event_types import EventType
-
-SENT = [Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ]
-DETAIL_MAX = 500  # characters
 
 
 class StillSending(Exception):
@@ -48,18 +44,17 @@ def take_report(source_id: UUID, report: Report) -> Message | None:
         _came_back(message, conversation, report)
     elif report.kind == Kind.DELIVERED:
         _arrived(message, conversation)
+    elif report.kind == Kind.DELAY:
+        note(message, StatusChange.Step.DELAYED, reason=_in_words(report))
     elif report.kind == Kind.COMPLAINT:
+        note(message, StatusChange.Step.COMPLAINT)
         _block(message, conversation, OptOut.Reason.COMPLAINT)
     return message
 
 
 def _came_back(message: Message, conversation: Conversation, report: Report) -> None:
-    changed = Message.objects.filter(pk=message.pk, status__in=SENT).update(
-        status=Message.Status.FAILED, error_code="channel.bounced", error_detail=_in_words(report)[:DETAIL_MAX]
-    )
-    if not changed:
+    if not advance(message, Message.Status.FAILED, code="channel.bounced", detail=_in_words(report)):
         return
-    message.refresh_from_db()
     publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
     record_bounce(conversation, message)
     is_this_address = not report.recipients or normalize_email(message.lead.email) in report.recipients
@@ -72,11 +67,7 @@ def _in_words(report: Report) -> str:
 
 
 def _arrived(message: Message, conversation: Conversation) -> None:
-    changed = Message.objects.filter(pk=message.pk, status=Message.Status.SENT).update(
-        status=Message.Status.DELIVERED, delivered_at=timezone.now()
-    )
-    if changed:
-        message.refresh_from_db()
+    if advance(message, Message.Status.DELIVERED):
         publish_conversation_event(EventType.MESSAGE_DELIVERED, conversation, message)
 
 

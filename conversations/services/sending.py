@@ -14,10 +14,11 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Coalesce, Least, Now
-from django.utils import timezone
 
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, StatusChange
 from conversations.services.events import publish_conversation_event
+from conversations.services.states import advance
+from conversations.services.states import note as note_step
 from conversations.services.writing import write
 from leads.models import OptOut
 from messaging.base import NotSent
@@ -101,10 +102,7 @@ def _write_sent(claimed: Claimed, message: Message, note: str) -> None:
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     if not Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
         return
-    Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-        status=Message.Status.SENT, sent_at=timezone.now(), error_detail=note
-    )
-    message.refresh_from_db()
+    advance(message, Message.Status.SENT, detail=note)
     Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
     LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
     publish_conversation_event(EventType.MESSAGE_SENT, conversation, message)
@@ -119,6 +117,7 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt:
     if not failure.is_permanent and claimed.attempts < len(GAPS):
         if row.update(claim=None, next_attempt_at=_later(GAPS[claimed.attempts])):
             Message.objects.filter(pk=message.pk).update(error_detail=detail)
+            note_step(message, StatusChange.Step.SENDING, code=failure.code, reason=detail)
             Lane.objects.filter(pk=claimed.lane_id).update(
                 failing_since=Coalesce("failing_since", Now()),
                 last_error=detail[:300],
@@ -128,10 +127,7 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt:
             )
         return
     if row.delete()[0]:
-        Message.objects.filter(pk=message.pk, status=Message.Status.SENDING).update(
-            status=Message.Status.FAILED, error_code=failure.code, error_detail=detail
-        )
-        message.refresh_from_db()
+        advance(message, Message.Status.FAILED, code=failure.code, detail=detail)
         LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
         publish_conversation_event(EventType.MESSAGE_FAILED, conversation, message)
 

@@ -209,7 +209,8 @@ def _done(request: PageRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
-    newest = list(Message.objects.filter(conversation=conversation).order_by("-id")[: TIMELINE_SHOWN + 1])
+    rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes")
+    newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     values: dict[str, Any] = {
         "whole_mails": dict(mails.values_list("message_id", "has_html")),

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('messaging', '0002_sql'),
+        ("messaging", "0002_sql"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='inboundmail',
-            name='has_html',
+            model_name="inboundmail",
+            name="has_html",
             field=models.BooleanField(db_default=False, default=False),
         ),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversations.models import Message
+from conversations.services.states import BEFORE, advance
 from leads.models import Lead, OptOut
 from tests.support.mails import report
 from webhooks.models import Event
@@ -115,3 +116,26 @@ def test_a_report_that_names_none_of_our_messages_changes_nothing(receive, addre
     sent.refresh_from_db()
     assert sent.status == "sent"
     assert not OptOut.objects.exists()
+
+
+def test_each_step_is_kept_and_shown_with_the_servers_words(receive, address_of, eastgate, sent, dana_client):
+    for action in ("delayed", "delivered", "failed"):
+        receive(address_of(eastgate), report(sent.public_id, action))
+    receive(address_of(eastgate), complaint(sent.public_id))
+    steps = [(change.step, change.reason) for change in sent.status_changes.all()]
+    words = "5.1.1 550 user unknown"
+    assert steps == [("delayed", words), ("delivered", ""), ("failed", words), ("complaint", "")]
+    page = dana_client.get(f"/inbox/{sent.conversation.public_id}/").content.decode()
+    assert "What became of it" in page
+    assert "Reported as spam" in page
+
+
+@pytest.mark.parametrize("first", Message.Status.values)
+@pytest.mark.parametrize("to", BEFORE)
+def test_states_only_move_forward(sent, first, to):
+    Message.objects.filter(pk=sent.pk).update(status=first)
+    moved = advance(sent, to, detail="because")
+    sent.refresh_from_db()
+    assert moved is (first in BEFORE[to])
+    assert sent.status == (to if moved else first)
+    assert sent.status_changes.count() == moved

@@ -1,0 +1,48 @@
+"""The states of an outbound message: they only move forward, and each step is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from conversations.models import Message, StatusChange
+
+Status, Step = Message.Status, StatusChange.Step
+REASON_MAX = 500  # characters
+# From which states a message may come to each.
+BEFORE: dict[Message.Status, list[Message.Status]] = {
+    Status.SENDING: [Status.QUEUED, Status.SENDING],
+    Status.SENT: [Status.SENDING],
+    Status.DELIVERED: [Status.SENT],
+    Status.READ: [Status.SENT, Status.DELIVERED],
+    Status.FAILED: [Status.SENDING, Status.SENT, Status.DELIVERED, Status.READ],
+}
+MOMENTS = {Status.SENT: "sent_at", Status.DELIVERED: "delivered_at", Status.READ: "read_at"}
+
+
+def advance(
+    message: Message, to: Message.Status, *, code: str = "", detail: str = "", provider_at: datetime | None = None
+) -> bool:
+    """Move a message to a state, if it may come there from where it is. Return whether it did.
+
+    Its conversation's row is locked. `detail` is what a person reads on the message.
+    """
+    columns: dict[str, Any] = {"status": to, "error_code": code, "error_detail": detail[:REASON_MAX]}
+    if to in MOMENTS:
+        columns[MOMENTS[to]] = timezone.now()
+    if not Message.objects.filter(pk=message.pk, status__in=BEFORE[to]).update(**columns):
+        return False
+    note(message, Step(to.value), code=code, reason=detail, provider_at=provider_at)
+    message.refresh_from_db()
+    return True
+
+
+def note(
+    message: Message, step: StatusChange.Step, *, code: str = "", reason: str = "", provider_at: datetime | None = None
+) -> None:
+    """Keep a step that changes no state: it waits for another attempt, it is late, its reader complained."""
+    StatusChange.objects.create(
+        message=message, step=step, code=code, reason=reason[:REASON_MAX], provider_at=provider_at
+    )
