@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Membership
 from api.services import make_token
 from conversations.models import Classification, Conversation, Message, ReceivedReply
-from leads.models import Lead
+from leads.models import Lead, OptOut
 from tests.support.mails import mail, reply_address, report
 from webhooks.models import Event
 
@@ -182,3 +182,18 @@ def test_nobody_sees_or_corrects_replies_of_others(write_back, api, key_of, east
     path = f"replies/{reply.public_id}/classification"
     assert api.post(path, foreign, {"classification": "none"}).status_code == 404
     assert not Classification.objects.filter(by="person").exists()
+
+
+def test_an_unsubscribe_that_is_inferred_from_words_is_for_a_person_to_obey(write_back, dana_client, answered):
+    write_back("I would rather not get these mails any more, please unsubscribe me.")
+    assert not OptOut.objects.exists()
+    page = dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
+    assert "The lead seems to want no more messages." in page
+    dana_client.post(f"/leads/{answered.lead.public_id}/consent/")
+    assert OptOut.objects.in_force().get().reason == "person"
+    assert "seems to want" not in dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
+
+
+def test_stop_alone_is_obeyed_at_once_in_any_language(write_back):
+    write_back("Abmelden!")
+    assert OptOut.objects.in_force().get().reason == "stop"
