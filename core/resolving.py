@@ -11,7 +11,7 @@ from typing import Any
 import aiodns
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from core.dialling import check
+from core.ssrf_guard import check
 
 RESOLVE_SECONDS = 3.0
 FAILED_KEPT_SECONDS = 5.0  # for so long a name that led nowhere is not asked for again

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from core.dialling import same_server, shown_url
 from core.problems import Refusal
+from core.ssrf_guard import same_server, shown_url
 from integrations.kinds import CardKind, NewSecrets
 from integrations.models import Card, CardQuerySet
 from integrations.registry import card_kinds

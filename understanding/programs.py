@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.message import Message
 
 from core.mime.headers import Headers
-from understanding.reports import is_from_a_mailer
+from understanding.bounces import is_from_a_mailer
 
 
 def is_automatic(parsed: Message, headers: Headers, sender: str) -> bool:

@@ -15,9 +15,9 @@ from rest_framework import serializers
 from accounts.actors import Actor
 from accounts.models import Source
 from api.fields import StrictBoolean, StrictString
-from core.dialling import url_error
 from core.ids import uuid7
 from core.secrets import Secret, make_header_secret, make_signing_secret
+from core.ssrf_guard import url_error
 from integrations.kinds import OPTIONS, ActivityRow, CardKind, Health, KeyShown, NewSecrets
 from outbox.lanes import stops_at
 from outbox.models import Lane

@@ -8,7 +8,7 @@ from django import forms
 from django.utils import timezone
 
 from api.forms import moment_input
-from core.dialling import url_error
+from core.ssrf_guard import url_error
 from webhooks.event_types import CHOOSABLE
 
 

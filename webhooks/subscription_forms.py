@@ -9,8 +9,8 @@ from uuid import UUID
 from django import forms
 
 from accounts.models import Membership, Source
-from core.dialling import same_server, url_error
 from core.secrets import MASK
+from core.ssrf_guard import same_server, url_error
 from webhooks.client_certificates import certificate_error
 from webhooks.custom_headers import header_errors
 from webhooks.event_types import DEFAULT_TYPES, SUBSCRIBABLE

@@ -8,128 +8,229 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_sql'),
-        ('conversations', '0002_sql'),
-        ('leads', '0003_opt_out_bounce'),
-        ('messaging', '0003_has_html'),
+        ("accounts", "0002_sql"),
+        ("conversations", "0002_sql"),
+        ("leads", "0003_opt_out_bounce"),
+        ("messaging", "0003_has_html"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Classification',
+            name="Classification",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('label', models.CharField(choices=[('interested', 'Interested'), ('not_interested', 'Not interested'), ('out_of_office', 'Out of office'), ('bounce', 'Came back'), ('unsubscribe', 'Wants no more messages'), ('none', 'None of these')], max_length=16)),
-                ('confidence', models.FloatField()),
-                ('by', models.CharField(choices=[('structure', 'Headers'), ('rule', 'Rule'), ('model', 'Model'), ('person', 'Person')], max_length=10)),
-                ('why', models.CharField(blank=True, max_length=200)),
-                ('returns_on', models.DateField(null=True)),
-                ('made_by_name', models.CharField(blank=True, max_length=250)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "label",
+                    models.CharField(
+                        choices=[
+                            ("interested", "Interested"),
+                            ("not_interested", "Not interested"),
+                            ("out_of_office", "Out of office"),
+                            ("bounce", "Came back"),
+                            ("unsubscribe", "Wants no more messages"),
+                            ("none", "None of these"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("confidence", models.FloatField()),
+                (
+                    "by",
+                    models.CharField(
+                        choices=[("structure", "Headers"), ("rule", "Rule"), ("model", "Model"), ("person", "Person")],
+                        max_length=10,
+                    ),
+                ),
+                ("why", models.CharField(blank=True, max_length=200)),
+                ("returns_on", models.DateField(null=True)),
+                ("made_by_name", models.CharField(blank=True, max_length=250)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='ReceivedReply',
+            name="ReceivedReply",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('label', models.CharField(choices=[('interested', 'Interested'), ('not_interested', 'Not interested'), ('out_of_office', 'Out of office'), ('bounce', 'Came back'), ('unsubscribe', 'Wants no more messages'), ('none', 'None of these')], max_length=16)),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "label",
+                    models.CharField(
+                        choices=[
+                            ("interested", "Interested"),
+                            ("not_interested", "Not interested"),
+                            ("out_of_office", "Out of office"),
+                            ("bounce", "Came back"),
+                            ("unsubscribe", "Wants no more messages"),
+                            ("none", "None of these"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
-            name='StatusChange',
+            name="StatusChange",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('step', models.CharField(choices=[('sending', 'Not sent yet'), ('sent', 'Sent'), ('delayed', 'Delayed'), ('delivered', 'Delivered'), ('read', 'Read'), ('failed', 'Not sent'), ('complaint', 'Reported as spam')], max_length=10)),
-                ('code', models.CharField(blank=True, max_length=60)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('provider_at', models.DateTimeField(null=True)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("sending", "Not sent yet"),
+                            ("sent", "Sent"),
+                            ("delayed", "Delayed"),
+                            ("delivered", "Delivered"),
+                            ("read", "Read"),
+                            ("failed", "Not sent"),
+                            ("complaint", "Reported as spam"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("code", models.CharField(blank=True, max_length=60)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("provider_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='answered_at',
+            model_name="conversation",
+            name="answered_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='label',
-            field=models.CharField(blank=True, choices=[('interested', 'Interested'), ('not_interested', 'Not interested'), ('out_of_office', 'Out of office'), ('bounce', 'Came back'), ('unsubscribe', 'Wants no more messages'), ('none', 'None of these')], db_default='', default='', max_length=16),
+            model_name="conversation",
+            name="label",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("interested", "Interested"),
+                    ("not_interested", "Not interested"),
+                    ("out_of_office", "Out of office"),
+                    ("bounce", "Came back"),
+                    ("unsubscribe", "Wants no more messages"),
+                    ("none", "None of these"),
+                ],
+                db_default="",
+                default="",
+                max_length=16,
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='is_unverified',
+            model_name="message",
+            name="is_unverified",
             field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
-            model_name='message',
-            name='label',
-            field=models.CharField(blank=True, choices=[('interested', 'Interested'), ('not_interested', 'Not interested'), ('out_of_office', 'Out of office'), ('bounce', 'Came back'), ('unsubscribe', 'Wants no more messages'), ('none', 'None of these')], db_default='', default='', max_length=16),
+            model_name="message",
+            name="label",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("interested", "Interested"),
+                    ("not_interested", "Not interested"),
+                    ("out_of_office", "Out of office"),
+                    ("bounce", "Came back"),
+                    ("unsubscribe", "Wants no more messages"),
+                    ("none", "None of these"),
+                ],
+                db_default="",
+                default="",
+                max_length=16,
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('label', ''), _negated=True), fields=['organization', 'label', '-last_message_at', '-id'], name='conversation_of_label'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("label", ""), _negated=True),
+                fields=["organization", "label", "-last_message_at", "-id"],
+                name="conversation_of_label",
+            ),
         ),
         migrations.AddField(
-            model_name='classification',
-            name='made_by',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="classification",
+            name="made_by",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='receivedreply',
-            name='conversation',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='conversations.conversation'),
+            model_name="receivedreply",
+            name="conversation",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="conversations.conversation",
+            ),
         ),
         migrations.AddField(
-            model_name='receivedreply',
-            name='lead',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.lead'),
+            model_name="receivedreply",
+            name="lead",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="leads.lead"),
         ),
         migrations.AddField(
-            model_name='receivedreply',
-            name='message',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='reply', to='conversations.message'),
+            model_name="receivedreply",
+            name="message",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reply", to="conversations.message"
+            ),
         ),
         migrations.AddField(
-            model_name='receivedreply',
-            name='organization',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization'),
+            model_name="receivedreply",
+            name="organization",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="accounts.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='receivedreply',
-            name='source',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.source'),
+            model_name="receivedreply",
+            name="source",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.source"
+            ),
         ),
         migrations.AddField(
-            model_name='classification',
-            name='reply',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='classifications', to='conversations.receivedreply'),
+            model_name="classification",
+            name="reply",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="classifications",
+                to="conversations.receivedreply",
+            ),
         ),
         migrations.AddField(
-            model_name='statuschange',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='status_changes', to='conversations.message'),
+            model_name="statuschange",
+            name="message",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="status_changes", to="conversations.message"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receivedreply',
-            index=models.Index(fields=['organization', '-id'], name='reply_newest'),
+            model_name="receivedreply",
+            index=models.Index(fields=["organization", "-id"], name="reply_newest"),
         ),
         migrations.AddIndex(
-            model_name='receivedreply',
-            index=models.Index(fields=['source', '-id'], name='reply_newest_of_source'),
+            model_name="receivedreply",
+            index=models.Index(fields=["source", "-id"], name="reply_newest_of_source"),
         ),
         migrations.AddIndex(
-            model_name='receivedreply',
-            index=models.Index(fields=['organization', 'label', '-id'], name='reply_newest_of_label'),
+            model_name="receivedreply",
+            index=models.Index(fields=["organization", "label", "-id"], name="reply_newest_of_label"),
         ),
     ]

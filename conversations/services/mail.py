@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.delivery_reports import take_report
 from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import judge, record_reply
-from conversations.services.reports import take_report
 from core.ids import decode
 from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut

@@ -14,7 +14,7 @@ from conversations.services.events import publish_conversation_event
 from core.problems import Refusal
 from understanding.intent import Label as Meaning
 from understanding.intent import Verdict, Written, classify
-from understanding.returning import returns_on
+from understanding.return_dates import returns_on
 from webhooks.event_types import EventType
 
 WHY_MAX = 200  # characters

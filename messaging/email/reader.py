@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from messaging.email.reading import Mail, read, read_as_text
-from understanding.reports import Report
+from understanding.bounces import Report
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from core.mime.text import CONTENT_MAX, clean, text_of
 from messaging.addresses import is_email, normalize_email
 from messaging.email.senders import Sender, sender_of
 from messaging.email.verification import dmarc_results
+from understanding.bounces import Report, read_report
 from understanding.programs import is_automatic
 from understanding.quotes import split_reply
 from understanding.report_kinds import Kind
-from understanding.reports import Report, read_report
 
 logger = logging.getLogger(__name__)
 

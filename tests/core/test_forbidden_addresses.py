@@ -11,8 +11,8 @@ import socket
 import aiohttp
 import pytest
 
-from core.dialling import AddressForbidden, check, is_allowed, socket_factory, url_error
 from core.resolving import GuardedResolver
+from core.ssrf_guard import AddressForbidden, check, is_allowed, socket_factory, url_error
 from supervisor.stack import ROOT
 from webhooks.delivery.session import make_session
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from core import resolving as names
-from core.dialling import AddressForbidden
 from core.resolving import GuardedResolver, NotLookedUp
+from core.ssrf_guard import AddressForbidden
 from webhooks.delivery.outcomes import describe, is_ours
 from webhooks.delivery.session import make_session
 

@@ -76,7 +76,7 @@ def test_a_bounce_before_the_record_waits_and_one_of_another_source_is_nothing(
     address_of,
     lead_at,
 ):
-    from conversations.services.reports import StillSending
+    from conversations.services.delivery_reports import StillSending
 
     message = send_reply(lead_id=lead_at(eastgate).pk, reply=Reply("Hello"), author=STAFF)
     Message.objects.filter(pk=message.pk).update(status="sending")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.dialling import same_server, url_error
+from core.ssrf_guard import same_server, url_error
 from webhooks.models import Subscription, WebhookSecret
 
 pytestmark = pytest.mark.django_db

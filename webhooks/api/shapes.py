@@ -10,10 +10,10 @@ from rest_framework import serializers
 
 from accounts.models import Membership
 from api.fields import StrictBoolean, StrictString, WholeObject
-from core.dialling import url_error
 from core.ids import decode, encode, rfc3339
 from core.problems import Invalid, NotFound, Refusal
 from core.secrets import MASK
+from core.ssrf_guard import url_error
 from core.text import pointer_part
 from webhooks.client_certificates import PEM_MAX, certificate_error, subject_of
 from webhooks.custom_headers import header_errors

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from core.dialling import AddressForbidden
 from core.resolving import NotLookedUp
+from core.ssrf_guard import AddressForbidden
 from outbox.schedule import DEADLINE_SECONDS, scaled
 from webhooks.delivery.results import Outcome, Result
 from webhooks.delivery.schedule import GIVES_UP_AFTER, MAX_ATTEMPTS, next_try, parse_retry_after

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from core.dialling import socket_factory
 from core.resolving import GuardedResolver
+from core.ssrf_guard import socket_factory
 from webhooks.delivery.timings import trace
 
 INTERIM_MAX = 20  # answers of 1xx (RFC 9110, 15.2) before the final one

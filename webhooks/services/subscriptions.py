@@ -14,9 +14,9 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.models import Membership, Source
 from accounts.rights import Right
-from core.dialling import same_server, shown_url
 from core.problems import Refusal
 from core.secrets import Secret, Unreadable, make_private_key, make_signing_secret
+from core.ssrf_guard import same_server, shown_url
 from outbox.models import Lane
 from webhooks.models import Delivery, Subscription, SubscriptionSecret
 from webhooks.services.endpoints import cancel_deliveries, queue_test, release

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from understanding.delivery_fields import status_of
+from understanding.bounce_fields import status_of
 from understanding.report_kinds import Kind
 
 _KINDS = {"Bounce": Kind.BOUNCE, "Complaint": Kind.COMPLAINT, "Delivery": Kind.DELIVERED}

@@ -12,8 +12,8 @@ from core.ids import decode
 from leads.consent import opt_out
 from leads.models import OptOut
 from messaging.addresses import normalize_email
+from understanding.bounces import Report
 from understanding.report_kinds import Kind
-from understanding.reports import Report
 from webhooks.event_types import EventType
 
 

@@ -13,10 +13,10 @@ from flufl.bounce import all_failures
 from core.mime.bounds import PARTS_MAX
 from core.mime.headers import Headers
 from core.mime.text import clean, decoded, text_of
-from understanding.delivery_fields import REPLY_CODE, STATUS, Recipient, recipients_of, status_of
-from understanding.notices import read_notice
-from understanding.refusals import any_of, is_hard
+from understanding.bounce_fields import REPLY_CODE, STATUS, Recipient, recipients_of, status_of
+from understanding.bounce_words import any_of, is_hard
 from understanding.report_kinds import Kind
+from understanding.ses_notices import read_notice
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # a detector that fails is one of many
 
