@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from core.ids import encode
@@ -20,18 +21,20 @@ def connection_json(connection: ChannelConnection, lead: Lead | None, blocked: s
         "source_ids": [encode("src", connection.source_id)],
     }
     if lead:
-        reason = unavailable_because(connection, lead, blocked)
+        reason = reason_against(
+            connection.kind, is_connected=connection.is_connected, email=lead.email, blocked=blocked
+        )
         shown |= {"available": reason is None, "reason": reason}
     return shown
 
 
-def unavailable_because(connection: ChannelConnection, lead: Lead, blocked: set[str]) -> str | None:
-    """Return why a connection does not reach a lead, or None when it does."""
-    channel = CHANNELS.get(connection.kind)
+def reason_against(kind: str, *, is_connected: bool, email: str, blocked: Collection[str]) -> str | None:
+    """Say why a message cannot go out by a connection of this kind; None when it can. The one rule, for all who ask."""
+    channel = CHANNELS.get(kind)
     if channel is None or channel.max_length is None:
         return "receives_only"
-    if not connection.is_connected:
+    if not is_connected:
         return "not_connected"
-    if connection.kind == ChannelConnection.Kind.EMAIL and not lead.email:
+    if kind == ChannelConnection.Kind.EMAIL and not email:
         return "no_email"
-    return "opted_out" if connection.kind in blocked else None
+    return "opted_out" if kind in blocked else None

@@ -15,18 +15,22 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
+from conversations.reachability import reason_against
 from conversations.services.arrivals import last_words
 from conversations.services.events import publish_conversation_event
 from core.ids import rfc3339, uuid7
 from core.problems import NotFound, Refusal
 from leads.models import OptOut
-from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS
 from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
 
-Kind = ChannelConnection.Kind
+REFUSED = {
+    "receives_only": (422, "channel.unavailable", "This channel only receives. Choose another one."),
+    "not_connected": (422, "channel.notConnected", "This channel is not connected."),
+    "no_email": (422, "channel.unavailable", "The lead has no email address."),
+}
 
 
 @dataclass(frozen=True)
@@ -197,14 +201,13 @@ def choose_route(recipient: Recipient, named: int | None) -> Route:
         if route is None or not route.can_send:
             sending = [candidate for candidate in routes.values() if candidate.can_send]
             route = next((candidate for kind in CHANNELS for candidate in sending if candidate.kind == kind), None)
-    if route is None or not route.can_send:
-        raise Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
-    if not route.is_connected:
-        raise Refusal(422, "channel.notConnected", "This channel is not connected.")
-    if route.kind == Kind.EMAIL and not recipient.email:
-        raise Refusal(422, "channel.unavailable", "The lead has no email address.")
-    if route.kind in recipient.blocked:
-        raise opted_out(recipient, route)
+    if route is None:
+        raise Refusal(*REFUSED["receives_only"])
+    reason = reason_against(
+        route.kind, is_connected=route.is_connected, email=recipient.email, blocked=recipient.blocked
+    )
+    if reason:
+        raise opted_out(recipient, route) if reason == "opted_out" else Refusal(*REFUSED[reason])
     return route
 
 
