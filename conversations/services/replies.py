@@ -26,12 +26,6 @@ from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
 
-REFUSED = {
-    "receives_only": (422, "channel.unavailable", "This channel only receives. Choose another one."),
-    "not_connected": (422, "channel.notConnected", "This channel is not connected."),
-    "no_email": (422, "channel.unavailable", "The lead has no email address."),
-}
-
 
 @dataclass(frozen=True)
 class Author:
@@ -202,13 +196,21 @@ def choose_route(recipient: Recipient, named: int | None) -> Route:
             sending = [candidate for candidate in routes.values() if candidate.can_send]
             route = next((candidate for kind in CHANNELS for candidate in sending if candidate.kind == kind), None)
     if route is None:
-        raise Refusal(*REFUSED["receives_only"])
+        raise _refusal("receives_only")
     reason = reason_against(
         route.kind, is_connected=route.is_connected, email=recipient.email, blocked=recipient.blocked
     )
     if reason:
-        raise opted_out(recipient, route) if reason == "opted_out" else Refusal(*REFUSED[reason])
+        raise opted_out(recipient, route) if reason == "opted_out" else _refusal(reason)
     return route
+
+
+def _refusal(reason: str) -> Refusal:
+    if reason == "not_connected":
+        return Refusal(422, "channel.notConnected", "This channel is not connected.")
+    if reason == "no_email":
+        return Refusal(422, "channel.unavailable", "The lead has no email address.")
+    return Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
 
 
 def opted_out(recipient: Recipient, route: Route) -> Refusal:
