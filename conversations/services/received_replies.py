@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,8 +13,10 @@ from accounts.models import User
 from conversations.models import Classification, Conversation, Label, Message, ReceivedReply
 from conversations.services.events import publish_conversation_event
 from core.problems import Refusal
+from outbox import hints
+from outbox.models import Job
+from understanding.intent import CERTAIN, Verdict, Written, classify
 from understanding.intent import Label as Meaning
-from understanding.intent import Verdict, Written, classify
 from understanding.return_dates import returns_on
 from webhooks.event_types import EventType
 
@@ -40,6 +43,9 @@ def record_reply(conversation: Conversation, message: Message, verdict: Verdict)
     reply = keep_reply(conversation, message, verdict)
     Conversation.objects.filter(pk=conversation.pk).update(label=reply.label)
     publish_conversation_event(EventType.REPLY_RECEIVED, conversation, message)
+    if settings.LEADWIRE_MODEL_URL and verdict.confidence < CERTAIN:
+        Job.objects.create(organization_id=reply.organization_id, category="ask-model", subject_id=reply.pk)
+        transaction.on_commit(lambda: hints.send(hints.JOBS))
     return reply
 
 
@@ -85,9 +91,7 @@ def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
 
     Raise Refusal `reply.isBounce`: what a mail server reported is no matter of judgement.
     """
-    reply = (
-        ReceivedReply.objects.select_for_update(of=("self",)).select_related("message", "conversation").get(pk=reply.pk)
-    )
+    reply = _locked(reply)
     if Label.BOUNCE in (reply.label, label):
         raise Refusal(409, "reply.isBounce", "A mail that came back is not a matter of what somebody meant.")
     Classification.objects.create(
@@ -98,6 +102,29 @@ def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
         made_by=by.user,
         made_by_name=by.name[:250],
     )
+    return _set_label(reply, label)
+
+
+@transaction.atomic
+def by_model(*, reply: ReceivedReply, label: Label, confidence: float, why: str) -> None:
+    """Keep what a model says a reply means. It wins over a rule, and never over a person."""
+    reply = _locked(reply)
+    if reply.classifications.filter(by=Classification.By.PERSON).exists():
+        return
+    by = Classification.By.MODEL
+    Classification.objects.create(reply=reply, label=label, confidence=confidence, by=by, why=why[:WHY_MAX])
+    _set_label(reply, label)
+
+
+def _locked(reply: ReceivedReply) -> ReceivedReply:
+    """Lock the conversation, then the reply: everybody locks in this order."""
+    Conversation.objects.select_for_update(no_key=True).only("pk").get(pk=reply.conversation_id)
+    rows = ReceivedReply.objects.select_for_update(of=("self",)).select_related("message", "conversation")
+    return rows.get(pk=reply.pk)
+
+
+def _set_label(reply: ReceivedReply, label: Label) -> ReceivedReply:
+    """Write a label wherever it is shown, and tell who wants to know that it changed."""
     if label == reply.label:
         return reply
     reply.label = reply.message.label = label
