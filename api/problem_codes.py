@@ -56,7 +56,7 @@ CODES = {
     "rateLimit.guessing": (429, "Too many unknown keys came from this address."),
     "replay.notSetUp": (409, "The webhook has no URL to send to."),
     "replay.running": (409, "A replay of this webhook is under way."),
-    "reply.isBounce": (409, "A mail that came back is not a matter of what somebody meant."),
+    "reply.isBounce": (409, "A bounce cannot be reclassified: a mail server reported it."),
     "reply.notFound": (404, "There is no such reply."),
     "request.csrf": (403, "A form of a page was too old."),
     "request.forbidden": (403, "The key is good and this is not allowed with it."),

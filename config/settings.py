@@ -16,7 +16,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = [BASE_URL]
 BROKER_URL: str = env.str("BROKER_URL", default="")
 # The name under which our own mail server says in Authentication-Results what it checked (RFC 8601).
 MAIL_AUTHSERV_ID: str = env.str("MAIL_AUTHSERV_ID", default="")
-# A language model that may say what replies mean (conversations/services/asking.py); without the URL none is asked.
+# A language model that classifies replies (conversations/services/language_model.py). Without the URL none is asked.
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")
 LEADWIRE_MODEL_KEY: str = env.str("LEADWIRE_MODEL_KEY", default="")
@@ -87,7 +87,7 @@ MIDDLEWARE = [
 BACKGROUND_JOBS = {
     "jobs": {
         "letter": "accounts.letters.send",
-        "ask-model": "conversations.services.asking.ask_model",
+        "ask-model": "conversations.services.language_model.ask_model",
         "notify-team": "conversations.services.notifications.write_to_team",
         "endpoint-trouble": "webhooks.services.trouble.tell_of_trouble",
         "replay": "webhooks.services.replays.REPLAYS",

@@ -1,4 +1,4 @@
-"""What people do not want any more: blocked, allowed again, taken in and out as a table."""
+"""Consent: block and allow addresses, import and export them as CSV."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _record_consent(action: str, lead: Lead, channel: str, actor: Actor) -> None
 
 @dataclass(frozen=True)
 class Blocked:
-    """What a table that was taken in came to. A problem is the number of its row and what is wrong."""
+    """The result of an import. A problem is a row number and what is wrong with the row."""
 
     new: int
     known: int
@@ -105,7 +105,7 @@ def lift(*, opt_out: OptOut, actor: Actor) -> None:
         actor.record("consent.lift", organization=opt_out.organization_id, target=opt_out.public_id, before=before)
 
 
-def block_table(*, organization_id: UUID, text: str, actor: Actor) -> Blocked:
+def import_csv(*, organization_id: UUID, text: str, actor: Actor) -> Blocked:
     """Block each address of a CSV with the column `address`, and `channel` where it is not email.
 
     Rows that are wrong are told and leave the others be. Raise Refusal `consent.badTable` for what is no such table.
@@ -128,7 +128,7 @@ def block_table(*, organization_id: UUID, text: str, actor: Actor) -> Blocked:
     return Blocked(new, len(rows) - new - len(problems), problems)
 
 
-def table_of(rows: Iterable[OptOut]) -> Iterator[list[str]]:
+def csv_rows(rows: Iterable[OptOut]) -> Iterator[list[str]]:
     """Yield the rows of the table, its head first. Of an erased lead only a digest is left, and that is left out."""
     yield list(COLUMNS)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the words of a mail server mean: whether the address is no good, or only this mail could not be delivered."""
+"""Tell hard bounces from soft ones by the mail server's words: no such address, or only this mail not delivered."""
 
 from __future__ import annotations
 

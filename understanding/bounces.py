@@ -1,4 +1,4 @@
-"""Mails about mails: what came back, what waits, what arrived, who complained (RFC 3464, 3798, 5965)."""
+"""Read delivery reports: bounces, delays, deliveries, complaints, read receipts (RFC 3464, 3798, 5965)."""
 
 from __future__ import annotations
 

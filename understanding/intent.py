@@ -1,4 +1,4 @@
-"""What a lead means: interested, not interested, away, back to sender, no more of this, or none of these."""
+"""Classify replies: interested, not interested, out of office, bounce, unsubscribe, or none of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When somebody who is away comes back, where they say it."""
+"""The return date in an out-of-office reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lead means by an answer."""
+"""The labels of replies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ class Label(models.TextChoices):
     INTERESTED = "interested", "Interested"
     NOT_INTERESTED = "not_interested", "Not interested"
     OUT_OF_OFFICE = "out_of_office", "Out of office"
-    BOUNCE = "bounce", "Came back"
-    UNSUBSCRIBE = "unsubscribe", "Wants no more messages"
+    BOUNCE = "bounce", "Bounced"
+    UNSUBSCRIBE = "unsubscribe", "Unsubscribe request"
     NONE = "none", "None of these"

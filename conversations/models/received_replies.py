@@ -1,4 +1,4 @@
-"""What leads answer to what we wrote, and what they mean by it."""
+"""Replies of leads, and how each was classified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ReceivedReplyQuerySet(ReachQuerySet["ReceivedReply"]):
 
 
 class ReceivedReply(models.Model):
-    """A message of a lead that follows a message to them; or a message to them that came back."""
+    """A lead's message that follows one of ours, or one of our messages that bounced."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -48,7 +48,7 @@ class ReceivedReply(models.Model):
 
 
 class Classification(models.Model):
-    """What somebody, or something, says that a reply means. The newest row counts."""
+    """One classification of a reply, by a rule, a model or a person. The newest row counts."""
 
     class By(models.TextChoices):
         STRUCTURE = "structure", "Headers"

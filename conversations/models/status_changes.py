@@ -1,4 +1,4 @@
-"""What became of a message, step by step."""
+"""The delivery history of outbound messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail about one of our mails changes: it came back, it arrived, its reader complained."""
+"""Apply delivery reports to our messages: bounces, delays, deliveries, spam complaints."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from webhooks.event_types import EventType
 
 
 class StillSending(Exception):
-    """A report came before the record of what it is about: the job tries again."""
+    """The report arrived before the message was recorded as sent. The job tries again."""
 
 
 def take_report(source_id: UUID, report: Report) -> Message | None:
-    """Do what follows from a report. Return the message that it is about; None when it names none of ours.
+    """Apply a report. Return the message that it is about; None when it names none of ours.
 
     Only our own unguessable id names a message: anybody can write that a mail to somebody else came back.
     Raise StillSending when that message is not yet recorded as sent.

@@ -19,7 +19,7 @@ from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
 from leads.services import Details, Identified, identify_by_channel
 from messaging.addresses import is_email, normalize_email
-from messaging.email.reader import reader
+from messaging.email.reader_process import reader
 from messaging.email.reading import Mail
 from messaging.email.senders import Sender
 from messaging.email.verification import is_verified

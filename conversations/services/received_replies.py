@@ -1,4 +1,4 @@
-"""Replies of leads: what they mean, by rules and by people."""
+"""Replies of leads and their classification, by rules, models and people."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ WHY_MAX = 200  # characters
 
 @dataclass(frozen=True)
 class Judge:
-    """A person who corrects what a reply means."""
+    """The person who corrects a classification."""
 
     name: str
     user: User | None = None
 
 
 def judge(message: Message, *, subject: str = "", is_automatic: bool = False) -> Verdict:
-    """Return what an inbound message means, and keep its label on it. It is not saved yet."""
+    """Classify an inbound message and set its label. The message is not saved."""
     verdict = classify(Written(text=message.content, subject=subject, is_automatic=is_automatic))
     message.label = verdict.label.value
     return verdict
 
 
 def record_reply(conversation: Conversation, message: Message, verdict: Verdict) -> ReceivedReply:
-    """Keep that a lead replied, and tell who wants to know. The message is saved; the conversation's row is locked."""
+    """Record a reply and publish `reply.received`. The message is saved; the conversation's row is locked."""
     reply = keep_reply(conversation, message, verdict)
     Conversation.objects.filter(pk=conversation.pk).update(label=reply.label)
     publish_conversation_event(EventType.REPLY_RECEIVED, conversation, message)
@@ -50,7 +50,7 @@ def record_reply(conversation: Conversation, message: Message, verdict: Verdict)
 
 
 def keep_reply(conversation: Conversation, message: Message, verdict: Verdict) -> ReceivedReply:
-    """Write down that a lead replied, and what they mean by it."""
+    """Store a reply and its first classification."""
     reply = ReceivedReply.objects.create(
         organization_id=message.organization_id,
         source_id=message.source_id,
@@ -72,7 +72,7 @@ def keep_reply(conversation: Conversation, message: Message, verdict: Verdict) -
 
 
 def record_bounce(conversation: Conversation, message: Message) -> None:
-    """Keep that a message to the lead came back: the answer of a mail server."""
+    """Record a bounce as a reply: the mail server answered in the lead's place."""
     message.label = Label.BOUNCE
     message.save(update_fields=["label"])
     why = Verdict(Meaning.BOUNCE, 1, Classification.By.STRUCTURE, "a report of a mail server")
@@ -87,13 +87,13 @@ def _return(message: Message, verdict: Verdict) -> date | None:
 
 @transaction.atomic
 def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
-    """Say what a reply means. A person's word wins over a rule's, and the newest over the one before.
+    """Correct a classification. A person's correction wins over rules and models, and the newest one counts.
 
-    Raise Refusal `reply.isBounce`: what a mail server reported is no matter of judgement.
+    Raise Refusal `reply.isBounce` for a bounce: a mail server reported it, so there is nothing to correct.
     """
     reply = _locked(reply)
     if Label.BOUNCE in (reply.label, label):
-        raise Refusal(409, "reply.isBounce", "A mail that came back is not a matter of what somebody meant.")
+        raise Refusal(409, "reply.isBounce", "A bounce cannot be reclassified: a mail server reported it.")
     Classification.objects.create(
         reply=reply,
         label=label,
@@ -107,7 +107,7 @@ def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
 
 @transaction.atomic
 def by_model(*, reply: ReceivedReply, label: Label, confidence: float, why: str) -> None:
-    """Keep what a model says a reply means. It wins over a rule, and never over a person."""
+    """Store a model's classification. It overrides a rule, never a person."""
     reply = _locked(reply)
     if reply.classifications.filter(by=Classification.By.PERSON).exists():
         return
@@ -124,7 +124,7 @@ def _locked(reply: ReceivedReply) -> ReceivedReply:
 
 
 def _set_label(reply: ReceivedReply, label: Label) -> ReceivedReply:
-    """Write a label wherever it is shown, and tell who wants to know that it changed."""
+    """Store the label on the reply, its message and the conversation, and publish `reply.classified`."""
     if label == reply.label:
         return reply
     reply.label = reply.message.label = label

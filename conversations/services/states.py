@@ -42,7 +42,7 @@ def advance(
 def note(
     message: Message, step: StatusChange.Step, *, code: str = "", reason: str = "", provider_at: datetime | None = None
 ) -> None:
-    """Keep a step that changes no state: it waits for another attempt, it is late, its reader complained."""
+    """Record a step that changes no state: another attempt, a delay, a complaint."""
     StatusChange.objects.create(
         message=message, step=step, code=code, reason=reason[:REASON_MAX], provider_at=provider_at
     )

@@ -17,7 +17,7 @@ def message_id_of(message: Message) -> str:
 
 
 def unsubscribe_url_of(conversation: Conversation) -> str:
-    """Where its lead stops our mails. Whoever has the token has a mail of ours: it stands in the reply address too."""
+    """The unsubscribe link of a conversation. Its token is also in the reply address of every mail to the lead."""
     return f"{settings.BASE_URL}/unsubscribe/{conversation.reply_token}/"
 
 
@@ -33,7 +33,7 @@ def write(message: Message) -> Outgoing:
     values = {"message": message, "unsubscribe_url": unsubscribe_url}
     return Outgoing(
         to=message.lead.email,
-        text=f"{message.content}\n\nNo more mails: {unsubscribe_url}" if unsubscribe_url else message.content,
+        text=f"{message.content}\n\nUnsubscribe: {unsubscribe_url}" if unsubscribe_url else message.content,
         html=render_to_string("mail/message.html", values),
         subject=f"Re: {subject}" if references else subject,
         message_id=message_id_of(message),

@@ -1,4 +1,4 @@
-"""The public page by which a lead stops our mails: by one click of their mail program, or by a button."""
+"""The public unsubscribe page, and the one-click request of mail programs (RFC 8058)."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class OptOut(models.Model):
         UNSUBSCRIBE = "unsubscribe", "Unsubscribed"
         COMPLAINT = "complaint", "Complained"
         PERSON = "person", "Blocked by a person"
-        BOUNCE = "bounce", "Mail comes back"
+        BOUNCE = "bounce", "Hard bounce"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")

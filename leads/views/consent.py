@@ -21,7 +21,7 @@ from accounts.rights import Right
 from core.keyset import page
 from core.problems import Invalid, Refusal
 from core.tables import csv_file
-from leads.consent import BLOCKABLE, BY_PHONE, address_on, block_address, block_table, lift, table_of
+from leads.consent import BLOCKABLE, BY_PHONE, address_on, block_address, csv_rows, import_csv, lift
 from leads.models import OptOut
 from leads.models.consent import OptOutQuerySet
 
@@ -97,7 +97,7 @@ def consent_lift(request: PageRequest, opt_out_id: UUID) -> HttpResponse:
 def consent_table(request: PageRequest) -> HttpResponseBase:
     """All of it as a file."""
     rows = _sought(_organization(request), "").order_by("id").iterator(chunk_size=500)
-    return csv_file("consent.csv", table_of(rows))
+    return csv_file("consent.csv", csv_rows(rows))
 
 
 def _organization(request: PageRequest) -> UUID:
@@ -134,7 +134,7 @@ def _block(request: PageRequest, organization_id: UUID, form: BlockForm) -> bool
 
 def _take(request: PageRequest, organization_id: UUID, form: TableForm) -> bool:
     try:
-        taken = block_table(organization_id=organization_id, text=form.cleaned_data["table"], actor=Actor.of(request))
+        taken = import_csv(organization_id=organization_id, text=form.cleaned_data["table"], actor=Actor.of(request))
     except Refusal as refusal:
         form.add_error("table", str(refusal))
         return False

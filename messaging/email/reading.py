@@ -55,7 +55,7 @@ class Mail:
 
 
 def read(raw: bytes) -> Mail:
-    """Read a raw mail, the beginning of it where it is long. The parsers may take long: see `reader.py`."""
+    """Read a raw mail, the beginning of it where it is long. The parsers may take long: see `reader_process.py`."""
     try:
         return _read(raw)
     except Exception:  # they raise whatever they like, RecursionError among it

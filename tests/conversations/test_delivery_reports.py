@@ -126,7 +126,7 @@ def test_each_step_is_kept_and_shown_with_the_servers_words(receive, address_of,
     words = "5.1.1 550 user unknown"
     assert steps == [("delayed", words), ("delivered", ""), ("failed", words), ("complaint", "")]
     page = dana_client.get(f"/inbox/{sent.conversation.public_id}/").content.decode()
-    assert "What became of it" in page
+    assert "Delivery history" in page
     assert "Reported as spam" in page
 
 

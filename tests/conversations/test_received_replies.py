@@ -121,7 +121,7 @@ def test_an_older_replys_correction_does_not_change_what_the_conversation_says(w
 def test_the_page_says_what_is_meant_why_and_who_says_so(write_back, dana_client, answered):
     reply = write_back("Please unsubscribe me from your list.")
     page = dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
-    assert "Wants no more messages" in page
+    assert "Unsubscribe request" in page
     assert "“unsubscribe”" in page
     dana_client.post(f"/messages/{reply.message.public_id}/meaning/", {"label": "none"})
     page = dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
@@ -188,10 +188,10 @@ def test_an_unsubscribe_that_is_inferred_from_words_is_for_a_person_to_obey(writ
     write_back("I would rather not get these mails any more, please unsubscribe me.")
     assert not OptOut.objects.exists()
     page = dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
-    assert "The lead seems to want no more messages." in page
+    assert "This looks like an unsubscribe request." in page
     dana_client.post(f"/leads/{answered.lead.public_id}/consent/")
     assert OptOut.objects.in_force().get().reason == "person"
-    assert "seems to want" not in dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
+    assert "looks like an unsubscribe" not in dana_client.get(f"/inbox/{answered.public_id}/").content.decode()
 
 
 def test_stop_alone_is_obeyed_at_once_in_any_language(write_back):

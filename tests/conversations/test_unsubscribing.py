@@ -42,12 +42,12 @@ def test_only_mail_that_nobody_decided_on_offers_it(conversation):
     assert url in automatic.body
     assert url in str(automatic.alternatives[0][0])
     assert "List-Unsubscribe" not in by_team.extra_headers
-    assert "unsubscribe" not in by_team.body
+    assert "nsubscribe" not in by_team.body
 
 
 def test_opening_the_page_changes_nothing(client, path):
     page = client.get(path)
-    assert "Send me no more mails" in page.content.decode()
+    assert "Stop all emails from Eastgate" in page.content.decode()
     assert not OptOut.objects.exists()
 
 

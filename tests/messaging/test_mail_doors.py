@@ -12,7 +12,7 @@ from conversations.services.mail import read_mail
 from leads.models import Lead
 from messaging.email import incoming, listener
 from messaging.email.incoming import keep, keep_all
-from messaging.email.reader import reader
+from messaging.email.reader_process import reader
 from messaging.email.reading import read
 from messaging.models import InboundMail
 from outbox.models import Job

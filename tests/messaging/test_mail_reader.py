@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from messaging.email import reader as reading_apart
-from messaging.email.reader import Reader
+from messaging.email import reader_process as reading_apart
+from messaging.email.reader_process import Reader
 from messaging.email.reading import read
 
 HEAD = b"From: Ava <ava@example.net>\r\nSubject: hi\r\nMIME-Version: 1.0\r\n"

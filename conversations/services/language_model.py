@@ -35,7 +35,7 @@ TASK = (
 
 
 def ask_model(reply_id: UUID) -> None:
-    """Ask about one reply, unless a person or the model has spoken. An endpoint that fails is asked again later."""
+    """Classify one reply, unless a person or the model already did. If the endpoint fails, the job tries again."""
     reply = ReceivedReply.objects.select_related("message").filter(pk=reply_id, lead__erased_at=None).first()
     if reply is None or not settings.LEADWIRE_MODEL_URL:
         return

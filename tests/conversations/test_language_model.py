@@ -7,7 +7,7 @@ import json
 import pytest
 
 from conversations.models import Label, Message, ReceivedReply
-from conversations.services.asking import ask_model
+from conversations.services.language_model import ask_model
 from conversations.services.received_replies import Judge, correct
 from core.ssrf_guard import AddressForbidden
 from leads.models import Lead

@@ -55,7 +55,7 @@ class Reader:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self.child is None or self.started_in != os.getpid() or self.child.poll() is not None:
-            command = [sys.executable, "-m", "messaging.email.reader"]
+            command = [sys.executable, "-m", "messaging.email.reader_process"]
             self.child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self.started_in = os.getpid()
         return self.child
