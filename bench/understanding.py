@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.mime.html import safe_html
 from core.mime.text import words_of_html
 from messaging.email.reading import Mail, read
 from supervisor.stack import ROOT
@@ -94,6 +95,8 @@ def _written(row: dict[str, Any]) -> Written:
 
 
 def hostile() -> None:
+    for name, html in {"nested": "<div>" * 100_000, "unclosed": "<p><b>" * 80_000}.items():
+        print(f"hostile {name:12} clean {_milliseconds(partial(safe_html, html)):6.0f} ms")
     for name, text in HOSTILE.items():
         took = [_milliseconds(partial(split_reply, text)), _milliseconds(partial(classify, Written(text)))]
         print(f"hostile {name:12} split {took[0]:6.0f} ms, intent {took[1]:6.0f} ms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import Message
 from itertools import islice
 
@@ -11,6 +12,9 @@ from core.mime.bounds import PARTS_MAX
 from core.mime.text import decoded
 
 SHOWN_MAX = 500_000  # characters of HTML
+DEEPEST = 200  # elements within elements; the cleaner takes quadratic time for them
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _STYLES = {
     "background-color", "border", "border-collapse", "color", "font-family", "font-size", "font-style", "font-weight",
     "line-height", "margin", "padding", "text-align", "text-decoration", "vertical-align", "width",
@@ -47,4 +51,15 @@ def html_of(mail: Message) -> str:
 
 def safe_html(html: str) -> str:
     """Return HTML of a stranger without anything that runs, loads by itself (but pictures), or posts."""
-    return _CLEANER.clean(html)
+    return _CLEANER.clean(html[: _too_deep(html)])
+
+
+def _too_deep(html: str) -> int:
+    """Return where elements are nested deeper than anybody lays out a letter; the end, where they are not."""
+    depth = 0
+    for match in _TAG.finditer(html):
+        if match[2].lower() not in _VOID:
+            depth = max(depth - 1, 0) if match[1] else depth + 1
+        if depth > DEEPEST:
+            return match.start()
+    return len(html)
