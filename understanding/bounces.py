@@ -57,7 +57,7 @@ _MAILERS = any_of(
     r"(?:^|<)postmaster",
     r"mail delivery (?:subsystem|system|service|agent)",
     r"mail administrator",
-    r"^(?:mmdf|mta@|bounce)|uucp@",
+    r"(?:^|<)(?:mmdf|mta|bounces?|uucp)@",
 )
 
 
@@ -161,12 +161,25 @@ def _is_of_a_mailer(mail: Message, headers: Headers, sender: str, prose: str, re
     """Whether a mail without the structure of a report is one all the same: older servers write plain text."""
     is_answer = headers.text("Auto-Submitted").lower() == "auto-replied"  # Exim marks its bounces so, too
     if is_from_a_mailer(headers, sender):
-        return not is_answer or bool(_FAILED.search(f"{headers.text('Subject')}\n{_head(prose)}"))
+        return _tells_of_a_delivery(mail, headers, prose, recipients, is_answer=is_answer)
     if is_answer:
         return False
     if recipients and any(recipient.action for recipient in recipients):
         return _is_passed_on(prose) or not headers.text("In-Reply-To")
     return bool(_failures(mail))
+
+
+def _tells_of_a_delivery(
+    mail: Message, headers: Headers, prose: str, recipients: list[Recipient], *, is_answer: bool
+) -> bool:
+    """Whether a mail from the address of a mail server is its report: a postmaster is a person who writes, too."""
+    words = f"{headers.text('Subject')}\n{_head(prose)}"
+    if _FAILED.search(words) or headers.text("X-Failed-Recipients"):
+        return True
+    if is_answer:
+        return False
+    has_codes = _WAITS.search(words) or STATUS.search(words) or OWN_MESSAGE_LINE.search(_raw_text(mail))
+    return bool(has_codes or recipients or _failures(mail))
 
 
 def _is_passed_on(prose: str) -> bool:

@@ -33,7 +33,6 @@ class Written(NamedTuple):
     text: str  # what the person wrote, without quotes and signature
     subject: str = ""
     sender: str = ""  # as the From header says it
-    is_bounce: bool = False  # by its structure
     is_automatic: bool = False  # by its headers
 
 
@@ -51,8 +50,6 @@ _ORDER = (Label.UNSUBSCRIBE, Label.OUT_OF_OFFICE, Label.NOT_INTERESTED, Label.IN
 
 def classify(message: Written) -> Verdict:
     """Judge a message by its structure first, then by its subject, then by its words."""
-    if message.is_bounce:
-        return Verdict(Label.BOUNCE, CERTAIN, "structure", "a report of a mail server")
     if _MAILER.search(message.sender) and _CAME_BACK.search(f"{message.subject}\n{message.text}"):
         return Verdict(Label.BOUNCE, BY_SUBJECT, "structure", message.sender)
     subject, text = normalized(message.subject), normalized(without_quotes(message.text))

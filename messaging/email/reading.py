@@ -18,7 +18,6 @@ from messaging.email.verification import dmarc_results
 from understanding.bounces import Report, read_report
 from understanding.programs import is_automatic
 from understanding.quotes import split_reply
-from understanding.report_kinds import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +41,6 @@ class Mail:
     dmarc: list[tuple[str, str]] = field(default_factory=list)  # who checked, and what came out
     has_html: bool = False
     is_understood: bool = True  # False: these are its bytes as text, not its words
-
-    @property
-    def is_bounce(self) -> bool:
-        return self.report is not None and self.report.kind == Kind.BOUNCE
 
     @property
     def repeat_key(self) -> str:

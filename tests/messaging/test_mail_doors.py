@@ -18,6 +18,7 @@ from messaging.models import InboundMail
 from outbox.models import Job
 from supervisor.ports import choose
 from tests.support.mails import mail, message_of, report
+from understanding.report_kinds import Kind
 from webhooks.models import Event
 
 OWN = "msg_" + "0" * 26
@@ -117,17 +118,25 @@ def from_a_postmaster(**headers: str) -> bytes:
 
 def test_a_mailer_that_quotes_our_message_id_sends_a_bounce():
     seen = read(from_a_postmaster())
-    assert (seen.is_bounce, seen.report.message) == (True, OWN)
+    assert (seen.report.kind, seen.report.message) == (Kind.BOUNCE, OWN)
 
 
 def test_a_postmaster_who_is_away_sends_no_bounce():
     seen = read(from_a_postmaster(Auto_Submitted="auto-replied"))
-    assert (seen.is_bounce, seen.is_automatic) == (False, True)
+    assert (seen.report, seen.is_automatic) == (None, True)
 
 
 def test_only_a_report_about_delivery_is_a_bounce():
     bounce = report(OWN, "failed")
     receipt = bounce.replace(b"report-type=delivery-status", b"report-type=disposition-notification")
-    assert read(bounce).is_bounce
+    assert read(bounce).report.kind == Kind.BOUNCE
     seen = read(receipt)
-    assert (seen.is_bounce, seen.is_automatic) == (False, True)
+    assert (seen.report.kind, seen.is_automatic) == (Kind.READ_RECEIPT, True)
+
+
+@pytest.mark.parametrize(
+    "sender", ["Bounce House Rentals <ann@bounce.example>", "Post Master <postmaster@ava.example>"]
+)
+def test_a_person_whose_name_or_address_sounds_like_a_mail_server_is_heard(sender):
+    seen = read(mail("Hello, could you look at my tap on Friday?", sender=sender))
+    assert seen.report is None
