@@ -32,16 +32,22 @@ def opt_out(*, lead: Lead, channel: str, reason: OptOut.Reason, actor: Actor | N
     address = normalize_email(lead.email) if channel == ChannelConnection.Kind.EMAIL else lead.phone_e164
     if not address:
         return None
-    new, is_new = OptOut.objects.get_or_create(
-        organization_id=lead.organization_id,
+    new, is_new = _block(lead.organization_id, channel, address, reason, actor)
+    if is_new and actor:
+        _record_consent("lead.block", lead, channel, actor)
+    return new if is_new else None
+
+
+def _block(
+    organization_id: UUID, channel: str, address: str, reason: OptOut.Reason, actor: Actor | None
+) -> tuple[OptOut, bool]:
+    return OptOut.objects.get_or_create(
+        organization_id=organization_id,
         address=address,
         channel=channel,
         lifted_at=None,
         defaults={"reason": reason, "created_by": actor.user if actor else None},
     )
-    if is_new and actor:
-        _record_consent("lead.block", lead, channel, actor)
-    return new if is_new else None
 
 
 def lift_opt_out(*, lead: Lead, channel: str, actor: Actor | None = None, only: OptOut.Reason | None = None) -> None:
@@ -83,13 +89,8 @@ def address_on(channel: str, text: str) -> str:
 @transaction.atomic
 def block_address(*, organization_id: UUID, channel: str, address: str, actor: Actor) -> bool:
     """Block an address, whether or not a lead has it. Return whether it was open. Raise Refusal `address.invalid`."""
-    opt_out, is_new = OptOut.objects.get_or_create(
-        organization_id=organization_id,
-        address=address_on(channel, address),
-        channel=channel,
-        lifted_at=None,
-        defaults={"reason": OptOut.Reason.PERSON, "created_by": actor.user},
-    )
+    reason = OptOut.Reason.PERSON
+    opt_out, is_new = _block(organization_id, channel, address_on(channel, address), reason, actor)
     if is_new:
         actor.record(
             "consent.block", organization=organization_id, target=opt_out.public_id, after={"channel": channel}
@@ -105,27 +106,42 @@ def lift(*, opt_out: OptOut, actor: Actor) -> None:
         actor.record("consent.lift", organization=opt_out.organization_id, target=opt_out.public_id, before=before)
 
 
+@transaction.atomic
 def import_csv(*, organization_id: UUID, text: str, actor: Actor) -> Blocked:
     """Block each address of a CSV with the column `address`, and `channel` where it is not email.
 
-    Rows that are wrong are told and leave the others be. Raise Refusal `consent.badTable` for what is no such table.
+    Wrong rows are reported, and the others are blocked. Raise Refusal `consent.badTable` for what is no such table.
     """
-    rows = list(csv.DictReader(text.lstrip("\ufeff").splitlines()))
-    if not rows or "address" not in rows[0]:
-        raise Refusal(400, "consent.badTable", "The first line names the columns, and one of them is “address”.")
-    if len(rows) > ROWS_MAX:
-        raise Refusal(400, "consent.badTable", f"The table has more than {ROWS_MAX:,} rows. Take them in parts.")
-    new, problems = 0, []
-    for number, row in enumerate(rows, 2):
+    wanted: set[tuple[str, str]] = set()  # address, channel
+    problems = []
+    for number, row in enumerate(_read_csv(text), 2):
         channel = (row.get("channel") or ChannelConnection.Kind.EMAIL.value).strip().lower()
         try:
             if channel not in {kind.value for kind in BLOCKABLE}:
                 raise Refusal(400, "address.invalid", f"“{channel[:40]}” is not a channel that can be blocked.")
-            address = (row["address"] or "").strip().removeprefix("'")
-            new += block_address(organization_id=organization_id, channel=channel, address=address, actor=actor)
+            wanted.add((address_on(channel, (row["address"] or "").strip().removeprefix("'")), channel))
         except Refusal as refusal:
             problems.append((number, str(refusal)))
-    return Blocked(new, len(rows) - new - len(problems), problems)
+    rows = OptOut.objects.in_force().filter(organization=organization_id, address__in={row[0] for row in wanted})
+    new = wanted - set(rows.values_list("address", "channel"))
+    values = {"organization_id": organization_id, "reason": OptOut.Reason.PERSON, "created_by": actor.user}
+    blocked = [OptOut(address=address, channel=channel, **values) for address, channel in sorted(new)]
+    OptOut.objects.bulk_create(blocked, ignore_conflicts=True)
+    if new:
+        actor.record("consent.import", organization=organization_id, target="CSV", after={"blocked": len(new)})
+    return Blocked(len(new), len(wanted) - len(new), problems)
+
+
+def _read_csv(text: str) -> list[dict[str, str]]:
+    try:
+        rows = list(csv.DictReader(text.lstrip("\ufeff").splitlines()))
+    except csv.Error as error:
+        raise Refusal(400, "consent.badTable", f"The table cannot be read: {error}.") from error
+    if not rows or "address" not in rows[0]:
+        raise Refusal(400, "consent.badTable", "The first line names the columns, and one of them is “address”.")
+    if len(rows) > ROWS_MAX:
+        raise Refusal(400, "consent.badTable", f"The table has more than {ROWS_MAX:,} rows. Take them in parts.")
+    return rows
 
 
 def csv_rows(rows: Iterable[OptOut]) -> Iterator[list[str]]:

@@ -83,6 +83,7 @@ def test_a_table_goes_out_and_comes_in_again(dana_client, northside):
 @pytest.mark.parametrize(
     "content",
     [
+        b"address\n" + b"a" * 200_000,
         b"",
         b"email\nava@example.net\n",
         b"\xff\xfe\x00",
@@ -90,7 +91,7 @@ def test_a_table_goes_out_and_comes_in_again(dana_client, northside):
         b"x" * 1_000_001,
         "address\n" + "a@b.example\n" * 10_001,
     ],
-    ids=["empty", "another column", "not UTF-8", "NUL", "too large", "too many rows"],
+    ids=["a long cell", "empty", "another column", "not UTF-8", "NUL", "too large", "too many rows"],
 )
 def test_a_file_that_is_no_such_table_blocks_nobody(dana_client, content):
     assert take(dana_client, content).status_code in (200, 413)
