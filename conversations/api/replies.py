@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import IDEMPOTENCY, Api, caller_of, id_of, read_body, read_query
+from api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_body, read_query
 from api.call_log import set_call_subject
 from api.callers import Caller
 from api.idempotency import answer_once
@@ -18,7 +18,7 @@ from api.schema import enveloped
 from conversations.models import Label, ReceivedReply
 from conversations.models.received_replies import ReceivedReplyQuerySet
 from conversations.presentation import reply_json
-from conversations.services.received_replies import Judge, correct
+from conversations.services.received_replies import correct
 from core.ids import decode
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
@@ -92,8 +92,7 @@ class ReplyClassificationApi(Api):
             if reply is None:
                 raise NotFound("reply")
             set_call_subject(request, source_id=reply.source_id, lead_id=reply.lead_id)
-            by = Judge(caller.name, caller.creator.user if caller.creator else None)
-            corrected = correct(reply=reply, label=Label(data["classification"]), by=by)
+            corrected = correct(reply=reply, label=Label(data["classification"]), actor=actor_of(request))
             return Response({"data": {"reply": reply_json(corrected)}})
 
         return answer_once(request, classify)

@@ -7,7 +7,7 @@ from uuid import UUID
 from conversations.models import Conversation, Message, StatusChange
 from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import record_bounce
-from conversations.services.states import advance, note
+from conversations.services.states import advance, record_step
 from core.ids import decode
 from leads.consent import opt_out
 from leads.models import OptOut
@@ -45,9 +45,9 @@ def take_report(source_id: UUID, report: Report) -> Message | None:
     elif report.kind == Kind.DELIVERED:
         _arrived(message, conversation)
     elif report.kind == Kind.DELAY:
-        note(message, StatusChange.Step.DELAYED, reason=_in_words(report))
+        record_step(message, StatusChange.Step.DELAYED, reason=_in_words(report))
     elif report.kind == Kind.COMPLAINT:
-        note(message, StatusChange.Step.COMPLAINT)
+        record_step(message, StatusChange.Step.COMPLAINT)
         _block(message, conversation, OptOut.Reason.COMPLAINT)
     return message
 

@@ -99,7 +99,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
         subject=mail.subject,
-        is_unverified=not _is_verified(kept, mail, sender),
+        is_unverified=not _is_verified(kept, mail, sender, thread),
     )
     if thread:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
@@ -118,19 +118,19 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
     return arrived.message
 
 
-def _is_verified(kept: InboundMail, mail: Mail, sender: Sender) -> bool:
+def _is_verified(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> bool:
     return is_verified(
         sender=sender.address,
         envelope_from=normalize_email(kept.envelope_from),
         results=mail.dmarc,
         trusted=settings.MAIL_AUTHSERV_ID,
-        has_token=_named_by_token(kept) is not None,
+        has_token=thread is not None and thread.reply_token == _token(kept),
     )
 
 
-def _named_by_token(kept: InboundMail) -> Conversation | None:
-    token = kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
-    return Conversation.objects.filter(reply_token=token, source=kept.connection.source).first() if token else None
+def _token(kept: InboundMail) -> str:
+    """The reply token of the address that the mail came to; "" when it has none."""
+    return kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
 
 
 def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | None:
@@ -140,7 +140,8 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     only from the lead's own address.
     """
     source = kept.connection.source
-    if named := _named_by_token(kept):
+    token = _token(kept)
+    if token and (named := Conversation.objects.filter(reply_token=token, source=source).first()):
         return named
     for parent in mail.parents:
         own = decode("msg", parent.strip("<>").partition("@")[0])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.actors import Actor
 from conversations.models import Classification, Conversation, Label, Message, ReceivedReply
 from conversations.services.events import publish_conversation_event
 from core.problems import Refusal
@@ -21,14 +20,6 @@ from understanding.return_dates import returns_on
 from webhooks.event_types import EventType
 
 WHY_MAX = 200  # characters
-
-
-@dataclass(frozen=True)
-class Judge:
-    """The person who corrects a classification."""
-
-    name: str
-    user: User | None = None
 
 
 def judge(message: Message, *, subject: str = "", is_automatic: bool = False) -> Verdict:
@@ -86,7 +77,7 @@ def _return(message: Message, verdict: Verdict) -> date | None:
 
 
 @transaction.atomic
-def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
+def correct(*, reply: ReceivedReply, label: Label, actor: Actor) -> ReceivedReply:
     """Correct a classification. A person's correction wins over rules and models, and the newest one counts.
 
     Raise Refusal `reply.isBounce` for a bounce: a mail server reported it, so there is nothing to correct.
@@ -99,8 +90,8 @@ def correct(*, reply: ReceivedReply, label: Label, by: Judge) -> ReceivedReply:
         label=label,
         confidence=1,
         by=Classification.By.PERSON,
-        made_by=by.user,
-        made_by_name=by.name[:250],
+        made_by=actor.user,
+        made_by_name=actor.name[:250],
     )
     return _set_label(reply, label)
 

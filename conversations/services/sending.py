@@ -17,8 +17,7 @@ from django.db.models.functions import Coalesce, Least, Now
 
 from conversations.models import Conversation, Message, StatusChange
 from conversations.services.events import publish_conversation_event
-from conversations.services.states import advance
-from conversations.services.states import note as note_step
+from conversations.services.states import advance, record_step
 from conversations.services.writing import write
 from leads.models import OptOut
 from messaging.base import NotSent
@@ -117,7 +116,7 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt:
     if not failure.is_permanent and claimed.attempts < len(GAPS):
         if row.update(claim=None, next_attempt_at=_later(GAPS[claimed.attempts])):
             Message.objects.filter(pk=message.pk).update(error_detail=detail)
-            note_step(message, StatusChange.Step.SENDING, code=failure.code, reason=detail)
+            record_step(message, StatusChange.Step.SENDING, code=failure.code, reason=detail)
             Lane.objects.filter(pk=claimed.lane_id).update(
                 failing_since=Coalesce("failing_since", Now()),
                 last_error=detail[:300],

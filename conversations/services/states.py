@@ -13,7 +13,6 @@ Status, Step = Message.Status, StatusChange.Step
 REASON_MAX = 500  # characters
 # From which states a message may come to each.
 BEFORE: dict[Message.Status, list[Message.Status]] = {
-    Status.SENDING: [Status.QUEUED, Status.SENDING],
     Status.SENT: [Status.SENDING],
     Status.DELIVERED: [Status.SENT],
     Status.READ: [Status.SENT, Status.DELIVERED],
@@ -34,12 +33,12 @@ def advance(
         columns[MOMENTS[to]] = timezone.now()
     if not Message.objects.filter(pk=message.pk, status__in=BEFORE[to]).update(**columns):
         return False
-    note(message, Step(to.value), code=code, reason=detail, provider_at=provider_at)
+    record_step(message, Step(to.value), code=code, reason=detail, provider_at=provider_at)
     message.refresh_from_db()
     return True
 
 
-def note(
+def record_step(
     message: Message, step: StatusChange.Step, *, code: str = "", reason: str = "", provider_at: datetime | None = None
 ) -> None:
     """Record a step that changes no state: another attempt, a delay, a complaint."""

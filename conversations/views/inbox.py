@@ -21,7 +21,7 @@ from accounts.rights import Right
 from conversations.models import Conversation, Label, Message, ReceivedReply
 from conversations.reachability import connection_json
 from conversations.services import lifecycle as states
-from conversations.services.received_replies import Judge, correct
+from conversations.services.received_replies import correct
 from conversations.services.replies import Author, Reply, send_reply
 from core.ids import decode, encode
 from core.keyset import page_by_moment
@@ -175,7 +175,7 @@ def reply_classify(request: PageRequest, message_id: UUID) -> HttpResponse:
     if label not in dict(CORRECTABLE):
         raise Http404
     try:
-        correct(reply=reply, label=Label(label), by=Judge(str(request.user), request.user))
+        correct(reply=reply, label=Label(label), actor=Actor.of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return _done(request, message.conversation_id)

@@ -8,8 +8,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.actors import Actor
 from conversations.models import ReceivedReply
-from conversations.services.received_replies import Judge, correct
+from conversations.services.received_replies import correct
 from leads.models import Lead
 from supervisor.stack import ROOT
 from tests.support.mails import mail, reply_address
@@ -62,7 +63,7 @@ def test_corrections_come_out_as_rows_to_measure_with(receive, address_of, eastg
     receive(address_of(eastgate), mail("The key is under the mat.", Message_ID="<2@x>"), to=reply_address(conversation))
     reply = ReceivedReply.objects.get()
     for label in ("not_interested", "interested"):
-        correct(reply=reply, label=label, by=Judge("Dana", dana))
+        correct(reply=reply, label=label, actor=Actor("Dana", dana))
     out = StringIO()
     call_command("export_corrections", stdout=out)
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from accounts.actors import Actor
 from conversations.models import Label, Message, ReceivedReply
 from conversations.services.language_model import ask_model
-from conversations.services.received_replies import Judge, correct
+from conversations.services.received_replies import correct
 from core.ssrf_guard import AddressForbidden
 from leads.models import Lead
 from outbox.models import Job
@@ -82,7 +83,7 @@ def test_the_models_word_wins_over_a_rules(model, write_back):
 
 def test_it_never_wins_over_a_person(model, write_back, dana):
     reply = write_back("The key is under the mat.")
-    correct(reply=reply, label=Label.UNSUBSCRIBE, by=Judge("Dana", dana))
+    correct(reply=reply, label=Label.UNSUBSCRIBE, actor=Actor("Dana", dana))
     run_jobs()
     assert model.requests == []
     assert ReceivedReply.objects.get().label == "unsubscribe"
