@@ -127,3 +127,29 @@ def test_results_wait_when_their_own_transaction_was_ended_for_idling(two_result
     assert write(two_results) == (two_results, 0)
     assert write(two_results) == ([], 1)
     assert Attempt.objects.count() == 2
+
+
+def test_a_worker_that_ends_while_it_writes_writes_everything(two_results, monkeypatch):
+    """Its last batch went out twice on one connection, one transaction within the other, and was lost with both."""
+    first, second = two_results
+
+    async def slowly(connection, batch):
+        async with connection.transaction():
+            await connection.execute("SELECT 1")
+            await asyncio.sleep(0.3)
+            return await record(connection, batch)
+
+    monkeypatch.setattr(recording, "record", slowly)
+
+    async def run():
+        recorder = Recorder(after=lambda: None)
+        recorder.start()
+        recorder.add(first)
+        await asyncio.sleep(0.2)  # it is writing
+        recorder.add(second)
+        await recorder.close()
+        return recorder.results
+
+    assert asyncio.run(run()) == []
+    assert not Delivery.objects.exists()
+    assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered", "delivered"]

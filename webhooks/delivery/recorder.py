@@ -55,14 +55,26 @@ class Recorder:
         self.connection: psycopg.AsyncConnection[Any] | None = None
         self.tally: Counter[str] = Counter()
         self.tallied_at = time.monotonic()
+        self.running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Write from now on. Call it in the event loop."""
+        self.running = asyncio.create_task(self.run())
 
     def add(self, result: Result) -> None:
         self.results.append(result)
         self.waiting.set()
 
     async def close(self) -> None:
-        """Write what is left, for as long as a stop may take."""
+        """Write what is left, for as long as a stop may take.
+
+        The batch that is being written comes first: a second one beside it, on the same connection, would be a
+        transaction within the other's, and both would be lost.
+        """
         self.closing = True
+        self.waiting.set()
+        if self.running:
+            await self.running
         deadline = time.monotonic() + STOP_SECONDS
         while self.results and time.monotonic() < deadline:
             await self._write_some()

@@ -57,12 +57,11 @@ class Deliveries(Stream):
     async def equipment(self) -> Any:
         connections = sum(self.slots_of.values()) + TEST_SLOTS
         self.session = make_session(connections=connections, seconds=DEADLINE_SECONDS)
-        recording = asyncio.create_task(self.recorder.run())
+        self.recorder.start()
         try:
             yield
         finally:
             await self.recorder.close()
-            recording.cancel()
             await self.session.close()
 
     async def start_some(self, connection: psycopg.AsyncConnection[Any]) -> int:
