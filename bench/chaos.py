@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from bench.crash_stack import SET_UP, open_rows, post
-from bench.faults import Faults
+from bench.faults import DATABASE_RESTARTED, Faults
 from bench.place import inside, servers
 from bench.witness import Witness
 from supervisor.postgres import Postgres
@@ -60,17 +60,19 @@ def disturb(
     """The faults of servers, one after the other, while workers die beside them."""
     plan = [
         ("broker restarted", lambda: restart(valkey)),
-        ("database restarted", lambda: restart(postgres)),
+        (DATABASE_RESTARTED, lambda: restart(postgres)),
         ("broker restarted", lambda: restart(valkey)),
         ("broker wiped", lambda: wipe(valkey)),
         ("broker away", lambda: away(stack, valkey, outage)),
         ("broker restarted", lambda: restart(valkey)),
-        ("database restarted", lambda: restart(postgres)),
+        (DATABASE_RESTARTED, lambda: restart(postgres)),
     ]
     for words, fault in plan:
         keep_alive(stack, 4)
         print(f"  {words} (so far {faults.counts()})", flush=True)
+        began_at = time.time()
         fault()
+        faults.note(words, began_at)
     while not until.is_set():
         keep_alive(stack, 0.5)
 

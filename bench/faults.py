@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -19,6 +19,8 @@ from supervisor.stack import Stack
 # An answer that came so shortly before a fault may not be written down yet. Results are written in batches of 20 ms, but
 # some twenty processes, which start all the time, share this machine's cores here.
 FORGIVEN_SECONDS = 0.5
+RECONNECTED_SECONDS = 1.0  # results that waited for the database are tried every half a second
+DATABASE_RESTARTED = "database restarted"
 GENTLE_SECONDS = 30  # a process that was asked to end has ended by then
 STOPPED_SECONDS = (0.1, 2.0)
 _BREAK = """
@@ -36,10 +38,16 @@ class Fault:
     at: float
     ends_at: float
 
-    def explains(self, copy: Seen, earlier: Seen, lease: float) -> bool:
-        """True when it came in the moment of sending the earlier request, or held the copy back past its lease."""
-        answered = earlier.answered_at or copy.came_at
-        cut = earlier.came_at - FORGIVEN_SECONDS <= self.at <= answered + FORGIVEN_SECONDS
+    def explains(self, copy: Seen, earlier: Seen, lease: float, outages: Sequence[Fault] = ()) -> bool:
+        """True when it came in the moment of sending the earlier request, or held the copy back past its lease.
+
+        While the database is away (`outages`) no answer can be written down, so that moment lasts until it is back.
+        """
+        written = (earlier.answered_at or copy.came_at) + FORGIVEN_SECONDS
+        for outage in outages:
+            if outage.at <= written and earlier.came_at <= outage.ends_at:
+                written = max(written, outage.ends_at + RECONNECTED_SECONDS)
+        cut = earlier.came_at - FORGIVEN_SECONDS <= self.at <= written
         late = self.ends_at - self.at > lease and 0 <= copy.came_at - self.ends_at <= FORGIVEN_SECONDS
         return cut or late
 
@@ -66,6 +74,10 @@ class Faults(threading.Thread):
             for name in random.sample(self.workers, count):
                 self._choose()(name)
 
+    def note(self, kind: str, at: float) -> None:
+        """Remember what was done to a server, from `at` until now."""
+        self.made.append(Fault(kind, "", at, time.time()))
+
     def counts(self) -> dict[str, int]:
         """How many there were of each kind."""
         return {
@@ -78,10 +90,11 @@ class Faults(threading.Thread):
         faults = [
             fault for fault in self.made if fault.kind in ("killed", "stopped") and fault.name.startswith("worker")
         ]
+        outages = [fault for fault in self.made if fault.kind == DATABASE_RESTARTED]
         return [
             self._story(copy, earlier)
             for copy, earlier in witness.copies()
-            if not any(fault.explains(copy, one, self.lease) for fault in faults for one in earlier)
+            if not any(fault.explains(copy, sent, self.lease, outages) for fault in faults for sent in earlier)
         ]
 
     def _story(self, copy: Seen, earlier: list[Seen]) -> str:
