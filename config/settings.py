@@ -16,6 +16,8 @@ CSRF_TRUSTED_ORIGINS: list[str] = [BASE_URL]
 BROKER_URL: str = env.str("BROKER_URL", default="")
 # The name under which our own mail server says in Authentication-Results what it checked (RFC 8601).
 MAIL_AUTHSERV_ID: str = env.str("MAIL_AUTHSERV_ID", default="")
+# Where providers of channels are. Tests and the demo have servers of their own.
+LEADWIRE_TWILIO_URL: str = env.str("LEADWIRE_TWILIO_URL", default="https://api.twilio.com").rstrip("/")
 # A language model that classifies replies (conversations/services/language_model.py). Without the URL none is asked.
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")
@@ -92,7 +94,10 @@ BACKGROUND_JOBS = {
         "endpoint-trouble": "webhooks.services.trouble.tell_of_trouble",
         "replay": "webhooks.services.replays.REPLAYS",
     },
-    "mail": {"read-mail": "conversations.services.mail.read_mail"},
+    "mail": {
+        "read-mail": "conversations.services.mail.read_mail",
+        "read-call": "conversations.services.provider_calls.read_call",
+    },
     "imports": {"import": "leads.imports.running.run_import"},
 }
 # Who writes each kind of letter to people of the team.
@@ -209,6 +214,7 @@ CONTENT_SECURITY_POLICY = {
 # --- what is kept ---
 EVENTS_KEPT_DAYS = at_least(env.int("EVENTS_KEPT_DAYS", default=90), 10, "EVENTS_KEPT_DAYS")  # and their attempts
 MAILS_KEPT_DAYS = at_least(env.int("MAILS_KEPT_DAYS", default=90), 1, "MAILS_KEPT_DAYS")  # as they came in
+PROVIDER_CALLS_KEPT_DAYS = at_least(env.int("PROVIDER_CALLS_KEPT_DAYS", default=30), 1, "PROVIDER_CALLS_KEPT_DAYS")
 API_CALLS_KEPT_DAYS = at_least(env.int("API_CALLS_KEPT_DAYS", default=30), 1, "API_CALLS_KEPT_DAYS")
 
 # --- limits of the API: for each card, member or app; reports have stricter ones ---

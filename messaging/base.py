@@ -1,8 +1,12 @@
-"""What every channel can say and do."""
+"""What every channel and every provider can say and do."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -13,38 +17,165 @@ class Outgoing:
     `is_from_a_program`: nobody of the team typed it. `is_automatic`: nobody decided on it either (RFC 3834).
     """
 
+    reference: str  # our id of the message, which providers repeat in their reports
     to: str  # the lead's address on the channel
     text: str
-    html: str
-    subject: str
-    message_id: str  # with angle brackets (RFC 5322, 3.6.4); the same however often it is sent
-    references: list[str]  # Message-IDs of the thread so far, the oldest first
-    sender_name: str
-    sender_address: str
-    reply_to: str
-    unsubscribe_url: str  # of mail that nobody decided on; "" for what a person or the business's system wrote
-    is_from_a_program: bool
-    is_automatic: bool
+    # What follows is for mail.
+    html: str = ""
+    subject: str = ""
+    message_id: str = ""  # with angle brackets (RFC 5322, 3.6.4); the same however often it is sent
+    references: list[str] = field(default_factory=list)  # Message-IDs of the thread so far, the oldest first
+    sender_name: str = ""
+    sender_address: str = ""
+    reply_to: str = ""
+    unsubscribe_url: str = ""  # of mail that nobody decided on; "" for what a person or the business's system wrote
+    is_from_a_program: bool = False
+    is_automatic: bool = False
 
 
 class NotSent(Exception):
     """A message did not reach its provider: is it worth another try, and what does a person read?
 
-    `is_unknown`: the provider may have taken it all the same.
+    `is_unknown`: the provider may have taken it all the same. `retry_after`: seconds that the provider asks for.
+    `has_opted_out`: the provider sends nothing more to this address, because its owner said STOP there.
     """
 
-    def __init__(self, code: str, detail: str, *, is_permanent: bool, is_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        is_permanent: bool,
+        is_unknown: bool = False,
+        retry_after: float | None = None,
+        has_opted_out: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.code, self.detail, self.is_permanent, self.is_unknown = code, detail, is_permanent, is_unknown
+        self.retry_after, self.has_opted_out = retry_after, has_opted_out
 
 
+UNKNOWN = "channel.unknown"  # the code of what may have been sent
+
+
+def may_have_been_sent(because: str) -> NotSent:
+    """The failure of a message that nobody may send again by itself: the lead could read it twice."""
+    detail = f"{because}, so it may have been sent. Send it again only if it has not arrived."
+    return NotSent(UNKNOWN, detail, is_permanent=True, is_unknown=True)
+
+
+class NotUnderstood(Exception):
+    """A provider's call is not what its contract says."""
+
+
+@dataclass(frozen=True)
 class Channel:
-    """A way to a lead."""
+    """A way to a lead, whoever provides it."""
+
+    slug: str
+    label: str
+    max_length: int | None = None  # characters; None: it only receives
+    address: str = ""  # by which of a lead's addresses: "email" or "phone"
+    is_mail: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that has to be known of an account at a provider. It is a column of the provider's model."""
+
+    name: str
+    label: str
+    help_text: str = ""
+    pattern: str = ""  # what the whole text matches
+    example: str = ""
+    max_length: int = 200  # characters
+    is_secret: bool = False  # kept encrypted, never shown again
+    is_required: bool = True
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at a provider, as plain values."""
+
+    address: str  # the number or mailbox that leads see
+    settings: Mapping[str, str] = field(default_factory=dict)  # by the names of the provider's settings
+    callback_url: str = ""  # where the provider reports, and brings what leads write
+
+
+@dataclass(frozen=True)
+class ProviderCall:
+    """A call of a provider, as it came."""
+
+    url: str  # as the provider called it
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InboundMessage:
+    """Something that a person wrote to one of our addresses."""
+
+    id: str  # the provider's
+    sender: str  # E.164 or an email address
+    text: str
+    sender_name: str = ""
+    said_at: datetime | None = None
+
+
+class Progress(StrEnum):
+    """How far a provider has come with a message."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StatusUpdate:
+    """What a provider reports about a message of ours."""
+
+    id: str  # the provider's
+    progress: Progress
+    reference: str = ""  # ours, where the provider repeats it
+    failure: NotSent | None = None
+    reported_at: datetime | None = None  # by the provider's clock
+
+
+class Provider(ABC):
+    """Carries messages of one channel. It gets plain values, never a model, and is used from many threads."""
 
     slug: ClassVar[str]
     label: ClassVar[str]
-    max_length: ClassVar[int | None] = None  # characters; None: it only receives
+    channel: ClassVar[str]  # the slug of its channel
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    address_label: ClassVar[str] = ""  # what `Account.address` is, for people; "": it needs none
+    # How one connects it, step by step, for people; `{url}` is where the provider shall call.
+    steps: ClassVar[tuple[str, ...]] = ()
+    is_built_in: ClassVar[bool] = False  # every source has it without any set-up
+    # The lead sees a message once, even if it is sent twice. Else what may have been sent is never sent again.
+    may_send_again: ClassVar[bool] = False
 
-    def send(self, message: Outgoing) -> None:
-        """Hand the message to the provider. Raise NotSent."""
-        raise NotSent("channel.unavailable", f"{self.label} only receives.", is_permanent=True)
+    @abstractmethod
+    def send(self, account: Account, message: Outgoing) -> str:
+        """Hand a message to the provider. Return the provider's id of it, "" where there is none. Raise NotSent."""
+
+    def check(self, account: Account) -> str:
+        """Ask the provider whether it knows the account. Return its answer in words. Raise NotSent."""
+        return "Nothing has to be checked."
+
+    def verify(self, account: Account, call: ProviderCall) -> bool:
+        """True when the call really comes from the provider."""
+        return False
+
+    def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
+        """Return what a verified call brings. Raise NotUnderstood."""
+        raise NotUnderstood(f"{self.label} calls nobody.")
+
+    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+        """Return what a provider is answered that tries an address with GET before it uses it; None: nothing."""
+        return None
+
+    def acknowledgement(self, call: ProviderCall) -> tuple[str, str]:
+        """Return the content type and the body that the provider expects for an answer."""
+        return "text/plain", ""

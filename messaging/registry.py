@@ -1,9 +1,19 @@
-"""What is particular to one channel: one file for each, one line here."""
+"""The channels, and who provides them: what is particular to a provider is one folder, and one line here."""
 
-from messaging.base import Channel, NotSent
-from messaging.email.sending import Email
-from messaging.website import Website
+from messaging.base import Channel, NotSent, Provider
+from messaging.email.sending import InstallationMail
+from messaging.twilio.provider import Twilio
+from messaging.website import WebsiteForm
 
-CHANNELS: dict[str, Channel] = {channel.slug: channel for channel in (Email(), Website())}
+# In the order in which one is chosen for an answer when nothing else says which.
+CHANNELS: dict[str, Channel] = {
+    channel.slug: channel
+    for channel in (
+        Channel("email", "Email", max_length=10_000, address="email", is_mail=True),
+        Channel("sms", "SMS", max_length=1_600, address="phone"),
+        Channel("website", "Website form"),
+    )
+}
+PROVIDERS: dict[str, Provider] = {provider.slug: provider for provider in (InstallationMail(), WebsiteForm(), Twilio())}
 
-__all__ = ["CHANNELS", "Channel", "NotSent"]
+__all__ = ["CHANNELS", "PROVIDERS", "Channel", "NotSent", "Provider"]

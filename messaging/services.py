@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.models import Source
-from messaging.models import ChannelConnection
-from messaging.models.connections import make_local_part
+from core.problems import Refusal
+from core.secrets import MASK, Secret
+from messaging.accounts import account_of, account_row
+from messaging.base import Account, NotSent, Outgoing, Provider
+from messaging.models import ChannelConnection, Dispatch, SourceConnection
+from messaging.models.connections import make_callback_token, make_local_part
+from messaging.registry import CHANNELS, PROVIDERS
 from outbox.models import Lane
+
+CONNECTIONS_MAX = 200  # of one organization, the built-in ones aside
+TEST_WORDS = "This is a test from Leadwire: the connection works."
 
 
 def add_connections(source: Source) -> None:
     """Give a new source its mail address, which is its default, and its website form."""
-    kinds = ChannelConnection.Kind
-    ChannelConnection.objects.create(
-        organization=source.organization,
-        source=source,
-        lane=_make_lane(source),
-        kind=kinds.EMAIL,
-        name=source.name[:100],
-        local_part=make_local_part(),
-        default_at=timezone.now(),
-    )
-    ChannelConnection.objects.create(
-        organization=source.organization,
-        source=source,
-        lane=_make_lane(source, is_held=True),  # it only receives
-        kind=kinds.WEBSITE,
-        name="Website form",
-    )
+    for provider, name, is_held in (("installation", source.name[:100], False), ("form", "Website form", True)):
+        kind = PROVIDERS[provider].channel
+        connection = ChannelConnection.objects.create(
+            organization=source.organization,
+            source=source,
+            lane=_make_lane(source, is_held=is_held),  # a form only receives
+            kind=kind,
+            provider=provider,
+            name=name,
+            local_part="" if is_held else make_local_part(),
+        )
+        _assign(connection, source, is_default=not is_held)
 
 
 def _make_lane(source: Source, *, is_held: bool = False) -> Lane:
@@ -37,4 +46,237 @@ def _make_lane(source: Source, *, is_held: bool = False) -> Lane:
         organization_id=source.organization_id,
         max_in_flight=Lane.IN_FLIGHT[Lane.Kind.CHANNEL],
         held_at=timezone.now() if is_held else None,
+    )
+
+
+def _assign(connection: ChannelConnection, source: Source, *, is_default: bool) -> SourceConnection:
+    return SourceConnection.objects.create(
+        connection=connection,
+        source=source,
+        organization_id=source.organization_id,
+        kind=connection.kind,
+        default_at=timezone.now() if is_default else None,
+    )
+
+
+def provider_of(connection: ChannelConnection) -> Provider:
+    return PROVIDERS[connection.provider]
+
+
+@transaction.atomic
+def connect(
+    *,
+    source: Source,
+    actor: Actor,
+    provider: Provider,
+    name: str,
+    number: str = "",
+    settings: Mapping[str, str],
+) -> ChannelConnection:
+    """Connect an account at a provider. The source is its home and uses it at once.
+
+    Raise Refusal `connection.tooMany`, or `connection.exists` for a number that is connected already.
+    """
+    _refuse_more(source, number)
+    connection = ChannelConnection.objects.create(
+        organization_id=source.organization_id,
+        source=source,
+        lane=_make_lane(source),
+        kind=provider.channel,
+        provider=provider.slug,
+        name=name,
+        number=number,
+        callback_token=make_callback_token(),
+    )
+    _store(connection, settings)
+    use(connection=connection, source=source, actor=actor)
+    _record(actor, "channel.add", connection, after={"provider": provider.slug, "number": number})
+    return connection
+
+
+def _refuse_more(source: Source, number: str) -> None:
+    rows = ChannelConnection.objects.active().filter(organization=source.organization_id)
+    if rows.exclude(callback_token="").count() >= CONNECTIONS_MAX:
+        raise Refusal(409, "connection.tooMany", f"An organization may have {CONNECTIONS_MAX} connections.")
+    if number and rows.filter(number=number).exists():
+        raise Refusal(409, "connection.exists", "This number is connected already. Let the source use that connection.")
+
+
+def _store(connection: ChannelConnection, settings: Mapping[str, str]) -> list[str]:
+    """Write the settings of the account that are given. Return the names of those that changed."""
+    provider = provider_of(connection)
+    row, changed = account_row(connection), []
+    for setting in provider.settings:
+        text = settings.get(setting.name)
+        if text is None or (setting.is_secret and not text):
+            continue
+        value = Secret.of(text) if setting.is_secret else text
+        if setting.is_secret or getattr(row, setting.name) != value:
+            setattr(row, setting.name, value)
+            changed.append(setting.name)
+    row.save()
+    return changed
+
+
+@transaction.atomic
+def change(
+    *,
+    connection: ChannelConnection,
+    actor: Actor,
+    name: str | None = None,
+    number: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> ChannelConnection:
+    """Change what is given. New credentials connect a disconnected one again, and its last check counts no more."""
+    connection = _locked(connection)
+    before = {"name": connection.name, "number": connection.number}
+    connection.name = connection.name if name is None else name
+    connection.number = connection.number if number is None else number
+    changed = _store(connection, settings or {})
+    if changed:
+        connection.last_check, connection.disconnected_at = None, None
+    connection.save(update_fields=["name", "number", "last_check", "disconnected_at"])
+    after: dict[str, Any] = {"name": connection.name, "number": connection.number}
+    after |= dict.fromkeys(changed, MASK)
+    _record(actor, "channel.change", connection, before=before, after=after)
+    return connection
+
+
+@transaction.atomic
+def disconnect(*, connection: ChannelConnection, actor: Actor) -> None:
+    """Send and take nothing more. An account's secrets are forgotten; a built-in connection can just be taken back."""
+    connection = _locked(connection)
+    if connection.disconnected_at:
+        return
+    connection.disconnected_at = timezone.now()
+    connection.save(update_fields=["disconnected_at"])
+    if provider_of(connection).settings:
+        row = account_row(connection)
+        for setting in provider_of(connection).settings:
+            if setting.is_secret:
+                setattr(row, setting.name, None)
+        row.save()
+    _record(actor, "channel.disconnect", connection, before={"connected": True}, after={"connected": False})
+
+
+@transaction.atomic
+def reconnect(*, connection: ChannelConnection, actor: Actor) -> None:
+    """Take a built-in connection back into use. An account comes back with its credentials (`change`)."""
+    connection = _locked(connection)
+    if connection.disconnected_at and connection.is_built_in:
+        connection.disconnected_at = None
+        connection.save(update_fields=["disconnected_at"])
+        _record(actor, "channel.connect", connection, before={"connected": False}, after={"connected": True})
+
+
+@transaction.atomic
+def remove(*, connection: ChannelConnection, actor: Actor) -> None:
+    """Disconnect for good: no source uses it any more, and it is in no list. Its messages stay.
+
+    Raise Refusal `connection.builtIn` for what every source has.
+    """
+    if connection.is_built_in:
+        raise Refusal(409, "connection.builtIn", "Every source has this one. Disconnect it instead.")
+    disconnect(connection=connection, actor=actor)
+    SourceConnection.objects.filter(connection=connection).delete()
+    ChannelConnection.objects.filter(pk=connection.pk).update(removed_at=timezone.now(), callback_token="")
+    _record(actor, "channel.remove", connection)
+
+
+@transaction.atomic
+def use(*, connection: ChannelConnection, source: Source, actor: Actor, as_default: bool = False) -> None:
+    """Let a source use a connection. The first of its kind is the source's default for that kind."""
+    if source.organization_id != connection.organization_id or connection.removed_at:
+        raise Refusal(404, "connection.notFound", "There is no such channel connection.")
+    Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+    rows = SourceConnection.objects.filter(source=source, kind=connection.kind)
+    known = rows.filter(connection=connection).first()
+    others = rows.exclude(connection=connection)
+    becomes_default = as_default or not others.filter(default_at__isnull=False).exists()
+    if known and (known.default_at or not becomes_default):
+        return
+    if becomes_default:
+        others.update(default_at=None)
+    if known:
+        rows.filter(pk=known.pk).update(default_at=timezone.now())
+    else:
+        _assign(connection, source, is_default=becomes_default)
+    _record(actor, "channel.use", connection, source=source, after={"default": becomes_default})
+
+
+@transaction.atomic
+def stop_using(*, connection: ChannelConnection, source: Source, actor: Actor) -> None:
+    """Let a source use a connection no more. Its oldest other one of the kind becomes the default."""
+    if connection.is_built_in:
+        raise Refusal(409, "connection.builtIn", "Every source has this one. Disconnect it instead.")
+    Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+    rows = SourceConnection.objects.filter(source=source, kind=connection.kind)
+    if not rows.filter(connection=connection).delete()[0]:
+        return
+    if not rows.filter(default_at__isnull=False).exists() and (other := rows.order_by("connection_id").first()):
+        rows.filter(pk=other.pk).update(default_at=timezone.now())
+    _record(actor, "channel.stop_using", connection, source=source)
+
+
+def check(*, connection: ChannelConnection, actor: Actor) -> dict[str, Any]:
+    """Ask the provider whether it takes the credentials, and keep the answer on the connection."""
+    return _keep_check(connection, actor, "channel.check", lambda provider, account: provider.check(account))
+
+
+def send_test(*, connection: ChannelConnection, actor: Actor, to: str) -> dict[str, Any]:
+    """Send a message to an address of the person's own, and keep how it went on the connection."""
+
+    def send(provider: Provider, account: Account) -> str:
+        provider.send(account, Outgoing(reference="test", to=to, text=TEST_WORDS))
+        return f"{provider.label} took a message to {to}. Look whether it arrives."
+
+    return _keep_check(connection, actor, "channel.test", send)
+
+
+def _keep_check(connection: ChannelConnection, actor: Actor, action: str, ask: Any) -> dict[str, Any]:
+    """The provider is asked outside any transaction: it may take its time."""
+    provider = provider_of(connection)
+    result: dict[str, Any] = {"at": timezone.now().isoformat()}
+    if not connection.is_connected:
+        result |= {"ok": False, "title": "Not connected.", "detail": "Enter the credentials first."}
+    else:
+        try:
+            result |= {"ok": True, "title": "It works.", "detail": ask(provider, account_of(connection))}
+        except NotSent as failure:
+            result |= {"ok": False, "title": "It does not work yet.", "detail": failure.detail}
+    with transaction.atomic():
+        ChannelConnection.objects.filter(pk=connection.pk).update(last_check=result)
+        _record(actor, action, connection, after={"ok": result["ok"]})
+    return result
+
+
+def counts_waiting(connections: Iterable[ChannelConnection]) -> dict[int, int]:
+    """How many messages wait for each connection."""
+    lanes = {connection.lane_id: connection.pk for connection in connections}
+    rows = Dispatch.objects.filter(lane__in=lanes).values("lane").annotate(count=Count("pk"))
+    return {lanes[row["lane"]]: row["count"] for row in rows}
+
+
+def _locked(connection: ChannelConnection) -> ChannelConnection:
+    return ChannelConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+
+
+def _record(
+    actor: Actor,
+    action: str,
+    connection: ChannelConnection,
+    *,
+    source: Source | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """One line of the audit log, in the transaction of the change; secrets are masked."""
+    label = CHANNELS[connection.kind].label
+    actor.record(
+        action,
+        organization=connection.organization_id,
+        target=f"{label} {connection.name}" + (f" at {source}" if source else ""),
+        source_id=source.pk if source else connection.source_id,
+        before=before,
+        after=after,
     )

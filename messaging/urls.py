@@ -1,14 +1,28 @@
-"""The channels of a source."""
+"""Where providers call us, the organization's connections, and the channels of a source."""
 
 from django.urls import path
 
 from core import converters  # noqa: F401  makes <src:...> and its like known
-from messaging import views
+from messaging import callbacks
+from messaging.views import connections, source_channels
 
 app_name = "messaging"
+SETTINGS = "settings/channels/"
+CONNECTION = f"{SETTINGS}<int:connection_id>/"
 urlpatterns = [
-    path("sources/<src:source_id>/messaging/channels/", views.channels, name="channels"),
+    path("channels/<str:token>/", callbacks.provider_call, name="provider-call"),
+    path(SETTINGS, connections.connections, name="connections"),
+    path(f"{SETTINGS}new/", connections.connection_create, name="connection-create"),
+    path(CONNECTION, connections.connection, name="connection"),
+    path(f"{CONNECTION}edit/", connections.connection_edit, name="connection-edit"),
+    path(f"{CONNECTION}check/", connections.connection_check, name="connection-check"),
+    path(f"{CONNECTION}test/", connections.connection_test, name="connection-test"),
+    path(f"{CONNECTION}sources/", connections.connection_use, name="connection-use"),
+    path(f"{CONNECTION}remove/", connections.connection_remove, name="connection-remove"),
+    path("sources/<src:source_id>/messaging/channels/", source_channels.channels, name="channels"),
     path(
-        "sources/<src:source_id>/messaging/channels/<int:connection_id>/", views.channel_connect, name="channel-connect"
+        "sources/<src:source_id>/messaging/channels/<int:built_in_id>/",
+        source_channels.channel_connect,
+        name="channel-connect",
     ),
 ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.models import Source
-from messaging.base import Channel
+from messaging.base import Account, NotSent, Outgoing, Provider
 
 
-class Website(Channel):
+class WebsiteForm(Provider):
     """The form on the business's website: leads write there, answers go by another channel."""
 
-    slug, label = "website", "Website form"
+    slug, label, channel = "form", "Website form", "website"
+    is_built_in = True
+
+    def send(self, account: Account, message: Outgoing) -> str:
+        raise NotSent("channel.unavailable", "The website form only receives.", is_permanent=True)
 
 
 HONEYPOT, NONCE = "_website", "_nonce"

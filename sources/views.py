@@ -18,6 +18,7 @@ from accounts.reach import load, reach_of
 from accounts.rights import Right
 from conversations.models import Conversation
 from core.problems import Refusal
+from messaging.models.connections import usable_by
 from messaging.website import form_snippet
 from sources import round_trip, selectors, services
 from sources.forms import SourceForm
@@ -61,7 +62,7 @@ def source(request: PageRequest, source_id: UUID) -> HttpResponse:
         "source": found,
         "row": next((row for row in every if row.source.pk == found.pk), None),
         "locations": next((row.locations for row in tree if row.source.pk == found.pk), []),
-        "connections": found.connections.all(),
+        "connections": [usable.connection for usable in usable_by(found.pk)],
         "form_snippet": form_snippet(found),
         "bars": selectors.daily_chart(found),
         "may_configure": reach_of(request.user, Right.CONFIGURE).includes(found),

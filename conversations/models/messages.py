@@ -70,7 +70,8 @@ class Message(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
     retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    external_id = models.CharField(max_length=998, blank=True)  # Message-ID of mail (RFC 5322, 2.1.1 bounds a line)
+    # The provider's id. Of inbound mail its Message-ID (RFC 5322, 2.1.1 bounds a line).
+    external_id = models.CharField(max_length=998, blank=True)
     # What makes two inbound messages of one connection the same: the caller's id, of a mail a digest of what it says.
     repeat_key = models.CharField(max_length=998, blank=True, db_default="", default="")
     # What the lead means by it; "" where it is no reply. ReceivedReply says since when and why.
@@ -98,7 +99,7 @@ class Message(models.Model):
             models.Index(fields=["source", "-id"], name="message_newest_of_source"),
             models.Index(
                 fields=["connection", "external_id"],
-                condition=models.Q(direction="inbound") & ~models.Q(external_id=""),
+                condition=~models.Q(external_id=""),
                 name="message_by_its_own_id",
             ),
         ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from conversations.models import Conversation, Message, StatusChange
+from conversations.services.consent import block
 from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import record_bounce
 from conversations.services.states import advance, record_step
 from core.ids import decode
-from leads.consent import opt_out
 from leads.models import OptOut
 from messaging.addresses import normalize_email
 from understanding.bounces import Report
@@ -48,7 +48,7 @@ def take_report(source_id: UUID, report: Report) -> Message | None:
         record_step(message, StatusChange.Step.DELAYED, reason=_in_words(report))
     elif report.kind == Kind.COMPLAINT:
         record_step(message, StatusChange.Step.COMPLAINT)
-        _block(message, conversation, OptOut.Reason.COMPLAINT)
+        block(message, conversation, OptOut.Reason.COMPLAINT)
     return message
 
 
@@ -59,7 +59,7 @@ def _came_back(message: Message, conversation: Conversation, report: Report) -> 
     record_bounce(conversation, message)
     is_this_address = not report.recipients or normalize_email(message.lead.email) in report.recipients
     if report.is_hard and is_this_address:
-        _block(message, conversation, OptOut.Reason.BOUNCE)
+        block(message, conversation, OptOut.Reason.BOUNCE)
 
 
 def _in_words(report: Report) -> str:
@@ -69,9 +69,3 @@ def _in_words(report: Report) -> str:
 def _arrived(message: Message, conversation: Conversation) -> None:
     if advance(message, Message.Status.DELIVERED):
         publish_conversation_event(EventType.MESSAGE_DELIVERED, conversation, message)
-
-
-def _block(message: Message, conversation: Conversation, reason: OptOut.Reason) -> None:
-    """Send nothing more to the address. A person can allow it again."""
-    if opt_out(lead=message.lead, channel="email", reason=reason):
-        publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)

@@ -11,12 +11,11 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.consent import obey_stop_words
 from conversations.services.delivery_reports import take_report
-from conversations.services.events import publish_conversation_event
 from conversations.services.received_replies import judge, record_reply
 from core.ids import decode
-from leads.consent import lift_opt_out, opt_out
-from leads.models import Lead, OptOut
+from leads.models import Lead
 from leads.services import Details, Identified, identify_by_channel
 from messaging.addresses import is_email, normalize_email
 from messaging.email.reader_process import reader
@@ -24,8 +23,6 @@ from messaging.email.reading import Mail
 from messaging.email.senders import Sender
 from messaging.email.verification import is_verified
 from messaging.models import InboundMail
-from understanding.optout import is_start, stop_word
-from webhooks.event_types import EventType
 
 LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
 LOOP_REPEATS = 5  # mails with the same words
@@ -114,7 +111,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         arrived = arrive(source=source, who=who, words=words)
     is_from_the_lead = not words.author_name or words.author_name == arrived.lead.name
     if is_from_the_lead and not words.is_unverified:
-        _obey_stop_words(arrived.lead, arrived.conversation, mail.reply_text)
+        obey_stop_words(arrived.lead, arrived.conversation, mail.reply_text, kept.connection.kind)
     return arrived.message
 
 
@@ -154,13 +151,6 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
         if parent_message and sender.address and normalize_email(parent_message.lead.email) == sender.address:
             return parent_message.conversation
     return None
-
-
-def _obey_stop_words(lead: Lead, conversation: Conversation, reply_text: str) -> None:
-    if stop_word(reply_text) and opt_out(lead=lead, channel="email", reason=OptOut.Reason.STOP):
-        publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)
-    elif is_start(reply_text):
-        lift_opt_out(lead=lead, channel="email", only=OptOut.Reason.STOP)
 
 
 def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation) -> Message:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.reachability import reason_against
+from conversations.reachability import Reach, reason_against
 from conversations.services.arrivals import last_words
 from conversations.services.events import publish_conversation_event
 from core.ids import rfc3339, uuid7
@@ -49,7 +49,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Route:
-    """A channel connection of the source."""
+    """A channel connection that the source can use."""
 
     id: int
     kind: str
@@ -76,7 +76,11 @@ class Recipient:
     closed_at: datetime | None
     last_message_id: UUID | None
     last_connection_id: int | None
-    routes: list[Route]  # of the source, its default first
+    routes: list[Route]  # that the source can use, its defaults first
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.email, self.phone, self.blocked)
 
 
 # The columns are the fields of `Recipient`.
@@ -89,8 +93,10 @@ SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lea
           AND o.address IN (lower(lead.email), lead.phone_e164,
               'sha256:' || encode(sha256(convert_to(lower(lead.email), 'UTF8')), 'hex'),
               'sha256:' || encode(sha256(convert_to(lead.phone_e164, 'UTF8')), 'hex')) AND o.address <> '') AS blocked,
-    (SELECT json_agg(json_build_array(id, kind, disconnected_at IS NULL, lane_id) ORDER BY default_at IS NULL, id)
-     FROM messaging_channelconnection WHERE source_id = lead.source_id) AS routes
+    (SELECT json_agg(json_build_array(k.id, k.kind, k.disconnected_at IS NULL, k.lane_id)
+        ORDER BY usable.default_at IS NULL, k.id)
+     FROM messaging_usableconnection usable JOIN messaging_channelconnection k ON k.id = usable.connection_id
+     WHERE usable.source_id = lead.source_id) AS routes
 FROM leads_lead lead
 LEFT JOIN LATERAL (
     SELECT * FROM conversations_conversation c
@@ -181,7 +187,7 @@ def _repliable(recipient: Recipient, reply: Reply) -> UUID:
 
 
 def choose_route(recipient: Recipient, named: int | None) -> Route:
-    """Choose the connection: the named one, else that of the last message, else (it only receives) email.
+    """Choose the connection: the named one, else that of the last message, else (it only receives) email, then SMS.
 
     A connection that is merely down is refused, never silently changed for another one.
     """
@@ -193,24 +199,37 @@ def choose_route(recipient: Recipient, named: int | None) -> Route:
     else:
         route = routes.get(recipient.last_connection_id or 0)
         if route is None or not route.can_send:
-            sending = [candidate for candidate in routes.values() if candidate.can_send]
-            route = next((candidate for kind in CHANNELS for candidate in sending if candidate.kind == kind), None)
+            route = _first_that_reaches(recipient)
     if route is None:
         raise _refusal("receives_only")
-    reason = reason_against(
-        route.kind, is_connected=route.is_connected, email=recipient.email, blocked=recipient.blocked
-    )
+    reason = reason_against(route.kind, recipient.reach, is_connected=route.is_connected)
     if reason:
         raise opted_out(recipient, route) if reason == "opted_out" else _refusal(reason)
     return route
 
 
+def _first_that_reaches(recipient: Recipient) -> Route | None:
+    """The first channel, in their order, on which the lead has an address; else the first that sends at all."""
+    sending = [
+        candidate
+        for kind in CHANNELS
+        for candidate in recipient.routes
+        if candidate.kind == kind and candidate.can_send
+    ]
+    with_address = (candidate for candidate in sending if recipient.reach.has(CHANNELS[candidate.kind].address))
+    return next(with_address, sending[0] if sending else None)
+
+
+_REFUSALS = {
+    "not_connected": ("channel.notConnected", "This channel is not connected."),
+    "no_email": ("channel.unavailable", "The lead has no email address."),
+    "no_phone": ("channel.unavailable", "The lead has no phone number."),
+    "receives_only": ("channel.unavailable", "This channel only receives. Choose another one."),
+}
+
+
 def _refusal(reason: str) -> Refusal:
-    if reason == "not_connected":
-        return Refusal(422, "channel.notConnected", "This channel is not connected.")
-    if reason == "no_email":
-        return Refusal(422, "channel.unavailable", "The lead has no email address.")
-    return Refusal(422, "channel.unavailable", "This channel only receives. Choose another one.")
+    return Refusal(422, *_REFUSALS[reason])
 
 
 def opted_out(recipient: Recipient, route: Route) -> Refusal:

@@ -16,13 +16,15 @@ from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Coalesce, Least, Now
 
 from conversations.models import Conversation, Message, StatusChange
+from conversations.services.consent import block
 from conversations.services.events import publish_conversation_event
 from conversations.services.states import advance, record_step
 from conversations.services.writing import write
 from leads.models import OptOut
-from messaging.base import NotSent
+from messaging.accounts import account_of
+from messaging.base import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
-from messaging.registry import CHANNELS
+from messaging.registry import PROVIDERS
 from outbox.claims import Claimed
 from outbox.models import Lane, LaneTimer
 from webhooks.event_types import EventType
@@ -30,17 +32,20 @@ from webhooks.event_types import EventType
 logger = logging.getLogger(__name__)
 
 RECORD_AGAIN_SECONDS = 1
+RETRY_AFTER_MAX = 86_400  # seconds that a provider may ask us to wait
+MAY_HAVE_BEEN_SENT = (
+    "An attempt ended before its outcome was known, so it may have been sent. Send it again if it has not arrived."
+)
 MAY_ARRIVE_TWICE = "It was sent again after an attempt whose outcome is unknown, so it may arrive twice."
 # The gap before each attempt to send a message; a temporary refusal after the last one is final.
 GAPS = (
     timedelta(0),
+    timedelta(seconds=5),
     timedelta(seconds=30),
     timedelta(minutes=2),
     timedelta(minutes=10),
     timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=12),
+    *[timedelta(hours=hours) for hours in (1, 2, 4, 8, 8)],  # until a day has passed
 )
 
 
@@ -57,24 +62,37 @@ def send_claimed(claimed: Claimed) -> None:
 
 def _send(claimed: Claimed) -> None:
     message: Any = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
-    # The attempt before ended with its worker: it left no reason.
-    is_doubtful = MAY_ARRIVE_TWICE in message.error_detail or (
-        message.status == Message.Status.SENDING and not message.error_detail
-    )
-    started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
-    if not started.update(status=Message.Status.SENDING):
-        Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()
+    provider = PROVIDERS[message.connection.provider]
+    was_dialled = _begin(claimed, message)
+    if was_dialled is None:
         return
     try:
         if claimed.attempts > len(GAPS):
             raise NotSent("channel.failed", "The worker crashed during every attempt.", is_permanent=True)
         _refuse_unless_wanted(message)
-        CHANNELS[message.connection.kind].send(write(message))
+        if was_dialled and not provider.may_send_again:
+            raise may_have_been_sent("An attempt ended before its outcome was known")
+        provider_id = provider.send(account_of(message.connection), write(message))
     except NotSent as failure:
-        doubt = f" {MAY_ARRIVE_TWICE}" if is_doubtful or failure.is_unknown else ""
-        _record_failure(claimed, message, failure, doubt)
+        is_doubtful = failure.code != UNKNOWN and (was_dialled or failure.is_unknown)
+        _record_failure(claimed, message, failure, is_doubtful=is_doubtful)
     else:
-        _record_sent(claimed, message, MAY_ARRIVE_TWICE if is_doubtful else "")
+        _record_sent(claimed, message, provider_id, MAY_ARRIVE_TWICE if was_dialled else "")
+
+
+@transaction.atomic
+def _begin(claimed: Claimed, message: Message) -> bool | None:
+    """Write down that the provider may have the message from now on.
+
+    Return whether that was written before: an attempt ended and nobody knows how. None when there is nothing to send.
+    """
+    started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
+    row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
+    if not started.update(status=Message.Status.SENDING):
+        row.delete()
+        return None
+    dialled_at = row.select_for_update().values_list("dialled_at", flat=True).first()
+    return None if not row.update(dialled_at=Coalesce("dialled_at", Now())) else dialled_at is not None
 
 
 def _refuse_unless_wanted(message: Any) -> None:
@@ -85,11 +103,11 @@ def _refuse_unless_wanted(message: Any) -> None:
         raise NotSent("channel.notConnected", "The channel was disconnected before this was sent.", is_permanent=True)
 
 
-def _record_sent(claimed: Claimed, message: Message, note: str) -> None:
+def _record_sent(claimed: Claimed, message: Message, provider_id: str, note: str) -> None:
     """Write down that the provider took it, however long the database makes us wait: else it would go out again."""
     while True:
         try:
-            return _write_sent(claimed, message, note)
+            return _write_sent(claimed, message, provider_id, note)
         except (OperationalError, InterfaceError) as error:
             logger.warning("message %s was sent; its record waits for the database: %s", message.pk, error)
             close_old_connections()
@@ -97,38 +115,55 @@ def _record_sent(claimed: Claimed, message: Message, note: str) -> None:
 
 
 @transaction.atomic
-def _write_sent(claimed: Claimed, message: Message, note: str) -> None:
+def _write_sent(claimed: Claimed, message: Message, provider_id: str, note: str) -> None:
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
-    if not Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
-        return
-    advance(message, Message.Status.SENT, detail=note)
-    Lane.objects.filter(pk=claimed.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
-    LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
-    publish_conversation_event(EventType.MESSAGE_SENT, conversation, message)
+    if Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
+        mark_sent(message, conversation, provider_id, note=note)
+
+
+def mark_sent(message: Message, conversation: Conversation, provider_id: str, *, note: str = "") -> None:
+    """The provider has taken a message. Its conversation's row is locked, its work row is gone."""
+    if provider_id:
+        Message.objects.filter(pk=message.pk).update(external_id=provider_id)
+    connection = message.connection
+    if connection and advance(message, Message.Status.SENT, detail=note):
+        Lane.objects.filter(pk=connection.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
+        LaneTimer.objects.filter(pk=connection.lane_id).update(check_at=Now(), idle_rounds=0)
+        publish_conversation_event(EventType.MESSAGE_SENT, conversation, message)
 
 
 @transaction.atomic
-def _record_failure(claimed: Claimed, message: Message, failure: NotSent, doubt: str) -> None:
+def _record_failure(claimed: Claimed, message: Message, failure: NotSent, *, is_doubtful: bool) -> None:
     """Try again later, or fail for good. While it is tried again the message stays "being sent", with the reason."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
+    doubt = f" {MAY_ARRIVE_TWICE}" if is_doubtful else ""
     detail = failure.detail[: 500 - len(doubt)] + doubt
     if not failure.is_permanent and claimed.attempts < len(GAPS):
-        if row.update(claim=None, next_attempt_at=_later(GAPS[claimed.attempts])):
+        again_at = _later(
+            max(GAPS[claimed.attempts], timedelta(seconds=min(failure.retry_after or 0, RETRY_AFTER_MAX)))
+        )
+        # What the provider certainly has not taken may be sent as if for the first time.
+        kept = {} if is_doubtful else {"dialled_at": None}
+        if row.update(claim=None, next_attempt_at=again_at, **kept):
             Message.objects.filter(pk=message.pk).update(error_detail=detail)
             record_step(message, StatusChange.Step.SENDING, code=failure.code, reason=detail)
-            Lane.objects.filter(pk=claimed.lane_id).update(
-                failing_since=Coalesce("failing_since", Now()),
-                last_error=detail[:300],
-            )
-            LaneTimer.objects.filter(pk=claimed.lane_id).update(
-                check_at=Least("check_at", _later(GAPS[claimed.attempts]))
-            )
+            _note_trouble(claimed, failure.detail)
+            LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Least("check_at", again_at))
         return
     if row.delete()[0]:
         advance(message, Message.Status.FAILED, code=failure.code, detail=detail)
         LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
         publish_conversation_event(EventType.MESSAGE_FAILED, conversation, message)
+        if failure.has_opted_out:
+            block(message, conversation, OptOut.Reason.STOP)
+
+
+def _note_trouble(claimed: Claimed, detail: str) -> None:
+    Lane.objects.filter(pk=claimed.lane_id).update(
+        failing_since=Coalesce("failing_since", Now()),
+        last_error=detail[:300],
+    )
 
 
 def _later(gap: timedelta) -> ExpressionWrapper[Any]:

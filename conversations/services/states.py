@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from conversations.models import Message, StatusChange
+from messaging.base import UNKNOWN
 
 Status, Step = Message.Status, StatusChange.Step
 REASON_MAX = 500  # characters
@@ -31,7 +33,10 @@ def advance(
     columns: dict[str, Any] = {"status": to, "error_code": code, "error_detail": detail[:REASON_MAX]}
     if to in MOMENTS:
         columns[MOMENTS[to]] = timezone.now()
-    if not Message.objects.filter(pk=message.pk, status__in=BEFORE[to]).update(**columns):
+    may_come = Q(status__in=BEFORE[to])
+    if to in MOMENTS:  # the one way back: the provider says later that it has what may have been sent
+        may_come |= Q(status=Status.FAILED, error_code=UNKNOWN)
+    if not Message.objects.filter(may_come, pk=message.pk).update(**columns):
         return False
     record_step(message, Step(to.value), code=code, reason=detail, provider_at=provider_at)
     message.refresh_from_db()

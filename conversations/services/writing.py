@@ -7,6 +7,8 @@ from django.template.loader import render_to_string
 
 from conversations.models import Conversation, Message
 from messaging.base import NotSent, Outgoing
+from messaging.models import ChannelConnection
+from messaging.registry import CHANNELS
 
 REFERENCES_KEPT = 20
 
@@ -23,15 +25,29 @@ def unsubscribe_url_of(conversation: Conversation) -> str:
 
 def write(message: Message) -> Outgoing:
     """Return a message as its channel sends it. Raise NotSent when it has no channel."""
-    conversation, connection = message.conversation, message.connection
-    if connection is None:
+    if message.connection is None:
         raise NotSent("channel.failed", "The message has no channel.", is_permanent=True)
+    channel = CHANNELS[message.connection.kind]
+    if channel.is_mail:
+        return _write_mail(message, message.connection)
+    return Outgoing(
+        reference=message.public_id,
+        to=message.lead.phone_e164,
+        text=message.content,
+        is_from_a_program=message.author != Message.Author.STAFF,
+        is_automatic=message.author == Message.Author.AUTOMATION,
+    )
+
+
+def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
+    conversation = message.conversation
     references = _mail_ids_before(message)
     subject = _subject(conversation)
     is_automatic = message.author == Message.Author.AUTOMATION
     unsubscribe_url = unsubscribe_url_of(conversation) if is_automatic else ""
     values = {"message": message, "unsubscribe_url": unsubscribe_url}
     return Outgoing(
+        reference=message.public_id,
         to=message.lead.email,
         text=f"{message.content}\n\nUnsubscribe: {unsubscribe_url}" if unsubscribe_url else message.content,
         html=render_to_string("mail/message.html", values),

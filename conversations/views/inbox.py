@@ -19,7 +19,7 @@ from accounts.models import Source
 from accounts.reach import load, reach_of
 from accounts.rights import Right
 from conversations.models import Conversation, Label, Message, ReceivedReply
-from conversations.reachability import connection_json
+from conversations.reachability import reach_of_lead, usable_json
 from conversations.services import lifecycle as states
 from conversations.services.received_replies import correct
 from conversations.services.replies import Author, Reply, send_reply
@@ -28,6 +28,8 @@ from core.keyset import page_by_moment
 from core.problems import Invalid, Refusal
 from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail
+from messaging.models.connections import usable_by
+from messaging.registry import CHANNELS
 
 PAGE_SIZE = 30
 TIMELINE_SHOWN = 200
@@ -35,6 +37,7 @@ REPLY_MAX = 10_000  # characters
 CORRECTABLE = [(label.value, label.label) for label in Label if label != Label.BOUNCE]
 REASONS = {
     "no_email": "the lead has no email address",
+    "no_phone": "the lead has no phone number",
     "opted_out": "the lead wants no messages here",
     "not_connected": "not connected",
     "receives_only": "only receives",
@@ -221,7 +224,9 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
         "routes": _ways(conversation),
         "connections": {
             connection.pk: connection.get_kind_display()
-            for connection in ChannelConnection.objects.filter(source=conversation.source)
+            for connection in ChannelConnection.objects.filter(
+                pk__in={message.connection_id for message in newest if message.connection_id}
+            )
         },
         "opt_outs": OptOut.objects.of(conversation.lead),
         "replies": _replies(newest),
@@ -254,15 +259,14 @@ def _with_draft(form: ReplyForm, name: str) -> ReplyForm:
 
 def _ways(found: Conversation) -> list[dict[str, Any]]:
     """The channels of the composer; blocked ones say why."""
-    blocked = {opt_out.channel for opt_out in OptOut.objects.of(found.lead)}
+    lead = found.lead
+    reach = reach_of_lead(lead, {opt_out.channel for opt_out in OptOut.objects.of(lead)})
     routes = []
-    for connection in ChannelConnection.objects.filter(source=found.source):
-        shown = connection_json(connection, found.lead, blocked)
+    for usable in usable_by(found.source_id):
+        shown = usable_json(usable, reach)
+        label = usable.connection.get_kind_display()
+        address = {"email": lead.email, "phone": lead.phone_e164}.get(CHANNELS[usable.kind].address, "")
         shown["words"] = REASONS.get(shown["reason"] or "", "")
-        shown["label"] = (
-            f"{connection.get_kind_display()} to {found.lead.email}"
-            if shown["available"]
-            else connection.get_kind_display()
-        )
+        shown["label"] = f"{label} to {address}" if shown["available"] else label
         routes.append(shown)
     return sorted(routes, key=lambda way: not way["available"])

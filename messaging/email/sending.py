@@ -11,15 +11,19 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from core.smtp import NotConfirmed, PatientBackend, patient_connection, reply_of
-from messaging.base import Channel, NotSent, Outgoing
+from messaging.base import Account, NotSent, Outgoing, Provider
 
 _idle: deque[PatientBackend] = deque()  # connections that wait for the next mail
 
 
-class Email(Channel):
-    slug, label, max_length = "email", "Email", 10_000
+class InstallationMail(Provider):
+    """Mail through the installation's own server (EMAIL_URL)."""
 
-    def send(self, message: Outgoing) -> None:
+    slug, label, channel = "installation", "This installation's mail", "email"
+    is_built_in = True
+    may_send_again = True  # each copy has the same Message-ID
+
+    def send(self, account: Account, message: Outgoing) -> str:
         """Send one mail on an SMTP connection that no other thread uses at the same time."""
         mail = build(message)
         transport = _take()
@@ -32,6 +36,7 @@ class Email(Channel):
             _idle.append(transport)
         if not sent:
             raise NotSent("channel.failed", "The mail server took no recipient.", is_permanent=True)
+        return ""  # its Message-ID is made from our own
 
 
 def build(message: Outgoing) -> EmailMultiAlternatives:

@@ -1,5 +1,15 @@
-from messaging.models.connections import ChannelConnection
+from messaging.models.calls import InboundCall
+from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
+from messaging.models.twilio import TwilioAccount
 
-__all__ = ["ChannelConnection", "Dispatch", "InboundMail"]
+__all__ = [
+    "ChannelConnection",
+    "Dispatch",
+    "InboundCall",
+    "InboundMail",
+    "SourceConnection",
+    "TwilioAccount",
+    "UsableConnection",
+]

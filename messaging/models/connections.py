@@ -1,19 +1,25 @@
-"""Channel connections: configured ways out to leads and in from them."""
+"""Channel connections: configured ways out to leads and in from them, and which sources use them."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Self
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Organization, Source
-from accounts.reach import ReachQuerySet
+from accounts.reach import ReachQuerySet, Viewer, reach_of
+from accounts.rights import Right
 from core.ids import ALPHABET
 from outbox.models import Lane
 
 LOCAL_PART_LENGTH = 12
+CALLBACK_TOKEN_LENGTH = 26
 
 
 def make_local_part() -> str:
@@ -21,12 +27,27 @@ def make_local_part() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LOCAL_PART_LENGTH))
 
 
+def make_callback_token() -> str:
+    """Return the unguessable part of the address at which a provider calls us for one connection."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(CALLBACK_TOKEN_LENGTH))
+
+
 class ChannelConnectionQuerySet(ReachQuerySet["ChannelConnection"]):
-    pass
+    def active(self) -> Self:
+        return self.filter(removed_at=None)
+
+    def visible_to(self, viewer: Viewer | AnonymousUser, right: Right = Right.READ) -> Self:
+        """Those whose home the viewer reaches with the right, and, to read, those that a source in reach uses."""
+        reach = reach_of(viewer, right)
+        at_home = reach.where(organization="organization_id", source="source_id")
+        if right is not Right.READ or not reach.source_ids:
+            return self.filter(at_home)
+        used = UsableConnection.objects.filter(connection=OuterRef("pk"), source__in=reach.source_ids)
+        return self.filter(at_home | Q(Exists(used)))
 
 
 class ChannelConnection(models.Model):
-    """One way out to the leads of a source and in from them."""
+    """A way out to leads and in from them. It belongs to an organization, and sources use it."""
 
     class Kind(models.TextChoices):
         EMAIL = "email", "Email"
@@ -36,13 +57,19 @@ class ChannelConnection(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    # Its home: what comes from people whom no source has written to by this connection arrives there.
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
     lane = models.OneToOneField(Lane, on_delete=models.PROTECT, related_name="connection")
     kind = models.CharField(max_length=10, choices=Kind.choices)
+    provider = models.CharField(max_length=20)  # messaging/registry.py
     name = models.CharField(max_length=100, help_text="Leads see it as the sender's name in mail.")
     local_part = models.CharField(max_length=64, blank=True)
-    default_at = models.DateTimeField(null=True, blank=True)
+    number = models.CharField(max_length=20, blank=True)  # E.164: the phone number that leads see
+    callback_token = models.CharField(max_length=64, blank=True)
+    last_check = models.JSONField(null=True, blank=True)  # {"ok", "title", "detail", "at"}
+    last_inbound_at = models.DateTimeField(null=True, blank=True)  # the provider's last call; once a minute
     disconnected_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ChannelConnectionQuerySet.as_manager()
@@ -51,12 +78,13 @@ class ChannelConnection(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["source"], condition=models.Q(default_at__isnull=False), name="connection_one_default"
-            ),
-            models.UniqueConstraint(
                 fields=["local_part"], condition=~models.Q(local_part=""), name="connection_local_part_unique"
             ),
+            models.UniqueConstraint(
+                fields=["callback_token"], condition=~models.Q(callback_token=""), name="connection_callback_unique"
+            ),
         ]
+        indexes = [models.Index(fields=["organization", "kind"], name="connection_of_kind")]
 
     def __str__(self) -> str:
         return self.name
@@ -66,14 +94,73 @@ class ChannelConnection(models.Model):
         return self.disconnected_at is None
 
     @property
-    def is_default(self) -> bool:
-        return self.default_at is not None
+    def is_built_in(self) -> bool:
+        """True for the mail address and the website form that every source has without any set-up."""
+        return not self.callback_token
 
     @property
     def address(self) -> str:
-        """The mail address of this connection; empty for other kinds."""
-        return f"{self.local_part}@{settings.MAIL_DOMAIN}" if self.local_part else ""
+        """What leads see: the mail address or the phone number; empty for a form."""
+        return f"{self.local_part}@{settings.MAIL_DOMAIN}" if self.local_part else self.number
 
     def address_with(self, token: str) -> str:
         """The mail address with a token that says to what an answer belongs (RFC 5233): `local_part+token@domain`."""
         return f"{self.local_part}+{token}@{settings.MAIL_DOMAIN}"
+
+    @property
+    def callback_url(self) -> str:
+        """Where the provider calls us; empty for a built-in one."""
+        return f"{settings.BASE_URL}/channels/{self.callback_token}/" if self.callback_token else ""
+
+
+class SourceConnection(models.Model):
+    """A source uses a connection."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="source_connections")
+    connection = models.ForeignKey(ChannelConnection, on_delete=models.CASCADE, related_name="source_connections")
+    organization_id = models.UUIDField()  # of both: see the SQL migration
+    kind = models.CharField(max_length=10, choices=ChannelConnection.Kind.choices)  # of the connection
+    default_at = models.DateTimeField(null=True, blank=True)  # what answers go by when nothing else says which
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "connection"], name="source_connection_once"),
+            models.UniqueConstraint(
+                fields=["source", "kind"], condition=Q(default_at__isnull=False), name="source_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} at {self.source_id}"
+
+
+class UsableConnection(models.Model):
+    """A connection that a source can use: its own, and of each kind of which it has none, those of its parent.
+
+    A view of the database: the page, the API, replies and automation read the one rule there.
+    """
+
+    pk = models.CompositePrimaryKey("source", "connection")
+    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="usable_connections")
+    connection = models.ForeignKey(ChannelConnection, on_delete=models.DO_NOTHING, related_name="usable_at")
+    kind = models.CharField(max_length=10, choices=ChannelConnection.Kind.choices)
+    default_at = models.DateTimeField(null=True)
+    owner = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+")  # the source, or its parent
+
+    class Meta:
+        managed = False
+        ordering = ["connection_id"]
+
+    @property
+    def is_default(self) -> bool:
+        return self.default_at is not None
+
+    @property
+    def is_inherited(self) -> bool:
+        return bool(self.owner_id != self.source_id)
+
+
+def usable_by(source_id: UUID) -> models.QuerySet[UsableConnection]:
+    """The connections that a source can use, defaults first."""
+    rows = UsableConnection.objects.filter(source=source_id).select_related("connection__lane", "owner")
+    return rows.order_by(models.F("default_at").asc(nulls_last=True), "connection_id")

@@ -14,6 +14,9 @@ class Dispatch(Work):
 
     organization_id = models.UUIDField()
     source_id = models.UUIDField()
+    # Committed just before the provider may take it, and cleared when it is known not to have: an attempt that finds it
+    # set cannot know whether the message went out before.
+    dialled_at = models.DateTimeField(null=True)
 
     class Meta(Work.Meta):
         abstract = False

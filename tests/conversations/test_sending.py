@@ -94,13 +94,13 @@ def claimed(db, api, key_of, eastgate, lead_at):
 @pytest.fixture
 def refuse(monkeypatch):
     from messaging.base import NotSent
-    from messaging.registry import CHANNELS
+    from messaging.registry import PROVIDERS
 
     def make(*, is_permanent):
-        def send(message):
+        def send(account, message):
             raise NotSent("channel.refused", "no", is_permanent=is_permanent)
 
-        monkeypatch.setattr(CHANNELS["email"], "send", send)
+        monkeypatch.setattr(PROVIDERS["installation"], "send", send)
 
     return make
 

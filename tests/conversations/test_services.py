@@ -25,6 +25,7 @@ from leads.consent import lift_opt_out, opt_out
 from leads.models import Lead, OptOut
 from leads.services import Details
 from messaging.models import ChannelConnection, Dispatch
+from messaging.services import use
 from outbox.claims import Claimed
 from outbox.models import Lane
 from tests.support.mails import mail, reply_address
@@ -150,18 +151,17 @@ def test_an_opt_out_holds_however_the_address_is_written(api, token, key_of, plu
     assert answer.json()["opted_out"]["reason"] == "unsubscribe"
 
 
-def test_a_lead_of_the_form_is_answered_by_the_default_address_not_the_oldest(plumbing, northside, lead_at):
-    oldest = plumbing.connections.get(kind="email")
-    ChannelConnection.objects.filter(pk=oldest.pk).update(default_at=None)
+def test_a_lead_of_the_form_is_answered_by_the_default_address_not_the_oldest(plumbing, northside, lead_at, actor):
     default = ChannelConnection.objects.create(
         organization=northside,
         source=plumbing,
         lane=Lane.objects.create(kind=Lane.Kind.CHANNEL),
         kind="email",
+        provider="installation",
         name="Northside",
         local_part="northside",
-        default_at=timezone.now(),
     )
+    use(connection=default, source=plumbing, actor=actor, as_default=True)
     message = send_reply(lead_id=lead_at(plumbing).pk, reply=Reply("Hello"), author=STAFF)
     assert message.connection_id == default.pk
 

@@ -13,7 +13,9 @@ from conversations.models import Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
 from leads.models import OptOut
-from messaging.models import InboundMail
+from messaging.models import ChannelConnection, InboundMail
+from messaging.registry import PROVIDERS
+from messaging.services import connect
 from outbox.models import Job
 from webhooks.event_types import EventType
 from webhooks.models import Delivery, Subscription
@@ -52,7 +54,8 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "member_id": encode("mem", membership.pk),
         "webhook_id": webhook_of(membership, stranger).public_id,
         "mail_id": mail_id,
-        "connection_id": str(dental.connections.get(kind="email").pk),
+        "built_in_id": str(dental.connections.get(kind="email").pk),
+        "connection_id": str(number_of(dental).pk),
         "slug": "rest-webhook",
     }
 
@@ -61,6 +64,18 @@ def opt_out_of(lead) -> OptOut:
     """Somebody who wants no more messages, with the secret word in their address."""
     return OptOut.objects.create(
         organization_id=lead.organization_id, address=f"{SECRET}@example.net", channel="email", reason="stop"
+    )
+
+
+def number_of(source) -> ChannelConnection:
+    """A connected number, with the secret word in its name and its credentials."""
+    return connect(
+        source=source,
+        actor=Actor(SECRET),
+        provider=PROVIDERS["twilio"],
+        name=SECRET,
+        number="+4930123456",
+        settings={"account_sid": "AC" + "0" * 32, "auth_token": SECRET},
     )
 
 

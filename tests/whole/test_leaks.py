@@ -15,7 +15,7 @@ from api.services import make_token
 from conversations.models import Conversation, Message
 from core.ids import encode
 from outbox.models import Job
-from tests.support.foreign import SECRET, call_of, keep_secret_mail, opt_out_of, replay_of, webhook_of
+from tests.support.foreign import SECRET, call_of, keep_secret_mail, number_of, opt_out_of, replay_of, webhook_of
 from tests.support.people import log_in, person
 from webhooks.models import Delivery, Subscription, SubscriptionSecret
 
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 # Django's and the library's own pages; the API has its own test; what is public by design.
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
-PUBLIC = {"metrics", "form", "form-thanks", "unsubscribe", "mcp"}  # the last one takes keys: see test_mcp.py
+# The last two take keys and signatures: see test_mcp.py and test_twilio.py.
+PUBLIC = {"metrics", "form", "form-thanks", "unsubscribe", "mcp", "provider-call"}
 
 
 def patterns() -> Iterator[tuple[str, str, list[str]]]:
@@ -109,7 +110,8 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "webhook_id": webhook_of(Membership.objects.get(user=dana), Actor(SECRET, dana)).public_id,
         "mail_id": mail_id,
         "opt_out_id": opt_out_of(lead).public_id,
-        "connection_id": str(westgate.connections.get(kind="email").pk),
+        "built_in_id": str(westgate.connections.get(kind="email").pk),
+        "connection_id": str(number_of(westgate).pk),
         "slug": "rest-webhook",
     }
     member = log_in(person("mia", northside, role, eastgate))
@@ -143,7 +145,8 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "webhook_id": webhook_of(membership, actor).public_id,
         "mail_id": keep_secret_mail(lead),
         "opt_out_id": opt_out_of(lead).public_id,
-        "connection_id": str(plumbing.connections.get(kind="email").pk),
+        "built_in_id": str(plumbing.connections.get(kind="email").pk),
+        "connection_id": str(number_of(plumbing).pk),
         "slug": "rest-webhook",
     }
     viewer = log_in(person("vic", northside, "viewer"))
@@ -156,7 +159,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
 def _state() -> list[object]:
     """Everything that a page could have changed."""
     from accounts.models import AuditEntry, Source
-    from messaging.models import ChannelConnection
+    from messaging.models import ChannelConnection, SourceConnection
     from webhooks.models import RestWebhook
 
     return [
@@ -171,7 +174,10 @@ def _state() -> list[object]:
         list(SubscriptionSecret.objects.order_by("pk").values_list("pk", "ends_at")),
         Job.objects.count(),
         list(ApiToken.objects.order_by("pk").values_list("revoked_at")),
-        list(ChannelConnection.objects.order_by("pk").values_list("disconnected_at")),
+        list(
+            ChannelConnection.objects.order_by("pk").values_list("disconnected_at", "last_check", "removed_at", "name")
+        ),
+        list(SourceConnection.objects.order_by("pk").values_list("source", "connection", "default_at")),
         list(Membership.objects.order_by("pk").values_list("role", "removed_at")),
     ]
 

@@ -1,0 +1,144 @@
+"""What a provider's call brings: messages of leads, and what became of ours."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import Source
+from conversations.models import Conversation, Message
+from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.consent import block, obey_stop_words
+from conversations.services.events import publish_conversation_event
+from conversations.services.sending import mark_sent
+from conversations.services.states import advance
+from core.ids import decode
+from core.mime.text import clean
+from leads.models import Lead, OptOut
+from leads.services import Details, identify_by_channel
+from messaging.accounts import account_of
+from messaging.base import InboundMessage, NotSent, NotUnderstood, Progress, ProviderCall, StatusUpdate
+from messaging.models import ChannelConnection, Dispatch, InboundCall
+from messaging.registry import PROVIDERS
+from webhooks.event_types import EventType
+
+EMPTY = "(empty message)"
+TITLE_SHOWN = 80  # characters of a first message
+EVENTS = {
+    Progress.DELIVERED: EventType.MESSAGE_DELIVERED,
+    Progress.FAILED: EventType.MESSAGE_FAILED,
+}
+
+
+def read_call(call_id: UUID) -> None:
+    """Do what a kept call says. Done twice, it changes nothing the second time."""
+    call = InboundCall.objects.filter(pk=call_id, outcome=InboundCall.Outcome.WAITING).first()
+    if call is None:
+        return
+    connection = ChannelConnection.objects.select_related("source").get(pk=call.connection_id)
+    try:
+        parts = list(
+            PROVIDERS[connection.provider].parse(account_of(connection), ProviderCall(call.url, bytes(call.body)))
+        )
+    except (NotUnderstood, NotSent) as error:
+        return _finish(call, InboundCall.Outcome.UNREADABLE, set(), str(error))
+    leads = {lead for part in parts if (lead := _apply(connection, part))}
+    outcome = InboundCall.Outcome.APPLIED if leads else InboundCall.Outcome.IGNORED
+    _finish(call, outcome, leads, "" if leads or not parts else "It names a message that is not here.")
+
+
+def _finish(call: InboundCall, outcome: InboundCall.Outcome, leads: set[UUID], detail: str) -> None:
+    call.outcome, call.lead_ids, call.detail = outcome, sorted(leads), detail[:300]
+    call.save(update_fields=["outcome", "lead_ids", "detail"])
+
+
+@transaction.atomic
+def _apply(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -> UUID | None:
+    """Apply one part of a call, in a transaction of its own. Return the lead that it is about."""
+    if isinstance(part, InboundMessage):
+        return _take_words(connection, part)
+    return _take_status(connection, part)
+
+
+def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
+    text = clean(inbound.text).strip() or EMPTY
+    first, _, last = clean(inbound.sender_name).strip().partition(" ")
+    source = _source_of(connection, inbound.sender)
+    # Locks the address: the same message, brought twice at once, is seen by the second one.
+    who = identify_by_channel(
+        source=source, details=Details(first_name=first[:100], last_name=last[:100], phone=inbound.sender)
+    )
+    known = Message.objects.filter(connection=connection, repeat_key=inbound.id, direction=Message.Direction.INBOUND)
+    if before := known.first():
+        return before.lead_id
+    words = InboundContent(
+        content=text,
+        title=text if len(text) <= TITLE_SHOWN else f"{text[:TITLE_SHOWN]}…",
+        connection=connection,
+        external_id=inbound.id,
+        repeat_key=inbound.id,
+        said_at=inbound.said_at,
+    )
+    arrived = arrive(source=source, who=who, words=words)
+    obey_stop_words(arrived.lead, arrived.conversation, text, connection.kind)
+    return arrived.lead.pk
+
+
+def _source_of(connection: ChannelConnection, sender: str) -> Source:
+    """The source that last wrote to this address by this connection, else the connection's home."""
+    leads = Lead.objects.filter(organization=connection.organization_id, phone_e164=sender).exclude(phone_e164="")
+    written = Message.objects.filter(
+        connection=connection, lead__in=leads.values("pk"), direction=Message.Direction.OUTBOUND
+    )
+    last = written.order_by("-id").select_related("source").first()
+    return last.source if last and not last.source.is_archived else connection.source
+
+
+def _take_status(connection: ChannelConnection, update: StatusUpdate) -> UUID | None:
+    """Move a message of ours forward. What comes before our own record of the send is that record."""
+    message = _message_of(connection, update)
+    if message is None:
+        return None
+    conversation = (
+        Conversation.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("source")
+        .get(pk=message.conversation_id)
+    )
+    message.refresh_from_db()
+    if message.status == Message.Status.SENDING and update.progress is not Progress.FAILED:
+        Dispatch.objects.filter(pk=message.pk).delete()
+        mark_sent(message, conversation, update.id)
+    _advance(message, conversation, update)
+    return message.lead_id
+
+
+def _advance(message: Message, conversation: Conversation, update: StatusUpdate) -> None:
+    failure = update.failure
+    if update.progress is Progress.FAILED:
+        Dispatch.objects.filter(pk=message.pk).delete()
+    is_new = advance(
+        message,
+        Message.Status(update.progress.value),
+        code=failure.code if failure else "",
+        detail=failure.detail if failure else "",
+        provider_at=update.reported_at,
+    )
+    if not is_new:
+        return
+    if event_type := EVENTS.get(update.progress):
+        publish_conversation_event(event_type, conversation, message)
+    if failure and failure.has_opted_out:
+        block(message, conversation, OptOut.Reason.STOP)
+
+
+def _message_of(connection: ChannelConnection, update: StatusUpdate) -> Message | None:
+    """The message that a report is about: by our own id, which the provider repeats, else by the provider's."""
+    rows = Message.objects.select_related("lead", "connection").filter(
+        connection=connection, direction=Message.Direction.OUTBOUND
+    )
+    own = decode("msg", update.reference)
+    by_id = rows.filter(pk=own).first() if own else None
+    if by_id and by_id.external_id in ("", update.id):
+        return by_id
+    return rows.filter(external_id=update.id).exclude(external_id="").first()

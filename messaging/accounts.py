@@ -1,0 +1,31 @@
+"""Accounts at providers: from rows to plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.secrets import Secret, Unreadable
+from messaging.base import Account, NotSent
+from messaging.models import ChannelConnection
+from messaging.registry import PROVIDERS
+
+
+def account_row(connection: ChannelConnection) -> Any:
+    """Return the row of a connection's account, a new one where there is none yet."""
+    model: Any = ChannelConnection._meta.get_field(connection.provider).related_model
+    return model.objects.filter(connection=connection).first() or model(connection=connection)
+
+
+def account_of(connection: ChannelConnection) -> Account:
+    """Return a connection's account as its provider uses it. Raise NotSent when a secret cannot be read."""
+    settings = PROVIDERS[connection.provider].settings
+    row = account_row(connection) if settings else None
+    values = {}
+    for setting in settings:
+        value = getattr(row, setting.name)
+        try:
+            values[setting.name] = value.reveal() if isinstance(value, Secret) else (value or "")
+        except Unreadable as error:
+            detail = f"{setting.label} cannot be read any more. Enter it again."
+            raise NotSent("channel.failed", detail, is_permanent=False) from error
+    return Account(connection.address, values, connection.callback_url)

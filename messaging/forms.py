@@ -1,0 +1,95 @@
+"""What people fill in for a channel connection: the provider says which settings an account there has."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+
+from accounts.models import Membership, Source
+from messaging.accounts import account_row
+from messaging.addresses import normalize_phone
+from messaging.base import Provider, Setting
+from messaging.models import ChannelConnection
+
+
+class ConnectionForm(forms.Form):
+    """A connection's name, number and account. A secret is never shown; left empty, it stays as it is."""
+
+    name = forms.CharField(max_length=100, help_text="How your team calls it.")
+    source = forms.ModelChoiceField(
+        queryset=Source.objects.none(),
+        empty_label=None,
+        help_text="It uses the connection at once, and new leads arrive there. Its locations inherit the connection.",
+    )
+    number = forms.CharField(label="Phone number", max_length=30, widget=forms.TextInput(attrs={"inputmode": "tel"}))
+
+    def __init__(
+        self,
+        *args: Any,
+        provider: Provider,
+        member: Membership,
+        connection: ChannelConnection | None = None,
+        **more: Any,
+    ) -> None:
+        self.provider, self.connection = provider, connection
+        super().__init__(*args, **more)
+        if connection:
+            del self.fields["source"]
+        else:
+            rows = Source.objects.filter(organization=member.organization_id, archived_at=None)
+            sources: Any = self.fields["source"]
+            sources.queryset = (rows.filter(pk__in=member.source_ids) if member.is_limited else rows).order_by("name")
+        self.fields["number"].label = provider.address_label
+        self.fields["number"].help_text = "With its country code, for example +1 415 555 0100."
+        for setting in provider.settings:
+            self.fields[setting.name] = field_of(setting, is_new=connection is None or not connection.is_connected)
+        if connection:
+            self.initial = {**self.initial, **_as_filled_in(provider, connection)}
+
+    def clean_number(self) -> str:
+        number = normalize_phone(self.cleaned_data["number"])
+        if not number:
+            raise forms.ValidationError("This is not a phone number. Write it with its country code.")
+        return number
+
+    def settings(self) -> dict[str, str]:
+        """The account's settings, as they were filled in."""
+        return {setting.name: self.cleaned_data[setting.name] for setting in self.provider.settings}
+
+
+def field_of(setting: Setting, *, is_new: bool) -> forms.CharField:
+    """Return the field of one setting."""
+    widget: forms.Widget = forms.TextInput(attrs={"autocomplete": "off", "placeholder": setting.example})
+    if setting.is_secret:
+        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    help_text = setting.help_text if is_new or not setting.is_secret else "Empty: stays as it is."
+    field = forms.CharField(
+        label=setting.label,
+        max_length=setting.max_length,
+        required=setting.is_required and (is_new or not setting.is_secret),
+        help_text=help_text,
+        widget=widget,
+    )
+    field.validators.append(lambda text: _check(setting, text))
+    return field
+
+
+def _check(setting: Setting, text: str) -> None:
+    if error := setting_error(setting, text):
+        raise forms.ValidationError(error)
+
+
+def setting_error(setting: Setting, text: str) -> str:
+    """Say what is wrong with the text of a setting; "" when nothing is."""
+    if text and setting.pattern and not re.fullmatch(setting.pattern, text):
+        example = f" It looks like {setting.example}." if setting.example else ""
+        return f"This is not the {setting.label}.{example}"
+    return ""
+
+
+def _as_filled_in(provider: Provider, connection: ChannelConnection) -> dict[str, Any]:
+    row = account_row(connection)
+    shown = {setting.name: getattr(row, setting.name) for setting in provider.settings if not setting.is_secret}
+    return {"name": connection.name, "number": connection.number, **shown}

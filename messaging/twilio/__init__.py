@@ -1,0 +1,1 @@
+"""SMS by Twilio: https://www.twilio.com/docs/messaging/api/message-resource"""

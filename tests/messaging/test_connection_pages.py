@@ -1,0 +1,128 @@
+"""Settings, Channels: from an empty page to a number that works."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import AuditEntry
+from messaging.models import ChannelConnection, SourceConnection, UsableConnection
+from tests.providers import twilio
+from tests.support.people import log_in, person
+from tests.support.providers import TWILIO
+
+pytestmark = pytest.mark.django_db
+NEW = "/settings/channels/new/?provider=twilio"
+
+
+@pytest.fixture
+def filled_in(plumbing):
+    return {"name": "Main line", "source": plumbing.pk, "number": "+1 500 555 0006", **TWILIO}
+
+
+def test_a_number_is_connected_checked_and_used_at_once(dana_client, filled_in, twilio_server, plumbing, eastgate):
+    assert "No connections yet" in dana_client.get("/settings/channels/").text
+    answer = dana_client.post(NEW, filled_in, follow=True)
+    assert "Twilio knows the account" in answer.text
+    assert "Waiting for the first message" in answer.text
+    connection = ChannelConnection.objects.get(provider="twilio")
+    assert connection.callback_url in answer.text
+    assert connection.number == twilio.OUR_NUMBER
+    usable = UsableConnection.objects.get(source=eastgate, kind="sms")
+    assert (usable.connection_id, usable.is_inherited, usable.owner_id) == (connection.pk, True, plumbing.pk)
+    assert "inherited from Northside Plumbing" in answer.text
+
+
+def test_the_page_turns_green_when_the_first_message_has_come(dana_client, sms, twilio_server):
+    page = f"/settings/channels/{sms.pk}/"
+    assert 'hx-trigger="every 3s' in dana_client.get(page).text
+    twilio_server.bring(sms, "Hello")
+    answer = dana_client.get(page, headers={"HX-Request": "true"}).text
+    assert "Connected" in answer
+    assert "hx-trigger" not in answer
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [
+        ("number", "call me", "not a phone number"),
+        ("account_sid", "SK123", "not the Account SID"),
+        ("auth_token", "", "required"),
+        ("auth_token", "two words", "not the Auth Token"),
+        ("name", "\x00", "Null characters"),
+        ("name", "x" * 101, "at most 100"),
+        ("source", "nowhere", "is not a valid UUID"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_field_and_nothing_is_connected(dana_client, filled_in, field, text, words):
+    answer = dana_client.post(NEW, {**filled_in, field: text})
+    assert words in answer.text
+    assert not ChannelConnection.objects.filter(provider="twilio").exists()
+
+
+def test_the_token_is_never_shown_again_and_stays_when_it_is_left_out(dana_client, sms, twilio_server):
+    edit = f"/settings/channels/{sms.pk}/edit/"
+    assert twilio.AUTH_TOKEN not in dana_client.get(edit).text
+    changed = {"name": "Second line", "number": sms.number, "account_sid": twilio.ACCOUNT_SID, "auth_token": ""}
+    assert "Twilio knows the account" in dana_client.post(edit, changed, follow=True).text
+    assert twilio.AUTH_TOKEN not in dana_client.get(f"/settings/channels/{sms.pk}/").text
+    assert all(twilio.AUTH_TOKEN not in str((row.before, row.after)) for row in AuditEntry.objects.all())
+
+
+def test_credentials_that_twilio_refuses_are_explained(dana_client, filled_in, twilio_server):
+    answer = dana_client.post(NEW, {**filled_in, "auth_token": "wrong"}, follow=True)
+    assert "Twilio refuses the Account SID or the Auth Token" in answer.text
+
+
+def test_a_test_goes_to_the_persons_own_phone(dana_client, sms, twilio_server):
+    answer = dana_client.post(f"/settings/channels/{sms.pk}/test/", {"to": "+1 415 555 0100"}, follow=True)
+    assert "Look whether it arrives" in answer.text
+    assert twilio_server.taken[-1]["To"] == "+14155550100"
+    answer = dana_client.post(f"/settings/channels/{sms.pk}/test/", {"to": "my phone"})
+    assert "not a phone number" in answer.text
+
+
+def test_a_number_is_connected_once(dana_client, sms, filled_in):
+    answer = dana_client.post(NEW, filled_in)
+    assert "connected already" in answer.text
+
+
+def test_sources_use_it_or_not(dana_client, sms, eastgate, plumbing, twilio_server):
+    use = f"/settings/channels/{sms.pk}/sources/"
+    dana_client.post(use, {"source": eastgate.public_id})
+    assert SourceConnection.objects.filter(connection=sms, source=eastgate).exists()
+    dana_client.post(use, {"source": plumbing.public_id, "stop": "1"})
+    dana_client.post(use, {"source": eastgate.public_id, "stop": "1"})
+    assert not UsableConnection.objects.filter(connection=sms).exists()
+
+
+def test_disconnecting_says_what_stops_and_forgets_the_secret(dana_client, sms, eastgate, lead_at, api, key_of):
+    lead = lead_at(eastgate, email="", phone="+14155550100")
+    key = key_of(eastgate)
+    assert api.reply(key, lead).status_code == 201
+    page = dana_client.get(f"/settings/channels/{sms.pk}/remove/").text
+    assert "2 sources" in page
+    assert "1 message that waits" in page
+    dana_client.post(f"/settings/channels/{sms.pk}/remove/", {"disconnect": "1"})
+    sms.refresh_from_db()
+    assert (sms.is_connected, sms.twilio.auth_token) == (False, None)
+    assert api.reply(key, lead).json()["code"] == "channel.notConnected"
+    dana_client.post(f"/settings/channels/{sms.pk}/remove/", {"remove": "1"})
+    assert dana_client.get(f"/settings/channels/{sms.pk}/").status_code == 404
+    assert api.reply(key, lead).json()["code"] == "channel.unavailable"
+
+
+def test_new_credentials_connect_it_again(dana_client, sms, twilio_server):
+    dana_client.post(f"/settings/channels/{sms.pk}/remove/", {"disconnect": "1"})
+    edit = f"/settings/channels/{sms.pk}/edit/"
+    values = {"name": sms.name, "number": sms.number, **TWILIO}
+    assert "required" in dana_client.post(edit, {**values, "auth_token": ""}).text
+    assert "Twilio knows the account" in dana_client.post(edit, values, follow=True).text
+
+
+def test_a_limited_manager_configures_the_connections_of_their_sources(northside, sms, eastgate, plumbing, filled_in):
+    client = log_in(person("mia", northside, "manager", eastgate))
+    assert client.get(f"/settings/channels/{sms.pk}/").status_code == 404
+    assert "Main line" in client.get(f"/sources/{eastgate.public_id}/messaging/channels/").text
+    assert "Select a valid choice" in client.post(NEW, filled_in).text
+    agent = log_in(person("ann", northside, "agent"))
+    assert agent.get("/settings/channels/").status_code == 403

@@ -1,0 +1,120 @@
+"""Twilio's Messages API, as far as it is used: https://www.twilio.com/docs/messaging/api/message-resource
+
+    python -m tests.providers.twilio PORT
+
+`POST /_next` takes a list of how the next messages are answered: "busy" (429), "broken" (500), "cut" (taken, and the
+line breaks before the answer), "silent" (taken, and no answer), "garbage" (somebody else's answer), or one of Twilio's
+error codes. `GET /_taken` shows what was taken, with the server's own time.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import re
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 32, "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+OUR_NUMBER = "+15005550006"
+_MESSAGES = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/Messages\.json")
+_ACCOUNT = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})\.json")
+
+taken: list[dict[str, Any]] = []
+following: list[Any] = []
+lock = threading.Lock()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/_taken":
+            return self._answer(200, taken)
+        match = _ACCOUNT.fullmatch(self.path)
+        if match is None:
+            return self._refuse(404, 20404, "The requested resource was not found")
+        if not self._is_known(match[1]):
+            return self._refuse(401, 20003, "Authenticate")
+        return self._answer(200, {"sid": match[1], "friendly_name": "Northside Plumbing", "status": "active"})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/_next":
+            following[:] = json.loads(body)
+            return self._answer(200, {})
+        match = _MESSAGES.fullmatch(self.path)
+        if match is None:
+            return self._refuse(404, 20404, "The requested resource was not found")
+        if not self._is_known(match[1]):
+            return self._refuse(401, 20003, "Authenticate")
+        with lock:
+            how = following.pop(0) if following else None
+        return self._take({name: values[-1] for name, values in parse_qs(body.decode()).items()}, how)
+
+    def _take(self, fields: dict[str, str], how: Any) -> None:
+        if how == "busy":
+            return self._refuse(429, 20429, "Too Many Requests", {"Retry-After": "7"})
+        if how == "broken":
+            return self._refuse(500, 20500, "An internal server error has occurred")
+        if isinstance(how, int):
+            return self._refuse(400, how, "It was refused")
+        if error := _error_of(fields):
+            return self._refuse(400, *error)
+        sid = "SM" + uuid4().hex
+        with lock:
+            taken.append({"sid": sid, "at": time.time(), **fields})
+        if how == "cut":
+            self.close_connection = True
+            return None
+        if how == "silent":
+            time.sleep(60)
+            return None
+        if how == "garbage":
+            return self._answer(200, ["hello"])
+        segments = str(-(-len(fields["Body"]) // 160))
+        return self._answer(201, {"sid": sid, "status": "queued", "num_segments": segments, "error_code": None})
+
+    def _is_known(self, sid: str) -> bool:
+        expected = "Basic " + base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
+        return sid == ACCOUNT_SID and self.headers.get("Authorization") == expected
+
+    def _refuse(self, status: int, code: int, message: str, headers: dict[str, str] | None = None) -> None:
+        more = f"https://www.twilio.com/docs/errors/{code}"
+        self._answer(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
+
+    def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, text)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _error_of(fields: dict[str, str]) -> tuple[int, str] | None:
+    """What Twilio refuses a message for, with its error codes."""
+    if not re.fullmatch(r"\+[1-9]\d{6,14}", fields.get("To", "")):
+        return 21211, "The 'To' number is not a valid phone number."
+    if not fields.get("Body") and not fields.get("MediaUrl"):
+        return 21602, "Message body is required."
+    if len(fields.get("Body", "")) > 1600:
+        return 21617, "The concatenated message body exceeds the 1600 character limit."
+    if not fields.get("MessagingServiceSid") and fields.get("From") != OUR_NUMBER:
+        return 21606, "The 'From' phone number provided is not a valid message-capable Twilio phone number."
+    return None
+
+
+if __name__ == "__main__":
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    server.daemon_threads = True
+    server.serve_forever()
