@@ -17,9 +17,16 @@ class InboundMailAdmin(ReadOnly):
 
 @admin.register(models.ChannelConnection)
 class ChannelConnectionAdmin(ReadOnly):
-    list_display = ["id", "kind", "name", "source", "local_part", "disconnected_at"]
-    list_filter = ["kind", "organization"]
-    search_fields = ["name", "local_part", "source__name"]
+    list_display = ["id", "kind", "provider", "name", "source", "local_part", "number", "disconnected_at"]
+    list_filter = ["kind", "provider", "organization"]
+    search_fields = ["name", "local_part", "number", "source__name"]
+
+
+@admin.register(models.InboundCall)
+class InboundCallAdmin(ReadOnly):
+    list_display = ["received_at", "connection_id", "outcome", "detail"]
+    list_filter = ["outcome"]
+    exclude = ["body"]
 
 
 @admin.register(models.Dispatch)

@@ -228,7 +228,7 @@ def send_test(*, connection: ChannelConnection, actor: Actor, to: str) -> dict[s
 
     def send(provider: Provider, account: Account) -> str:
         provider.send(account, Outgoing(reference="test", to=to, text=TEST_WORDS))
-        return f"{provider.label} took a message to {to}. Look whether it arrives."
+        return f"{provider.label} took the message. Look whether it arrives."
 
     return _keep_check(connection, actor, "channel.test", send)
 

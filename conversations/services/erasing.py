@@ -16,7 +16,7 @@ from conversations.services.lead_changes import lock_lead
 from core.secrets import Secret
 from leads.models import Lead, OptOut, digest_of
 from messaging.addresses import normalize_email
-from messaging.models import Dispatch, InboundMail
+from messaging.models import Dispatch, InboundCall, InboundMail
 from outbox.models import Lane
 from webhooks.models import Attempt, Delivery, Event
 from webhooks.services.endpoints import cancel_deliveries
@@ -25,7 +25,7 @@ ERASED = "[erased]"
 
 
 class RawText(Func):
-    """The bytes of a mail as lower-case text, those beyond ASCII escaped."""
+    """The bytes of a mail or a call as lower-case text, those beyond ASCII escaped."""
 
     template = "lower(encode(%(expressions)s, 'escape'))"
     output_field = TextField()
@@ -54,7 +54,7 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     for person in (lead, *merged):
         _blank_lead(person)
     # A mail server's error may quote this address. The next failure writes a new one.
-    Lane.objects.filter(connection__source=lead.source_id).exclude(last_error="").update(last_error="")
+    Lane.objects.filter(connection__organization=lead.organization_id).exclude(last_error="").update(last_error="")
     actor.record(
         "lead.erase",
         organization=lead.organization_id,
@@ -84,6 +84,7 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
         conversation.save(update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at"])
     messages = Message.objects.filter(conversation__lead=lead)
     _blank_mails(messages, lead, leads)
+    _blank_calls(leads)
     waiting = messages.filter(status__in=(Message.Status.QUEUED, Message.Status.SENDING))
     Dispatch.objects.filter(pk__in=waiting.values("pk")).delete()
     waiting.update(status=Message.Status.FAILED, error_code="lead.erased")
@@ -104,6 +105,16 @@ def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> No
     for address in addresses:
         named |= Q(pk__in=apart.filter(text__contains=address).values("pk"))
     mails.filter(named).update(raw=b"", envelope_from="", header_id="", sender="", subject="")
+
+
+def _blank_calls(leads: list[Lead]) -> None:
+    """Blank the calls of providers about this person, and those without an effect that have the number in them."""
+    calls = InboundCall.objects.filter(organization_id=leads[0].organization_id)
+    calls.filter(lead_ids__overlap=[person.pk for person in leads]).update(body=b"", url="", detail="")
+    numbers = {person.phone_e164.lstrip("+") for person in leads if person.phone_e164}
+    without_effect = calls.without_effect().alias(text=RawText("body"))
+    for number in sorted(numbers):
+        without_effect.filter(text__contains=number).update(body=b"", url="", detail="")
 
 
 def _blank_consent(leads: list[Lead]) -> int:

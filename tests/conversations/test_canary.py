@@ -40,7 +40,9 @@ def traces(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def everywhere(api, key, key_of, plumbing, webhook_at, receive, address_of, lead_at, settings, tmp_path):
+def everywhere(
+    api, key, key_of, plumbing, webhook_at, receive, address_of, lead_at, settings, tmp_path, sms, twilio_server
+):
     """One lead by every door there is."""
     settings.MEDIA_ROOT = tmp_path
     webhook_at(plumbing, "http://127.0.0.1:9/hook")
@@ -66,6 +68,11 @@ def everywhere(api, key, key_of, plumbing, webhook_at, receive, address_of, lead
     api.post(f"leads/{lead.public_id}/messages", key, {"content": f"{CANARY} by SMS", "external_id": CANARY})
     api.call("PATCH", f"leads/{lead.public_id}", key, {"tags": [CANARY], "address": f"{CANARY} street"})
     api.post(f"leads/{lead.public_id}/opt-outs", key, {"channel": "email"})
+    twilio_server.bring(sms, f"{CANARY} by SMS", PHONE)
+    twilio_server.bring(sms, "", PHONE, MessageSid="")  # it names no message
+    stranger = {"sid": "SM" + "9" * 32, "To": PHONE, "StatusCallback": sms.callback_url}
+    twilio_server.report(stranger, "failed")
+    run_jobs()
     second = lead_at(plumbing, OTHER, f"{CANARY} again", first_name=CANARY)
     receive(inbox, mail(f"{CANARY} again", sender=OTHER, Message_ID=f"<{CANARY}.4@x>", Precedence="junk"))
     api.post(f"leads/{second.public_id}/merge", key, {"into": lead.public_id})
@@ -95,7 +102,7 @@ def _answer_and_bounce(api, key_of, lead, receive, inbox) -> None:
 def test_an_erased_person_is_nowhere(everywhere, api, key, tmp_path):
     before = traces(tmp_path)
     for place in ("messaging_inboundmail.raw", "conversations_message.error_detail", "leads_lead.email",
-                  "outbox_lane.last_error", "conversations_message.author_name"):  # fmt: skip
+                  "messaging_inboundcall.body", "outbox_lane.last_error", "conversations_message.author_name"):  # fmt: skip
         assert place in before, "else this test proves nothing"
     assert Lead.objects.filter(merged_into=None).count() == 1, list(Lead.objects.values_list("email", flat=True))
     assert InboundMail.objects.filter(outcome="automatic", message_id=None).count() == 3
