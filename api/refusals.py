@@ -14,6 +14,7 @@ WITH_BODY = frozenset({"request.timeout", "request.tooLarge", "request.unsupport
 WITH_IDEMPOTENCY_KEY = frozenset({"idempotency.inFlight", "idempotency.mismatch", "idempotency.unreadable"})
 OF_PARAMETER = {
     "channel": "channel.notFound",
+    "connection_id": "connection.notFound",
     "conversation_id": "conversation.notFound",
     "delivery_id": "delivery.notFound",
     "field_id": "customField.notFound",
@@ -30,7 +31,7 @@ OF_PARAMETER = {
 def codes_of(view: type[Any], method: str, parameters: Iterable[str]) -> set[str]:
     """Return the codes of an operation: a view's method, on a path with these parameters."""
     codes = set(ALWAYS) | {OF_PARAMETER[name] for name in parameters} | set(view.refusals.get(method, ()))
-    if method in ("POST", "PATCH"):
+    if method in ("POST", "PATCH", "PUT"):
         codes |= WITH_BODY
     if method == "POST":
         codes |= WITH_IDEMPOTENCY_KEY

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.urls import path
 
 from api.jobs import JobApi, JobCancelApi, JobsApi
-from conversations.api import connections, conversations, exports, inbox, lead_actions, leads, replies
+from conversations.api import (
+    connection_settings,
+    connections,
+    conversations,
+    exports,
+    inbox,
+    lead_actions,
+    leads,
+    replies,
+)
 from integrations.card_api import CardApi, CardDisconnectApi, CardRegenerateApi, CardValidateApi
 from integrations.lead_reply_api.whoami import WhoamiApi
 from leads.api import custom_fields, imports
@@ -24,6 +33,7 @@ from webhooks.api.webhooks import (
 )
 
 CARD = "sources/<str:source_id>/cards/<str:slug>"
+CONNECTION = "messaging-channel-connections/<str:connection_id>"
 WEBHOOK = "webhooks/<str:webhook_id>"
 urlpatterns = [
     path("whoami", WhoamiApi.as_view(), name="whoami"),
@@ -50,6 +60,14 @@ urlpatterns = [
     path("background-jobs/<str:job_id>", JobApi.as_view(), name="background-job"),
     path("background-jobs/<str:job_id>/cancel", JobCancelApi.as_view(), name="background-job-cancel"),
     path("messaging-channel-connections", connections.ConnectionsApi.as_view(), name="connections"),
+    path(CONNECTION, connection_settings.ConnectionApi.as_view(), name="connection"),
+    path(f"{CONNECTION}/check", connection_settings.ConnectionCheckApi.as_view(), name="connection-check"),
+    path(f"{CONNECTION}/send-test", connection_settings.ConnectionTestApi.as_view(), name="connection-test"),
+    path(
+        f"{CONNECTION}/sources/<str:source_id>",
+        connection_settings.ConnectionSourceApi.as_view(),
+        name="connection-source",
+    ),
     path("leads", leads.LeadsApi.as_view(), name="leads"),
     path("leads/import", imports.ImportApi.as_view(), name="import"),
     path("background-jobs/<str:job_id>/errors", imports.ImportErrorsApi.as_view(), name="import-errors"),

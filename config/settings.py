@@ -18,6 +18,7 @@ BROKER_URL: str = env.str("BROKER_URL", default="")
 MAIL_AUTHSERV_ID: str = env.str("MAIL_AUTHSERV_ID", default="")
 # Where providers of channels are. Tests and the demo have servers of their own.
 LEADWIRE_TWILIO_URL: str = env.str("LEADWIRE_TWILIO_URL", default="https://api.twilio.com").rstrip("/")
+LEADWIRE_META_URL: str = env.str("LEADWIRE_META_URL", default="https://graph.facebook.com/v24.0").rstrip("/")
 # A language model that classifies replies (conversations/services/language_model.py). Without the URL none is asked.
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from conversations.window import is_window_open
 from core.ids import encode
 from leads.models import Lead
 from messaging.models import ChannelConnection, UsableConnection
@@ -20,12 +21,15 @@ class Reach:
     email: str
     phone: str  # E.164
     blocked: Collection[str]
+    lead_id: UUID
 
     def has(self, address: str) -> bool:
         return bool({"email": self.email, "phone": self.phone}.get(address))
 
 
-def reason_against(kind: str, reach: Reach, *, is_connected: bool) -> str | None:
+def reason_against(
+    kind: str, reach: Reach, *, is_connected: bool, is_window_open: Callable[[], bool] = lambda: True
+) -> str | None:
     """Say why a message cannot go out by a connection of this kind; None when it can. The one rule, for all who ask."""
     channel = CHANNELS.get(kind)
     if channel is None or channel.max_length is None:
@@ -34,11 +38,13 @@ def reason_against(kind: str, reach: Reach, *, is_connected: bool) -> str | None
         return "not_connected"
     if not reach.has(channel.address):
         return f"no_{channel.address}"
-    return "opted_out" if kind in reach.blocked else None
+    if kind in reach.blocked:
+        return "opted_out"
+    return None if is_window_open() else "outside_window"
 
 
 def reach_of_lead(lead: Lead, blocked: Collection[str]) -> Reach:
-    return Reach(lead.email, lead.phone_e164, blocked)
+    return Reach(lead.email, lead.phone_e164, blocked, lead.pk)
 
 
 def connection_json(
@@ -54,7 +60,12 @@ def connection_json(
         "source_ids": [encode("src", source_id) for source_id in source_ids],
     }
     if reach:
-        reason = reason_against(connection.kind, reach, is_connected=connection.is_connected)
+        reason = reason_against(
+            connection.kind,
+            reach,
+            is_connected=connection.is_connected,
+            is_window_open=lambda: is_window_open(CHANNELS[connection.kind], connection.pk, reach.lead_id),
+        )
         shown |= {"available": reason is None, "reason": reason}
     return shown
 

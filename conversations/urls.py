@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from conversations.views import forms, inbox, leads, mails, unsubscribing
+from conversations.views import templates as message_templates
 from core import converters  # noqa: F401  makes <src:...> and its like known
 
 app_name = "conversations"
@@ -15,6 +16,9 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/close/", inbox.conversation_close, name="conversation-close"),
     path("inbox/<conv:conversation_id>/assign/", inbox.conversation_assign, name="conversation-assign"),
     path("inbox/<conv:conversation_id>/notes/", inbox.note_create, name="note-create"),
+    path(
+        "inbox/<conv:conversation_id>/templates/<int:template_id>/", message_templates.template_use, name="template-use"
+    ),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/meaning/", inbox.reply_classify, name="reply-classify"),
     path("messages/<msg:message_id>/html/", mails.message_html, name="message-html"),

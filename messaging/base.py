@@ -5,9 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class FilledTemplate:
+    """A template with the texts of its variables. `names`: of named variables, in the same order; else empty."""
+
+    name: str
+    language: str
+    variables: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,19 @@ class Outgoing:
     unsubscribe_url: str = ""  # of mail that nobody decided on; "" for what a person or the business's system wrote
     is_from_a_program: bool = False
     is_automatic: bool = False
+    template: FilledTemplate | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message that a provider has approved, to be sent at any time. Its body has variables: {{1}}, or {{name}}."""
+
+    name: str
+    language: str
+    category: str
+    status: str  # APPROVED, PENDING, REJECTED, PAUSED, DISABLED
+    body: str
+    is_sendable: bool  # False: it needs a file, or a variable outside the body
 
 
 class NotSent(Exception):
@@ -77,6 +100,7 @@ class Channel:
     max_length: int | None = None  # characters; None: it only receives
     address: str = ""  # by which of a lead's addresses: "email" or "phone"
     is_mail: bool = False
+    window: timedelta | None = None  # after the lead's last message only templates may be sent
 
 
 @dataclass(frozen=True)
@@ -119,7 +143,9 @@ class InboundMessage:
     sender: str  # E.164 or an email address
     text: str
     sender_name: str = ""
-    said_at: datetime | None = None
+    said_at: datetime | None = None  # by the sender's clock
+    account: str = ""  # which of our accounts it came to, where one call brings for several
+    answers: str = ""  # the provider's id of the message that it answers
 
 
 class Progress(StrEnum):
@@ -140,6 +166,7 @@ class StatusUpdate:
     reference: str = ""  # ours, where the provider repeats it
     failure: NotSent | None = None
     reported_at: datetime | None = None  # by the provider's clock
+    account: str = ""  # as with an inbound message
 
 
 class Provider(ABC):
@@ -153,6 +180,8 @@ class Provider(ABC):
     # How one connects it, step by step, for people; `{url}` is where the provider shall call.
     steps: ClassVar[tuple[str, ...]] = ()
     is_built_in: ClassVar[bool] = False  # every source has it without any set-up
+    # The setting by which one call names several accounts (`InboundMessage.account`); "": each has calls of its own.
+    account_setting: ClassVar[str] = ""
     # The lead sees a message once, even if it is sent twice. Else what may have been sent is never sent again.
     may_send_again: ClassVar[bool] = False
 
@@ -163,6 +192,10 @@ class Provider(ABC):
     def check(self, account: Account) -> str:
         """Ask the provider whether it knows the account. Return its answer in words. Raise NotSent."""
         return "Nothing has to be checked."
+
+    def templates(self, account: Account) -> list[Template]:
+        """Return the templates of the account. Raise NotSent."""
+        return []
 
     def verify(self, account: Account, call: ProviderCall) -> bool:
         """True when the call really comes from the provider."""

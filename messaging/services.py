@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from messaging.base import Account, NotSent, Outgoing, Provider
 from messaging.models import ChannelConnection, Dispatch, SourceConnection
 from messaging.models.connections import make_callback_token, make_local_part
 from messaging.registry import CHANNELS, PROVIDERS
+from messaging.template_lists import refresh as refresh_templates
 from outbox.models import Lane
 
 CONNECTIONS_MAX = 200  # of one organization, the built-in ones aside
@@ -244,6 +246,9 @@ def _keep_check(connection: ChannelConnection, actor: Actor, action: str, ask: A
             result |= {"ok": True, "title": "It works.", "detail": ask(provider, account_of(connection))}
         except NotSent as failure:
             result |= {"ok": False, "title": "It does not work yet.", "detail": failure.detail}
+    if result["ok"] and CHANNELS[connection.kind].window:
+        with suppress(NotSent):  # the list is asked for again within the hour
+            refresh_templates(connection)
     with transaction.atomic():
         ChannelConnection.objects.filter(pk=connection.pk).update(last_check=result)
         _record(actor, action, connection, after={"ok": result["ok"]})

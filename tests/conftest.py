@@ -31,7 +31,14 @@ from sources.services import create_source
 from tests.support.foreign import foreign  # noqa: F401
 from tests.support.people import WEBHOOK_SCOPES, log_in, person
 from tests.support.product import running, stack  # noqa: F401
-from tests.support.providers import _twilio_process, sms, twilio_server  # noqa: F401
+from tests.support.providers import (  # noqa: F401
+    _meta_process,
+    _twilio_process,
+    meta_server,
+    sms,
+    twilio_server,
+    whatsapp,
+)
 from tests.support.receivers import mail_server, receiver  # noqa: F401
 from webhooks.delivery.stream import Deliveries
 

@@ -80,6 +80,7 @@ class ApiToken(HashedKey):
         JOBS_READ = "jobs:read", "Follow background jobs"
         JOBS_WRITE = "jobs:write", "Follow and cancel background jobs"
         CHANNELS_READ = "channels:read", "Read channel connections"
+        CHANNELS_WRITE = "channels:write", "Read and change channel connections"
         REPORTS_READ = "reports:read", "Read reports"
 
     # What the creator's role must include for a scope to count; the others need the right to read.
@@ -87,6 +88,7 @@ class ApiToken(HashedKey):
         Scope.LEADS_WRITE: Right.ANSWER,
         Scope.CONVERSATIONS_WRITE: Right.ANSWER,
         Scope.JOBS_WRITE: Right.ANSWER,
+        Scope.CHANNELS_WRITE: Right.CONFIGURE,
         Scope.SOURCES_WRITE: Right.CONFIGURE,
         Scope.WEBHOOKS_READ: Right.CONFIGURE,
         Scope.WEBHOOKS_WRITE: Right.CONFIGURE,

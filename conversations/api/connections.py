@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Source
-from api.base import Api, caller_of, read_query
+from api.base import IDEMPOTENCY, Api, caller_of, read_query
 from api.callers import Caller
 from api.schema import enveloped
 from conversations.api.access import load_lead
+from conversations.api.connection_settings import CONNECTION, ConnectionInput, create_connection
 from conversations.api.schema import ConnectionShown
 from conversations.reachability import Reach, connection_json, reach_of_lead
 from core.ids import decode
@@ -25,9 +26,9 @@ from messaging.models import UsableConnection
 
 
 class ConnectionsApi(Api):
-    scopes = {"GET": "channels:read"}
+    scopes = {"GET": "channels:read", "POST": "channels:write"}
     for_source_keys = frozenset({"GET"})
-    refusals = {"GET": ("lead.notFound",)}
+    refusals = {"GET": ("lead.notFound",), "POST": ("connection.exists", "connection.tooMany")}
 
     class Query(serializers.Serializer[Any]):
         lead_id = serializers.CharField(required=False)
@@ -53,6 +54,17 @@ class ConnectionsApi(Api):
         reach = reach_of_lead(lead, {opt_out.channel for opt_out in OptOut.objects.of(lead)}) if lead else None
         shown = list(_connections(sources, reach))
         return Response({"data": {"messaging_channel_connections": shown}})
+
+    @extend_schema(
+        operation_id="create_channel_connection",
+        parameters=[IDEMPOTENCY],
+        request=ConnectionInput,
+        responses={201: CONNECTION},
+        tags=["Channels"],
+    )
+    def post(self, request: Request) -> Response:
+        """Connects an account at a provider. The answer says at which address the provider has to call."""
+        return create_connection(request)
 
 
 def _sources(caller: Caller) -> list[UUID]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.base import IDEMPOTENCY, Api, PageQuery, caller_of, id_of, listed, read_body, read_query
 from api.call_log import set_call_subject
 from api.callers import Caller
-from api.fields import StrictString
+from api.fields import StrictString, WholeObject
 from api.idempotency import answer_once
 from api.schema import enveloped
 from conversations.api.access import load_conversation, load_lead, load_message
@@ -20,11 +20,13 @@ from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
 from conversations.presentation import conversation_json, message_json
 from conversations.services.lifecycle import retry
-from conversations.services.replies import Author, Recipient, Reply, queue_reply
+from conversations.services.recipients import Recipient
+from conversations.services.replies import Author, Reply, queue_reply
 from core.ids import decode
 from core.keyset import page
 from core.problems import Invalid, NotFound, Refusal
 from integrations.lead_reply_api.callers import refuse_while_off
+from messaging.base import FilledTemplate
 
 MESSAGES_SHOWN = 50  # of each conversation in a list
 
@@ -96,12 +98,15 @@ class MessageRetryApi(Api):
     refusals = {
         "POST": (
             "channel.notConnected",
+            "channel.outsideWindow",
             "channel.unavailable",
             "content.tooLong",
             "conversation.closed",
             "lead.notReady",
             "lead.optedOut",
             "message.notFailed",
+            "template.notFound",
+            "template.variables",
         )
     }
 
@@ -124,6 +129,7 @@ class ReplyApi(Api):
     refusals = {
         "POST": (
             "channel.notConnected",
+            "channel.outsideWindow",
             "channel.unavailable",
             "connection.notFound",
             "content.tooLong",
@@ -132,11 +138,19 @@ class ReplyApi(Api):
             "conversation.notFound",
             "lead.notReady",
             "lead.optedOut",
+            "template.notFound",
+            "template.variables",
         )
     }
 
     class ReplyInput(serializers.Serializer[Any]):
-        content = StrictString(max_length=10_000, trim_whitespace=False)
+        class TemplateInput(WholeObject):
+            name = StrictString(max_length=512)
+            language = StrictString(max_length=20, help_text="As the provider writes it: en_US.")
+            variables = serializers.ListField(child=StrictString(max_length=1_000), max_length=50, default=list)
+
+        content = StrictString(max_length=10_000, trim_whitespace=False, required=False)
+        template = TemplateInput(required=False, help_text="WhatsApp: in place of `content`, and at any time.")
         messaging_channel_connection_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
         conversation_id = serializers.CharField(required=False)
         if_last_message_id = serializers.CharField(required=False)
@@ -145,6 +159,12 @@ class ReplyApi(Api):
             if not content.strip():
                 raise serializers.ValidationError("There is nothing to send.", code="blank")
             return content
+
+        def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+            if ("content" in data) == ("template" in data):
+                detail = "Give either content or template." if "content" in data else "This field is required."
+                raise serializers.ValidationError({"content": [detail]}, code="required")
+            return data
 
     @extend_schema(
         operation_id="send_reply",
@@ -176,7 +196,8 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
             raise Refusal(409, "lead.notReady", "This lead has no phone number or email yet.")
 
     reply = Reply(
-        content=data["content"],
+        content=data.get("content", ""),
+        template=FilledTemplate(**data["template"]) if "template" in data else None,
         conversation_id=_optional_id("conv", data, "conversation_id"),
         connection_id=data.get("messaging_channel_connection_id"),
         if_last_message_id=_optional_id("msg", data, "if_last_message_id"),

@@ -4,5 +4,15 @@ from conversations.models.messages import Message
 from conversations.models.nonces import UsedNonce
 from conversations.models.received_replies import Classification, ReceivedReply
 from conversations.models.status_changes import StatusChange
+from conversations.models.templates import SentTemplate
 
-__all__ = ["Classification", "Conversation", "Label", "Message", "ReceivedReply", "StatusChange", "UsedNonce"]
+__all__ = [
+    "Classification",
+    "Conversation",
+    "Label",
+    "Message",
+    "ReceivedReply",
+    "SentTemplate",
+    "StatusChange",
+    "UsedNonce",
+]

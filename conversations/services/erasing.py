@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from api.models import IdempotencyKey
-from conversations.models import Classification, Conversation, Message, StatusChange
+from conversations.models import Classification, Conversation, Message, SentTemplate, StatusChange
 from conversations.models.messages import MessageQuerySet
 from conversations.services.lead_changes import lock_lead
 from core.secrets import Secret
@@ -90,6 +90,7 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
     waiting.update(status=Message.Status.FAILED, error_code="lead.erased")
     messages.filter(direction=Message.Direction.INBOUND, kind=Message.Kind.MESSAGE).update(author_name=ERASED)
     Classification.objects.filter(reply__message__in=messages.values("pk")).update(why="")  # the lead's words
+    SentTemplate.objects.filter(message__in=messages.values("pk")).update(variables=[])
     StatusChange.objects.filter(message__in=messages.values("pk")).exclude(reason="").update(reason=ERASED)
     messages.exclude(error_detail="").update(error_detail=ERASED)  # mail servers quote the address
     messages.filter(error_code="lead.erased").update(error_detail="The lead was erased.")

@@ -16,6 +16,7 @@ from accounts.rights import ROLES_WITH, Right
 from conversations.models import Conversation, Message
 from conversations.services.events import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
+from conversations.services.templates import template_of
 from core.problems import Refusal
 from webhooks.event_types import EventType
 
@@ -66,7 +67,8 @@ def retry(*, message: Message, author: Author) -> Message:
     if Message.objects.filter(retry_of=locked).exclude(status=Message.Status.FAILED).exists():
         raise Refusal(409, "message.notFailed", "This message was sent again already.")
     is_staff = author.kind is Message.Author.STAFF
-    reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff)
+    template = template_of(locked)
+    reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff, template=template)
     return send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
 
 

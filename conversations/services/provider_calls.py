@@ -17,7 +17,7 @@ from core.ids import decode
 from core.mime.text import clean
 from leads.models import Lead, OptOut
 from leads.services import Details, identify_by_channel
-from messaging.accounts import account_of
+from messaging.accounts import account_of, account_row
 from messaging.base import InboundMessage, NotSent, NotUnderstood, Progress, ProviderCall, StatusUpdate
 from messaging.models import ChannelConnection, Dispatch, InboundCall
 from messaging.registry import PROVIDERS
@@ -43,7 +43,7 @@ def read_call(call_id: UUID) -> None:
         )
     except (NotUnderstood, NotSent) as error:
         return _finish(call, InboundCall.Outcome.UNREADABLE, set(), str(error))
-    leads = {lead for part in parts if (lead := _apply(connection, part))}
+    leads = {lead for part in parts if (own := _own(connection, part)) and (lead := _apply(own, part))}
     outcome = InboundCall.Outcome.APPLIED if leads else InboundCall.Outcome.IGNORED
     _finish(call, outcome, leads, "" if leads or not parts else "It names a message that is not here.")
 
@@ -51,6 +51,17 @@ def read_call(call_id: UUID) -> None:
 def _finish(call: InboundCall, outcome: InboundCall.Outcome, leads: set[UUID], detail: str) -> None:
     call.outcome, call.lead_ids, call.detail = outcome, sorted(leads), detail[:300]
     call.save(update_fields=["outcome", "lead_ids", "detail"])
+
+
+def _own(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -> ChannelConnection | None:
+    """The connection that a part is for: one call may bring for several numbers of the organization."""
+    setting = PROVIDERS[connection.provider].account_setting
+    if not setting or getattr(account_row(connection), setting) == part.account:
+        return connection
+    rows = ChannelConnection.objects.active().filter(
+        organization=connection.organization_id, **{f"{connection.provider}__{setting}": part.account}
+    )
+    return rows.select_related("source").order_by("pk").first()
 
 
 @transaction.atomic
@@ -80,9 +91,18 @@ def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
         repeat_key=inbound.id,
         said_at=inbound.said_at,
     )
-    arrived = arrive(source=source, who=who, words=words)
+    arrived = arrive(source=source, who=who, words=words, into=_answered(connection, who.lead, inbound.answers))
     obey_stop_words(arrived.lead, arrived.conversation, text, connection.kind)
     return arrived.lead.pk
+
+
+def _answered(connection: ChannelConnection, lead: Lead, provider_id: str) -> Conversation | None:
+    """The lead's conversation with the message that this one answers, where the provider says which."""
+    if not provider_id:
+        return None
+    rows = Message.objects.filter(connection=connection, external_id=provider_id, lead=lead)
+    answered = rows.select_related("conversation").first()
+    return answered.conversation if answered else None
 
 
 def _source_of(connection: ChannelConnection, sender: str) -> Source:

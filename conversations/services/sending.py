@@ -19,12 +19,14 @@ from conversations.models import Conversation, Message, StatusChange
 from conversations.services.consent import block
 from conversations.services.events import publish_conversation_event
 from conversations.services.states import advance, record_step
+from conversations.services.templates import template_of
 from conversations.services.writing import write
+from conversations.window import is_window_open
 from leads.models import OptOut
 from messaging.accounts import account_of
 from messaging.base import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
-from messaging.registry import PROVIDERS
+from messaging.registry import CHANNELS, PROVIDERS
 from outbox.claims import Claimed
 from outbox.models import Lane, LaneTimer
 from webhooks.event_types import EventType
@@ -96,11 +98,19 @@ def _begin(claimed: Claimed, message: Message) -> bool | None:
 
 
 def _refuse_unless_wanted(message: Any) -> None:
-    """Raise NotSent if the lead opted out, or the channel was disconnected, while the message was queued."""
+    """Raise NotSent if the message may not be sent any more: the lead opted out, or the channel was disconnected."""
     if OptOut.objects.of(message.lead).filter(channel=message.connection.kind).exists():
         raise NotSent("lead.optedOut", "The lead does not want messages on this channel.", is_permanent=True)
     if not message.connection.is_connected or message.source.is_archived:
         raise NotSent("channel.notConnected", "The channel was disconnected before this was sent.", is_permanent=True)
+    channel = CHANNELS[message.connection.kind]
+    if (
+        channel.window
+        and not template_of(message)
+        and not is_window_open(channel, message.connection_id, message.lead_id)
+    ):
+        detail = "More than 24 hours had passed since the lead's last message. Send a template instead."
+        raise NotSent("channel.outsideWindow", detail, is_permanent=True)
 
 
 def _record_sent(claimed: Claimed, message: Message, provider_id: str, note: str) -> None:

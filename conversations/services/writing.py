@@ -6,6 +6,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from conversations.models import Conversation, Message
+from conversations.services.templates import template_of
 from messaging.base import NotSent, Outgoing
 from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS
@@ -34,6 +35,7 @@ def write(message: Message) -> Outgoing:
         reference=message.public_id,
         to=message.lead.phone_e164,
         text=message.content,
+        template=template_of(message) if channel.window else None,
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=message.author == Message.Author.AUTOMATION,
     )

@@ -23,6 +23,7 @@ from conversations.reachability import reach_of_lead, usable_json
 from conversations.services import lifecycle as states
 from conversations.services.received_replies import correct
 from conversations.services.replies import Author, Reply, send_reply
+from conversations.views.templates import sendable_templates
 from core.ids import decode, encode
 from core.keyset import page_by_moment
 from core.problems import Invalid, Refusal
@@ -40,6 +41,7 @@ REASONS = {
     "no_phone": "the lead has no phone number",
     "opted_out": "the lead wants no messages here",
     "not_connected": "not connected",
+    "outside_window": "last message over 24 hours ago, send a template",
     "receives_only": "only receives",
 }
 
@@ -228,6 +230,7 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
                 pk__in={message.connection_id for message in newest if message.connection_id}
             )
         },
+        "templates": sendable_templates(conversation),
         "opt_outs": OptOut.objects.of(conversation.lead),
         "replies": _replies(newest),
         "labels": CORRECTABLE,

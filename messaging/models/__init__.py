@@ -2,6 +2,8 @@ from messaging.models.calls import InboundCall
 from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
+from messaging.models.meta import MetaAccount
+from messaging.models.templates import MessageTemplate
 from messaging.models.twilio import TwilioAccount
 
 __all__ = [
@@ -9,6 +11,8 @@ __all__ = [
     "Dispatch",
     "InboundCall",
     "InboundMail",
+    "MessageTemplate",
+    "MetaAccount",
     "SourceConnection",
     "TwilioAccount",
     "UsableConnection",

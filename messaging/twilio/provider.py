@@ -24,7 +24,7 @@ from messaging.base import (
     may_have_been_sent,
 )
 from messaging.twilio.errors import explain
-from messaging.twilio.signature import is_signed
+from messaging.twilio.signature import is_signed, is_signed_body
 
 REFERENCE = "message"  # in the query of the address at which Twilio reports
 FORM_FIELDS_MAX = 400
@@ -99,11 +99,14 @@ class Twilio(Provider):
 
     def verify(self, account: Account, call: ProviderCall) -> bool:
         signature = call.headers.get("X-Twilio-Signature", "")
+        token = account.settings["auth_token"]
+        if "bodySHA256=" in call.url:
+            return is_signed_body(call.url, call.body, signature, token)
         try:
             fields = _fields(call)
         except NotUnderstood:
             return False
-        return is_signed(call.url, fields, signature, account.settings["auth_token"])
+        return is_signed(call.url, fields, signature, token)
 
     def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
         fields = dict(_fields(call))

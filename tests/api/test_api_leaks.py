@@ -16,7 +16,7 @@ from conversations.models import Conversation, Message
 from conversations.services.erasing import erase_lead
 from core.ids import encode
 from tests.api.test_openapi import OPERATIONS
-from tests.support.foreign import SECRET, replay_of, reply_of, webhook_of
+from tests.support.foreign import SECRET, number_of, replay_of, reply_of, webhook_of
 from tests.support.people import person
 from webhooks.models import Delivery
 
@@ -37,6 +37,8 @@ BODIES: dict[str, Any] = {
     "update_lead": {"first_name": "Mine now"},
     "update_conversation": {"status": "closed"},
     "update_custom_field": {"label": "Mine now"},
+    "update_channel_connection": {"name": "Mine now"},
+    "test_channel_connection": {"to": "+14155550100"},
 }
 KINDS = ["app", "staff", "limited", "source_key", "directory"]
 
@@ -62,7 +64,8 @@ def filled(path: str, values: dict[str, str]) -> str:
 
 def missing(values: dict[str, str]) -> dict[str, str]:
     """The same ids, but nothing has them."""
-    return {name: f"{value[:-4]}0000" if "_" in value else value for name, value in values.items()}
+    fresh = {name: f"{value[:-4]}0000" if "_" in value else value for name, value in values.items()}
+    return {**fresh, "connection_id": "99999999"}
 
 
 def asked(api, method: str, path: str, key: str, body: Any, headers: dict[str, str]) -> tuple[Any, list[str]]:
@@ -132,6 +135,7 @@ def next_door(northside, westgate, eastgate, actor, keys, key_of, lead_at, webho
         "job_id": encode("job", replay_of(westgate).pk),
         "webhook_id": webhook_of(wes, actor).public_id,  # a webhook is its creator's, and sees what they see
         "field_id": "cf_00000000000000000000000000",
+        "connection_id": str(number_of(westgate).pk),
         "slug": "rest-webhook",
     }
     return callers, ids

@@ -152,6 +152,7 @@ PARITY = {  # what the team's screens do with conversations and leads -> the API
     "source-create": "create_source",
     "source-edit": "update_source",
     "sources": "list_sources",
+    "template-use": "send_reply",
 }
 ONLY_FOR_PEOPLE = {
     "home",

@@ -13,7 +13,7 @@ from conversations.models import Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
 from leads.models import OptOut
-from messaging.models import ChannelConnection, InboundMail
+from messaging.models import ChannelConnection, InboundMail, MessageTemplate
 from messaging.registry import PROVIDERS
 from messaging.services import connect
 from outbox.models import Job
@@ -56,6 +56,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "mail_id": mail_id,
         "built_in_id": str(dental.connections.get(kind="email").pk),
         "connection_id": str(number_of(dental).pk),
+        "template_id": str(template_of(dental).pk),
         "slug": "rest-webhook",
     }
 
@@ -76,6 +77,17 @@ def number_of(source) -> ChannelConnection:
         name=SECRET,
         number="+4930123456",
         settings={"account_sid": "AC" + "0" * 32, "auth_token": SECRET},
+    )
+
+
+def template_of(source) -> MessageTemplate:
+    """A template of a connected WhatsApp number, with the secret word in it."""
+    settings = {"phone_number_id": "1" * 15, "business_account_id": "2" * 15, "access_token": "t", "app_secret": "s"}
+    connection = connect(
+        source=source, actor=Actor(SECRET), provider=PROVIDERS["meta"], name=SECRET, number="+49301", settings=settings
+    )
+    return MessageTemplate.objects.create(
+        connection=connection, name="welcome", language="de", status="APPROVED", body=SECRET, is_sendable=True
     )
 
 

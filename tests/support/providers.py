@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -16,19 +17,22 @@ import pytest
 from django.test import Client
 from twilio.request_validator import RequestValidator
 
+from messaging.meta.signature import sign
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 from messaging.services import connect
 from supervisor import ports
 from supervisor.stack import ROOT
-from tests.providers import twilio
+from tests.providers import meta, twilio
 
+META = {"phone_number_id": meta.PHONE_NUMBER_ID, "business_account_id": meta.BUSINESS_ID,
+        "access_token": meta.ACCESS_TOKEN, "app_secret": meta.APP_SECRET}  # fmt: skip
 TWILIO = {"account_sid": twilio.ACCOUNT_SID, "auth_token": twilio.AUTH_TOKEN}
 
 
 @dataclass
-class TwilioServer:
-    """A running server that follows Twilio's contract."""
+class ProviderServer:
+    """A running server that follows a provider's contract."""
 
     url: str
     client: Client = field(default_factory=Client)
@@ -45,6 +49,11 @@ class TwilioServer:
     def _call(self, path: str, body: bytes | None = None) -> Any:
         with urllib.request.urlopen(f"{self.url}{path}", data=body, timeout=10) as answer:
             return json.load(answer)
+
+
+@dataclass
+class TwilioServer(ProviderServer):
+    """Twilio."""
 
     def call_us(self, url: str, token: str = twilio.AUTH_TOKEN, **fields: str) -> Any:
         """Call us as Twilio does: a form with the signature of Twilio's own library."""
@@ -66,10 +75,45 @@ class TwilioServer:
         return self.call_us(sent["StatusCallback"], **fields)
 
 
-@pytest.fixture(scope="session")
-def _twilio_process() -> Iterator[str]:
+@dataclass
+class MetaServer(ProviderServer):
+    """Meta's Cloud API."""
+
+    def list_templates(self, *rows: dict[str, Any]) -> None:
+        self._call("/_templates", json.dumps(rows).encode())
+
+    def call_us(self, connection: ChannelConnection, call: Any, secret: str = meta.APP_SECRET) -> Any:
+        """Call us as Meta does: JSON with the signature of its raw bytes."""
+        body = call if isinstance(call, bytes) else json.dumps(call).encode()
+        headers = {"X-Hub-Signature-256": sign(body, secret)}
+        path = f"/channels/{connection.callback_token}/"
+        return self.client.post(path, body, content_type="application/json", headers=headers)
+
+    def tell(self, connection: ChannelConnection, number_id: str = meta.PHONE_NUMBER_ID, **value: Any) -> Any:
+        """Tell of messages or statuses of one number."""
+        metadata = {"display_phone_number": connection.number.lstrip("+"), "phone_number_id": number_id}
+        change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
+        entry = [{"id": meta.BUSINESS_ID, "changes": [change]}]
+        return self.call_us(connection, {"object": "whatsapp_business_account", "entry": entry})
+
+    def bring(self, connection: ChannelConnection, text: str, *, wamid: str = "wamid.1", seconds_ago: float = 0) -> Any:
+        """Bring a text that somebody wrote to the connection's number."""
+        sender = "14155550100"
+        message = {"from": sender, "id": wamid, "timestamp": str(int(time.time() - seconds_ago)), "type": "text"}
+        contacts = [{"profile": {"name": "Ava Brooks"}, "wa_id": sender}]
+        return self.tell(connection, contacts=contacts, messages=[{**message, "text": {"body": text}}])
+
+    def report(self, connection: ChannelConnection, sent: dict[str, Any], status: str, **more: Any) -> Any:
+        """Report what became of a message that was taken."""
+        row = {"id": sent["wamid"], "status": status, "timestamp": str(int(time.time())), "recipient_id": sent["to"]}
+        reference = {"biz_opaque_callback_data": sent["biz_opaque_callback_data"]}
+        return self.tell(connection, statuses=[{**row, **reference, **more}])
+
+
+@contextmanager
+def _running(name: str) -> Iterator[str]:
     port = ports.choose()
-    process = subprocess.Popen([sys.executable, "-m", "tests.providers.twilio", str(port)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", f"tests.providers.{name}", str(port)], cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     for _ in range(100):
         try:
@@ -80,6 +124,18 @@ def _twilio_process() -> Iterator[str]:
     yield url
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def _twilio_process() -> Iterator[str]:
+    with _running("twilio") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _meta_process() -> Iterator[str]:
+    with _running("meta") as url:
+        yield url
 
 
 @pytest.fixture
@@ -96,4 +152,22 @@ def sms(twilio_server, plumbing, actor) -> ChannelConnection:
     number = twilio.OUR_NUMBER
     return connect(
         source=plumbing, actor=actor, provider=PROVIDERS["twilio"], name="Main line", number=number, settings=TWILIO
+    )
+
+
+@pytest.fixture
+def meta_server(_meta_process: str, settings: Any) -> MetaServer:
+    settings.LEADWIRE_META_URL = _meta_process
+    server = MetaServer(_meta_process)
+    server.next()
+    server.list_templates()
+    return server
+
+
+@pytest.fixture
+def whatsapp(meta_server, plumbing, actor) -> ChannelConnection:
+    """A WhatsApp number that the business uses, and its locations inherit."""
+    number = meta.OUR_NUMBER
+    return connect(
+        source=plumbing, actor=actor, provider=PROVIDERS["meta"], name="WhatsApp", number=number, settings=META
     )

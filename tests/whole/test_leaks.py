@@ -15,7 +15,16 @@ from api.services import make_token
 from conversations.models import Conversation, Message
 from core.ids import encode
 from outbox.models import Job
-from tests.support.foreign import SECRET, call_of, keep_secret_mail, number_of, opt_out_of, replay_of, webhook_of
+from tests.support.foreign import (
+    SECRET,
+    call_of,
+    keep_secret_mail,
+    number_of,
+    opt_out_of,
+    replay_of,
+    template_of,
+    webhook_of,
+)
 from tests.support.people import log_in, person
 from webhooks.models import Delivery, Subscription, SubscriptionSecret
 
@@ -112,6 +121,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "opt_out_id": opt_out_of(lead).public_id,
         "built_in_id": str(westgate.connections.get(kind="email").pk),
         "connection_id": str(number_of(westgate).pk),
+        "template_id": str(template_of(westgate).pk),
         "slug": "rest-webhook",
     }
     member = log_in(person("mia", northside, role, eastgate))
@@ -147,6 +157,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "opt_out_id": opt_out_of(lead).public_id,
         "built_in_id": str(plumbing.connections.get(kind="email").pk),
         "connection_id": str(number_of(plumbing).pk),
+        "template_id": str(template_of(plumbing).pk),
         "slug": "rest-webhook",
     }
     viewer = log_in(person("vic", northside, "viewer"))

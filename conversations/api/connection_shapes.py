@@ -1,0 +1,101 @@
+"""What a connection looks like for those who manage it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from core.ids import encode, rfc3339
+from core.problems import Invalid
+from core.secrets import MASK
+from core.text import pointer_part
+from messaging.accounts import account_row
+from messaging.base import Provider
+from messaging.forms import setting_error
+from messaging.models import ChannelConnection
+from messaging.registry import PROVIDERS
+from messaging.services import counts_waiting
+
+
+class CheckShown(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    title = serializers.CharField()
+    detail = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class ConnectionDetails(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices)
+    provider = serializers.ChoiceField(choices=sorted(PROVIDERS))
+    phone_number = serializers.CharField()
+    settings = serializers.DictField(child=serializers.CharField(), help_text="Secrets are masked.")
+    connected = serializers.BooleanField()
+    source_id = serializers.CharField(help_text="Its home.")
+    source_ids = serializers.ListField(child=serializers.CharField(), help_text="Those that use it themselves.")
+    callback_url = serializers.CharField(help_text="Where the provider has to call.")
+    last_check = CheckShown(allow_null=True)
+    last_inbound_at = serializers.DateTimeField(allow_null=True)
+    last_ok_at = serializers.DateTimeField(allow_null=True)
+    failing_since = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField(allow_null=True)
+    waiting = serializers.IntegerField(help_text="Messages that wait to be sent.")
+
+
+def details_json(connection: ChannelConnection) -> dict[str, Any]:
+    row, lane = account_row(connection), connection.lane
+    users = connection.source_connections.order_by("pk").values_list("source_id", flat=True)
+    return {
+        "id": connection.pk,
+        "name": connection.name,
+        "messaging_channel_id": connection.kind,
+        "provider": connection.provider,
+        "phone_number": connection.number,
+        "settings": {
+            setting.name: (MASK if getattr(row, setting.name) else "")
+            if setting.is_secret
+            else getattr(row, setting.name)
+            for setting in PROVIDERS[connection.provider].settings
+        },
+        "connected": connection.is_connected,
+        "source_id": encode("src", connection.source_id),
+        "source_ids": [encode("src", source_id) for source_id in users],
+        "callback_url": connection.callback_url,
+        "last_check": check_json(connection),
+        "last_inbound_at": rfc3339(connection.last_inbound_at),
+        "last_ok_at": rfc3339(lane.last_ok_at),
+        "failing_since": rfc3339(lane.failing_since),
+        "last_error": lane.last_error or None,
+        "waiting": counts_waiting([connection]).get(connection.pk, 0),
+    }
+
+
+def check_json(connection: ChannelConnection) -> dict[str, Any] | None:
+    check: dict[str, Any] | None = connection.last_check
+    return check and {name: check[name] for name in ("ok", "title", "detail", "at")}
+
+
+def valid_settings(provider: Provider, given: Mapping[str, str], *, partial: bool = False) -> dict[str, str]:
+    """Return an account's settings. Raise Invalid, all errors at once. `partial`: what is left out stays."""
+    known = {setting.name: setting for setting in provider.settings}
+    errors = [
+        {"pointer": _place(name), "detail": "There is no such field.", "code": "unknown"}
+        for name in given
+        if name not in known
+    ]
+    for name, setting in known.items():
+        text = given.get(name, "").strip()
+        if setting.is_required and not text and (name in given or not partial):
+            errors.append({"pointer": _place(name), "detail": "This field is required.", "code": "required"})
+        elif error := setting_error(setting, text):
+            errors.append({"pointer": _place(name), "detail": error, "code": "invalid"})
+    if errors:
+        raise Invalid(errors)
+    return {name: text.strip() for name, text in given.items()}
+
+
+def _place(name: str) -> str:
+    return f"#/settings/{pointer_part(name)}"

@@ -1,0 +1,153 @@
+"""WhatsApp by Meta's Cloud API: send, and understand what it reports and brings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from core.http_client import Answer, NotAnswered, NotConnected, call
+from messaging.base import (
+    Account,
+    InboundMessage,
+    NotSent,
+    Outgoing,
+    Provider,
+    ProviderCall,
+    Setting,
+    StatusUpdate,
+    Template,
+    may_have_been_sent,
+)
+from messaging.meta.errors import explain
+from messaging.meta.reading import read_call
+from messaging.meta.signature import is_signed
+from messaging.meta.templates import read_templates
+
+TEMPLATE_PAGES_MAX = 50
+TEMPLATES_AT_ONCE = 100
+
+
+class Meta(Provider):
+    slug, label, channel = "meta", "Meta", "whatsapp"
+    address_label = "Phone number"
+    account_setting = "phone_number_id"
+    settings = (
+        Setting("phone_number_id", "Phone number ID", "In Meta's app dashboard under WhatsApp, API setup.", r"\d{5,25}",
+                "106540352242922"),
+        Setting("business_account_id", "WhatsApp Business Account ID", "Beside the phone number ID.", r"\d{5,25}",
+                "102290129340398"),
+        Setting("access_token", "Access token", "Of a system user, so that it does not end: with the permissions"
+                " whatsapp_business_messaging and whatsapp_business_management.", r"[\x21-\x7e]+", "", 1_000,
+                is_secret=True),
+        Setting("app_secret", "App secret", "In Meta's app dashboard under App settings, Basic.", r"[\x21-\x7e]+", "",
+                is_secret=True),
+    )  # fmt: skip
+    steps = (
+        "In Meta's app dashboard, open WhatsApp, Configuration, and choose Edit beside Webhook.",
+        "As Callback URL paste this address, and as Verify token its last part, without the slashes.",
+        "Under Webhook fields, subscribe to “messages”.",
+        "Then send a WhatsApp message from your own phone to the number: it arrives here.",
+    )
+
+    def send(self, account: Account, message: Outgoing) -> str:
+        body: dict[str, Any] = {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": message.to.lstrip("+"),
+            "biz_opaque_callback_data": message.reference,
+        }
+        if message.template:
+            body |= {"type": "template", "template": _template(message)}
+        else:
+            body |= {"type": "text", "text": {"body": message.text, "preview_url": False}}
+        try:
+            answer = self._call("POST", account, f"/{account.settings['phone_number_id']}/messages", body)
+        except NotAnswered as error:
+            raise may_have_been_sent("WhatsApp did not confirm it") from error
+        if answer.status != 200:
+            raise _failure(answer)
+        messages = answer.json.get("messages")
+        first = messages[0] if isinstance(messages, list) and messages else None
+        provider_id = first.get("id") if isinstance(first, dict) else None
+        if not isinstance(provider_id, str) or not provider_id:
+            raise may_have_been_sent("WhatsApp's answer names no message")
+        return provider_id[:255]
+
+    def check(self, account: Account) -> str:
+        fields = "display_phone_number,verified_name,quality_rating"
+        answer = self._ask(account, f"/{account.settings['phone_number_id']}?fields={fields}")
+        name, number = answer.json.get("verified_name", ""), answer.json.get("display_phone_number", "")
+        quality = str(answer.json.get("quality_rating", "")).lower()
+        rated = f" Its quality is rated {quality}." if quality in ("yellow", "red") else ""
+        return f"WhatsApp knows the number {number} as “{str(name)[:100]}”.{rated}"
+
+    def templates(self, account: Account) -> list[Template]:
+        path = f"/{account.settings['business_account_id']}/message_templates?limit={TEMPLATES_AT_ONCE}"
+        found, after = [], ""
+        for _ in range(TEMPLATE_PAGES_MAX):
+            answer = self._ask(account, f"{path}&after={after}" if after else path)
+            found += read_templates(answer.json)
+            paging = answer.json.get("paging")
+            cursors = paging.get("cursors") if isinstance(paging, dict) and paging.get("next") else None
+            after = str(cursors.get("after", "")) if isinstance(cursors, dict) else ""
+            if not after.isalnum():
+                break
+        return found
+
+    def _ask(self, account: Account, path: str) -> Answer:
+        try:
+            answer = self._call("GET", account, path)
+        except NotAnswered as error:
+            raise NotSent("channel.failed", f"WhatsApp did not answer: {error}", is_permanent=False) from error
+        if answer.status != 200:
+            raise _failure(answer)
+        return answer
+
+    def _call(self, method: str, account: Account, path: str, body: Any = None) -> Answer:
+        headers = {"Authorization": f"Bearer {account.settings['access_token']}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = json.dumps(body).encode() if body is not None else None
+        try:
+            return call(method, f"{settings.LEADWIRE_META_URL}{path}", headers=headers, body=content)
+        except NotConnected as error:
+            raise NotSent("channel.failed", f"WhatsApp could not be reached: {error}", is_permanent=False) from error
+
+    def verify(self, account: Account, call: ProviderCall) -> bool:
+        return is_signed(call.body, call.headers.get("X-Hub-Signature-256", ""), account.settings["app_secret"])
+
+    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+        """Meta tries the address with the verify token before it uses it."""
+        token = account.callback_url.rstrip("/").rpartition("/")[2]
+        is_ours = query.get("hub.mode") == "subscribe" and query.get("hub.verify_token") == token
+        return query.get("hub.challenge", "")[:200] if is_ours else None
+
+    def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
+        return read_call(call.body)
+
+
+def _template(message: Outgoing) -> dict[str, Any]:
+    """A template as the API takes it: https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-message-templates"""
+    template = message.template
+    assert template is not None  # noqa: S101  the caller looked
+    shown: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
+    if template.variables:
+        parameters = [
+            {"type": "text", "text": text} | ({"parameter_name": name} if name else {})
+            for name, text in zip(template.names or [""] * len(template.variables), template.variables, strict=True)
+        ]
+        shown["components"] = [{"type": "body", "parameters": parameters}]
+    return shown
+
+
+def _failure(answer: Answer) -> NotSent:
+    error = answer.json.get("error")
+    error = error if isinstance(error, dict) else {}
+    data = error.get("error_data")
+    details = data.get("details", "") if isinstance(data, dict) else ""
+    code = error.get("code")
+    words = str(details or error.get("message", ""))
+    return explain(code if isinstance(code, int) else 0, words, answer.status, answer.retry_after)

@@ -1,0 +1,128 @@
+"""WhatsApp's Cloud API, as far as it is used: https://developers.facebook.com/docs/whatsapp/cloud-api/reference
+
+    python -m tests.providers.meta PORT
+
+`POST /_next` takes a list of how the next messages are answered: "busy" (429), "broken" (500), "cut" (taken, and the
+line breaks before the answer), "garbage" (somebody else's answer), or one of the API's error codes. `POST /_templates`
+takes the list of templates. `GET /_taken` shows what was taken.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+PHONE_NUMBER_ID, BUSINESS_ID = "106540352242922", "102290129340398"
+ACCESS_TOKEN, APP_SECRET = "EAAaccess", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+OUR_NUMBER = "+15550783881"
+PAGE = 2  # templates in one page of the list
+TEXT_MAX = 4_096
+
+taken: list[dict[str, Any]] = []
+following: list[Any] = []
+templates: list[dict[str, Any]] = []
+lock = threading.Lock()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if parts.path == "/_taken":
+            return self._answer(200, taken)
+        if not self._is_known():
+            return self._refuse(401, 190, "Invalid OAuth access token.")
+        if parts.path == f"/{PHONE_NUMBER_ID}":
+            name = {
+                "verified_name": "Northside Plumbing",
+                "display_phone_number": OUR_NUMBER,
+                "quality_rating": "GREEN",
+            }
+            return self._answer(200, {**name, "id": PHONE_NUMBER_ID})
+        if parts.path == f"/{BUSINESS_ID}/message_templates":
+            after = int(parse_qs(parts.query).get("after", ["0"])[0])
+            page, rest = templates[after : after + PAGE], templates[after + PAGE :]
+            paging: dict[str, Any] = {"cursors": {"before": str(after), "after": str(after + PAGE)}}
+            return self._answer(200, {"data": page, "paging": paging | ({"next": "https://…"} if rest else {})})
+        return self._refuse(400, 100, "Unsupported get request. Object with ID does not exist")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        if self.path in ("/_next", "/_templates"):
+            (following if self.path == "/_next" else templates)[:] = body
+            return self._answer(200, {})
+        if not self._is_known():
+            return self._refuse(401, 190, "Invalid OAuth access token.")
+        if self.path != f"/{PHONE_NUMBER_ID}/messages":
+            return self._refuse(400, 100, "Unsupported post request.")
+        with lock:
+            how = following.pop(0) if following else None
+        return self._take(body, how)
+
+    def _take(self, message: dict[str, Any], how: Any) -> None:
+        if how == "busy":
+            return self._refuse(429, 130429, "Rate limit hit")
+        if how == "broken":
+            return self._refuse(500, 131000, "Something went wrong")
+        if isinstance(how, int):
+            return self._refuse(400, how, "It was refused")
+        if error := _error_of(message):
+            return self._refuse(400, *error)
+        wamid = f"wamid.{uuid4().hex}"
+        with lock:
+            taken.append({"wamid": wamid, "at": time.time(), **message})
+        if how == "cut":
+            self.close_connection = True
+            return None
+        if how == "garbage":
+            return self._answer(200, ["hello"])
+        contacts = [{"input": message["to"], "wa_id": message["to"]}]
+        shown = {"messaging_product": "whatsapp", "contacts": contacts, "messages": [{"id": wamid}]}
+        return self._answer(200, shown)
+
+    def _is_known(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {ACCESS_TOKEN}"
+
+    def _refuse(self, status: int, code: int, message: str) -> None:
+        error = {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code, "fbtrace_id": "A"}
+        self._answer(status, {"error": {**error, "error_data": {"messaging_product": "whatsapp", "details": message}}})
+
+    def _answer(self, status: int, value: Any) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _error_of(message: dict[str, Any]) -> tuple[int, str] | None:
+    """What the Cloud API refuses a message for, with its error codes."""
+    if message.get("messaging_product") != "whatsapp" or not str(message.get("to", "")).isdigit():
+        return 100, "Invalid parameter"
+    if message["type"] == "text":
+        text = message.get("text", {}).get("body", "")
+        return None if 0 < len(text) <= TEXT_MAX else (100, "Param text['body'] must be at most 4096 characters long")
+    wanted = message.get("template", {})
+    known = next((row for row in templates if row["name"] == wanted.get("name")), None)
+    if known is None or known["language"] != wanted.get("language", {}).get("code"):
+        return 132001, "Template name does not exist in the translation"
+    body = next(part["text"] for part in known["components"] if part["type"] == "BODY")
+    given = [part for component in wanted.get("components", []) for part in component["parameters"]]
+    return None if len(given) == body.count("{{") else (132000, "Number of parameters does not match")
+
+
+if __name__ == "__main__":
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    server.daemon_threads = True
+    server.serve_forever()
