@@ -28,6 +28,8 @@ LEADWIRE_ALLOW_NETWORKS = networks("LEADWIRE_ALLOW_NETWORKS")
 LEADWIRE_ALLOW_HTTP_WEBHOOKS: bool = env.bool("LEADWIRE_ALLOW_HTTP_WEBHOOKS", default=False)
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0)  # how many of our own proxies add X-Forwarded-For
 DEMO_MAIL_DIR: str = env.str("DEMO_MAIL_DIR", default="")  # only `make run` sets it: /demo/mail/ then exists
+DEMO_PHONE_DIR: str = env.str("DEMO_PHONE_DIR", default="")  # and these: /demo/phone/
+DEMO_PHONE_URL: str = env.str("DEMO_PHONE_URL", default="")
 # Checks of `manage.py check --deploy` that the operator knows of and takes.
 SILENCED_SYSTEM_CHECKS: list[str] = env.list("LEADWIRE_ACCEPT", default=[])
 IS_SECURE = BASE_URL.startswith("https://")

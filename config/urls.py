@@ -31,9 +31,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO_MAIL_DIR:
-    from demo.views import mails
+    from demo.views import mails, phone
 
     urlpatterns.append(path("demo/mail/", mails, name="demo-mails"))
+    urlpatterns.append(path("demo/phone/", phone, name="demo-phone"))
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden

@@ -15,6 +15,7 @@ from conversations.models import Conversation
 from conversations.services.events import draft_event
 from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
+from demo.phones import connect_numbers
 from demo.stories import STORIES
 from demo.telling import tell
 from integrations import services as cards
@@ -44,6 +45,7 @@ def seed(crm_url: str) -> Secrets:
     operator.save()
     places = _places(northside, harbor, Actor("Dana Reed", owner), Actor("Rey Santos", dentist))
     _limit(manager, places["Westgate"])
+    connect_numbers(places["Northside Plumbing"], Actor("Dana Reed", owner))
     staff = {northside.pk: agent, harbor.pk: dentist}
     for story in sorted(STORIES, key=lambda story: -story.hours_ago):
         source = places[story.place]

@@ -1,4 +1,4 @@
-"""Forty conversations as they happen at a plumber's and a dentist's. Invented people, invented words.
+"""Forty-two conversations as they happen at a plumber's and a dentist's. Invented people, invented words.
 
 Each story: where, who (first name, last name, email, phone), how it came in, how many hours ago, what it is about, what
 was said in turn (lead first; "api:", "auto:", "us:" and "note:" say who speaks out of turn), and how it stands.
@@ -15,7 +15,7 @@ class Story(NamedTuple):
     last_name: str
     email: str
     phone: str
-    channel: str  # website or email
+    channel: str  # website, email, sms or whatsapp
     hours_ago: float
     title: str
     said: tuple[str, ...]
@@ -612,6 +612,36 @@ STORIES = (
             "We sell heat pumps and look for installers in your area. Interested?",
             "Yes, send us your conditions please.",
             "Attached to our page, have a look.",
+        ),
+    ),
+    Story(
+        N,
+        "Pia",
+        "Lindholm",
+        "",
+        "+1 415 555 0177",
+        "sms",
+        5,
+        "Shower drain is slow",
+        (
+            "Hi, our shower drain is slow since Monday. Do you do drains?",
+            "us:Hi Pia, yes we do. Tomorrow between 10 and 12?",
+            "10 is great, thanks!",
+        ),
+    ),
+    Story(
+        N,
+        "Quentin",
+        "Moreau",
+        "",
+        "+1 415 555 0178",
+        "whatsapp",
+        30,
+        "New radiator in the hall",
+        (
+            "Hello, what would a new radiator in the hall cost roughly?",
+            "us:Hello Quentin, between $600 and $900 with fitting. Shall we come and measure?",
+            "Yes please, Thursday if possible.",
         ),
     ),
 )

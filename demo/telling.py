@@ -16,6 +16,7 @@ from demo.stories import Story
 from leads.consent import opt_out
 from leads.models import Lead, OptOut
 from messaging.models import ChannelConnection, Dispatch
+from messaging.registry import CHANNELS
 
 MINUTES_BETWEEN = 17
 AUTHORS = {"api": "api", "auto": "automation", "note": "staff", "us": "staff"}
@@ -58,7 +59,8 @@ def tell(story: Story, source: Source, staff: User) -> None:
         created_at=start,
     )
     for turn in _turns(story, start):
-        connection = connections["email" if turn.is_outbound else story.channel]
+        answers_by = story.channel if CHANNELS[story.channel].max_length else "email"
+        connection = connections[answers_by if turn.is_outbound else story.channel]
         message = _write(conversation, turn, staff, None if turn.is_note else connection)
         if not turn.is_note:
             _judge(conversation, message)

@@ -35,7 +35,7 @@ WEB: list[str | Path] = [
     "--backlog", "4096", "--backpressure", "4096", "--http1-header-read-timeout", "15000",
     "--respawn-failed-workers", "--workers-kill-timeout", "20",
 ]  # fmt: skip
-WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT = 8000, 2525, 2526, 8010
+WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT, PHONE_PORT = 8000, 2525, 2526, 8010, 8020
 WEB_WORKERS, WEB_THREADS = 2, 8
 # What serves each queue of jobs: its processes, and how far they stand back where the machine has too much to do.
 # Nobody waits for a replay or an import as for a page or an answer.
@@ -100,7 +100,7 @@ def own_secrets(folder: Path) -> dict[str, str]:
 
 
 class Stack:
-    """The product with its demo: web, workers, beat, mail in, mail out, and the other side."""
+    """The product with its demo: web, workers, beat, mail in, and the other side: mail out, phones, a CRM."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         raise_open_files()
@@ -114,6 +114,7 @@ class Stack:
         self.mail_port = ports.choose(int(os.environ.get("MAIL_PORT", MAIL_PORT)))
         self.sink_port = ports.choose(SINK_PORT)
         self.crm_port = ports.choose(CRM_PORT)
+        self.phone_port = ports.choose(PHONE_PORT)
         self.base_url = os.environ.get("BASE_URL", f"http://localhost:{self.port}")
         self.env = {
             **os.environ,
@@ -130,11 +131,20 @@ class Stack:
             "EMAIL_URL": os.environ.get("EMAIL_URL", f"smtp://127.0.0.1:{self.sink_port}"),
             "DEMO_MAIL_DIR": str(folder / "demo-mail"),
         }
+        if self.has_demo:
+            phones = f"http://127.0.0.1:{self.phone_port}"
+            self.env |= {
+                "DEMO_PHONE_DIR": str(folder / "demo-phone"),
+                "DEMO_PHONE_URL": phones,
+                "LEADWIRE_TWILIO_URL": phones,
+                "LEADWIRE_META_URL": f"{phones}/v1",
+            }
 
     def prepare(self) -> None:
         """Migrate and seed, before anybody listens."""
         crm_url = f"http://127.0.0.1:{self.crm_port}"
         arguments = ["--crm-url", crm_url, "--secrets", str(self._crm_secrets)]
+        arguments += ["--phones", str(self.folder / "demo-phone")]
         self.manage("demo", *arguments, *([] if self.has_demo else ["--empty"]), LEADWIRE_NO_TIMEOUTS="1")
 
     @property
@@ -151,6 +161,9 @@ class Stack:
     def start(self) -> None:
         """Start everything; return when the first page can be had."""
         self._run("mail-sink", [PYTHON, "-m", "demo.mail_sink", self.folder / "demo-mail", str(self.sink_port)])
+        if self.has_demo:
+            leadwire, phones = f"http://127.0.0.1:{self.port}", self.folder / "demo-phone"
+            self._run("phones", [PYTHON, "-m", "demo.phone_network", phones, str(self.phone_port), leadwire])
         self._run("worker", [*WORKER, "-n", "outbox@%h", "-Q", "deliver,send", "-P", "threads", "-c", "2"])
         for queue in JOB_QUEUES:
             self.start_jobs(queue)

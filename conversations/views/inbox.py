@@ -272,4 +272,5 @@ def _ways(found: Conversation) -> list[dict[str, Any]]:
         shown["words"] = REASONS.get(shown["reason"] or "", "")
         shown["label"] = f"{label} to {address}" if shown["available"] else label
         routes.append(shown)
-    return sorted(routes, key=lambda way: not way["available"])
+    # As a reply chooses for itself: by what the lead used last.
+    return sorted(routes, key=lambda way: (not way["available"], way["id"] != found.lead_connection_id))

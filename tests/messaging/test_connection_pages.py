@@ -126,3 +126,14 @@ def test_a_limited_manager_configures_the_connections_of_their_sources(northside
     assert "Select a valid choice" in client.post(NEW, filled_in).text
     agent = log_in(person("ann", northside, "agent"))
     assert agent.get("/settings/channels/").status_code == 403
+
+
+def test_the_composer_offers_first_what_the_lead_used_last(dana_client, sms, twilio_server, whatsapp, meta_server):
+    from conversations.models import Conversation
+    from tests.support.due import run_jobs
+
+    for server, connection in ((twilio_server, sms), (meta_server, whatsapp)):
+        server.bring(connection, "Hello")
+        run_jobs()
+    page = dana_client.get(f"/inbox/{Conversation.objects.get().public_id}/").text
+    assert page.index("WhatsApp to +14155550100") < page.index("SMS to +14155550100")

@@ -20,7 +20,7 @@ import pytest
 
 from supervisor import ports
 from supervisor.postgres import NOBODY
-from supervisor.stack import CRM_PORT, MAIL_PORT, ROOT, SINK_PORT, WEB_PORT
+from supervisor.stack import CRM_PORT, MAIL_PORT, PHONE_PORT, ROOT, SINK_PORT, WEB_PORT
 
 pytestmark = pytest.mark.processes
 
@@ -100,7 +100,7 @@ class Copy:
 def taken_ports() -> Iterator[None]:
     """Each port that the product likes best is somebody else's."""
     with ExitStack() as stack:
-        for port in (WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT):
+        for port in (WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT, PHONE_PORT):
             taken = stack.enter_context(socket.socket())
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

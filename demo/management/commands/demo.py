@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from accounts.models import Organization
+from demo.phones import write_numbers
 from demo.seed import move_crm, seed
 
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--crm-url", required=True)
         parser.add_argument("--secrets", type=Path, required=True, help="where the demo CRM's secrets are kept")
-
+        parser.add_argument("--phones", type=Path, required=True, help="the folder of the demo's phone network")
         parser.add_argument("--empty", action="store_true", help="seed nothing: the demo's passwords are known")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             if stored["url"] != options["crm_url"]:
                 move_crm(stored["url"], options["crm_url"])
                 self._keep(path, {**stored, "url": options["crm_url"]})
+        write_numbers(options["phones"])
 
     def _keep(self, path: Path, secrets: dict[str, str]) -> None:
         aside = path.with_suffix(".tmp")
