@@ -4,6 +4,7 @@
 
 FOLDER has numbers.json (what `manage.py demo` writes: our numbers, with their callback addresses and secrets), and gets
 messages.jsonl, which the page /demo/phone/ shows. `POST /say` writes a message to one of our numbers, as a phone does.
+An SMS with the words "(phone is off)" is reported as not delivered, and the same one again arrives.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from uuid import uuid4
 from messaging.meta.signature import sign as sign_for_meta
 from messaging.twilio.signature import sign as sign_for_twilio
 
-REPORTED_AFTER = {"sent": 0.5, "delivered": 1.5, "read": 3.0}  # seconds
+REPORTED_AFTER = {"sent": 0.5, "delivered": 1.5, "undelivered": 1.5, "read": 3.0}  # seconds
+OFF = "(phone is off)"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 TEMPLATES = [
     {"name": name, "language": "en_US", "status": "APPROVED", "category": "UTILITY",
@@ -40,6 +42,7 @@ class Network:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
         self.lock = threading.Lock()
+        self.undelivered: set[str] = set()  # SMS that met a phone which was off
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -65,13 +68,13 @@ class Network:
             message = {"from": phone.lstrip("+"), "id": f"wamid.{uuid4().hex}", "timestamp": str(int(time.time()))}
             self.call_as_meta(number, messages=[{**message, "type": "text", "text": {"body": text}}])
 
-    def report_sms(self, sid: str, to: str, callback_url: str) -> None:
-        for status in ("sent", "delivered"):
-            fields = {"MessageSid": sid, "MessageStatus": status, "To": to}
+    def report_sms(self, sid: str, to: str, callback_url: str, *, is_off: bool) -> None:
+        for status in ("sent", "undelivered" if is_off else "delivered"):
+            fields = {"MessageSid": sid, "MessageStatus": status, "To": to} | ({"ErrorCode": "30003"} if is_off else {})
             self._later(status, self.call_as_twilio, callback_url, fields, self.numbers["sms"]["secret"])
 
     def report_whatsapp(self, wamid: str, to: str, reference: str) -> None:
-        for status in REPORTED_AFTER:
+        for status in ("sent", "delivered", "read"):
             row = {"id": wamid, "status": status, "recipient_id": to, "biz_opaque_callback_data": reference}
             shown = {**row, "timestamp": str(int(time.time()))}
             self._later(status, self._report_whatsapp, shown)
@@ -128,9 +131,13 @@ def handler(network: Network) -> type[http.server.BaseHTTPRequestHandler]:
 
         def _take_sms(self, fields: dict[str, str]) -> None:
             sid = f"SM{uuid4().hex}"
-            network.keep("sms", phone=fields["To"], text=fields["Body"], by="us")
+            is_off = OFF in fields["Body"] and fields["Body"] not in network.undelivered
+            if is_off:
+                network.undelivered.add(fields["Body"])
+            else:
+                network.keep("sms", phone=fields["To"], text=fields["Body"], by="us")
             if callback_url := fields.get("StatusCallback"):
-                network.report_sms(sid, fields["To"], callback_url)
+                network.report_sms(sid, fields["To"], callback_url, is_off=is_off)
             self._answer(201, {"sid": sid, "status": "queued", "num_segments": "1"})
 
         def _take_whatsapp(self, message: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ Leadwire is running: {url}
   What to click first
     1. {url}/sources/ , then Westgate, then Messaging settings: turn the Lead Reply API on.
     2. The Inbox: answer Ava, and look into her mailbox at {url}/demo/mail/
-    3. Write an SMS or a WhatsApp message at {url}/demo/phone/ , and answer it in the Inbox.
+    3. Write an SMS or a WhatsApp message at {url}/demo/phone/ and answer it in the Inbox.
     4. Eastgate's form makes the loop close by itself: the demo's CRM hears of the lead and answers it.
 
   Mail of leads comes in by SMTP on port {mail_port}. Logs are in {logs}. Ctrl-C stops everything.

@@ -217,13 +217,15 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
     rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes")
     newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
+    routes = _ways(conversation)
     values: dict[str, Any] = {
         "whole_mails": dict(mails.values_list("message_id", "has_html")),
         "conversation": conversation,
         "lead": conversation.lead,
         "messages_shown": newest[:TIMELINE_SHOWN][::-1],
         "has_older": len(newest) > TIMELINE_SHOWN,
-        "routes": _ways(conversation),
+        "routes": routes,
+        "is_outside_window": any(way["reason"] == "outside_window" for way in routes),
         "connections": {
             connection.pk: connection.get_kind_display()
             for connection in ChannelConnection.objects.filter(
