@@ -26,7 +26,7 @@ from messaging.twilio.signature import sign as sign_for_twilio
 REPORTED_AFTER = {"sent": 0.5, "delivered": 1.5, "undelivered": 1.5, "read": 3.0}  # seconds
 OFF = "(phone is off)"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-TEMPLATES = [
+TEMPLATES: list[dict[str, Any]] = [
     {"name": name, "language": "en_US", "status": "APPROVED", "category": "UTILITY",
      "components": [{"type": "BODY", "text": text}]}
     for name, text in (

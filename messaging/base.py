@@ -127,6 +127,15 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """At most so many messages in a second, an hour and a day; None: no such limit."""
+
+    per_second: float | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True)
 class ProviderCall:
     """A call of a provider, as it came."""
 
@@ -188,6 +197,10 @@ class Provider(ABC):
     @abstractmethod
     def send(self, account: Account, message: Outgoing) -> str:
         """Hand a message to the provider. Return the provider's id of it, "" where there is none. Raise NotSent."""
+
+    def limits(self, account: Account) -> Limits:
+        """Return how fast the provider lets this account send. People may choose less, never more."""
+        return Limits()
 
     def check(self, account: Account) -> str:
         """Ask the provider whether it knows the account. Return its answer in words. Raise NotSent."""

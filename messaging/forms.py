@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -10,7 +11,8 @@ from django import forms
 from accounts.models import Membership, Source
 from messaging.accounts import account_row
 from messaging.addresses import normalize_phone
-from messaging.base import Provider, Setting
+from messaging.base import Account, Limits, Provider, Setting
+from messaging.limits import NAMES, chosen, limit_errors
 from messaging.models import ChannelConnection
 
 
@@ -47,12 +49,32 @@ class ConnectionForm(forms.Form):
             self.fields[setting.name] = field_of(setting, is_new=connection is None or not connection.is_connected)
         if connection:
             self.initial = {**self.initial, **_as_filled_in(provider, connection)}
+            for name, unit in NAMES.items():
+                self.fields[name] = forms.FloatField(
+                    label=f"Messages {unit} at most",
+                    required=False,
+                    help_text="Empty: as many as the provider takes.",
+                )
 
     def clean_number(self) -> str:
         number = normalize_phone(self.cleaned_data["number"])
         if not number:
             raise forms.ValidationError("This is not a phone number. Write it with its country code.")
         return number
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if self.connection and not self.errors:
+            account = Account(values["number"], self.settings())
+            for name, error in limit_errors(self.limits(), self.provider.limits(account)).items():
+                self.add_error(name, error)
+        return values
+
+    def limits(self) -> Limits:
+        """The limits that were filled in: whole messages, but for those of a second."""
+        values = {name: self.cleaned_data.get(name) for name in NAMES}
+        whole = {name: value if value is None else int(value) for name, value in values.items() if name != "per_second"}
+        return Limits(values["per_second"], **whole)
 
     def settings(self) -> dict[str, str]:
         """The account's settings, as they were filled in."""
@@ -92,4 +114,4 @@ def setting_error(setting: Setting, text: str) -> str:
 def _as_filled_in(provider: Provider, connection: ChannelConnection) -> dict[str, Any]:
     row = account_row(connection)
     shown = {setting.name: getattr(row, setting.name) for setting in provider.settings if not setting.is_secret}
-    return {"name": connection.name, "number": connection.number, **shown}
+    return {"name": connection.name, "number": connection.number, **asdict(chosen(connection)), **shown}

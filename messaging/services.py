@@ -15,7 +15,8 @@ from accounts.models import Source
 from core.problems import Refusal
 from core.secrets import MASK, Secret
 from messaging.accounts import account_of, account_row
-from messaging.base import Account, NotSent, Outgoing, Provider
+from messaging.base import Account, Limits, NotSent, Outgoing, Provider
+from messaging.limits import chosen, set_limits
 from messaging.models import ChannelConnection, Dispatch, SourceConnection
 from messaging.models.connections import make_callback_token, make_local_part
 from messaging.registry import CHANNELS, PROVIDERS
@@ -91,6 +92,7 @@ def connect(
         callback_token=make_callback_token(),
     )
     _store(connection, settings)
+    set_limits(connection, Limits())
     use(connection=connection, source=source, actor=actor)
     _record(actor, "channel.add", connection, after={"provider": provider.slug, "number": number})
     return connection
@@ -128,6 +130,7 @@ def change(
     name: str | None = None,
     number: str | None = None,
     settings: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> ChannelConnection:
     """Change what is given. New credentials connect a disconnected one again, and its last check counts no more."""
     connection = _locked(connection)
@@ -138,6 +141,7 @@ def change(
     if changed:
         connection.last_check, connection.disconnected_at = None, None
     connection.save(update_fields=["name", "number", "last_check", "disconnected_at"])
+    set_limits(connection, chosen(connection) if limits is None else limits)
     after: dict[str, Any] = {"name": connection.name, "number": connection.number}
     after |= dict.fromkeys(changed, MASK)
     _record(actor, "channel.change", connection, before=before, after=after)

@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 
+from messaging.pacing import ALLOWANCE, take
 from outbox.claims import LEASE, Claimed, Turn, claim
 from outbox.database import connect, hang_up
 from outbox.models import SlotKind
@@ -25,10 +26,23 @@ async def claim_dispatches(
     turn: Turn,
     held: Collection[UUID] = (),
     resting: Collection[UUID] = (),
+    tell_opening: Callable[[float], None] = lambda seconds: None,
 ) -> list[Claimed]:
-    """Claim as many outbound messages as a turn says, none that this process has in hand, none of resting lanes."""
+    """Claim as many outbound messages as a turn says, none that this process has in hand, none of resting lanes.
+
+    No more than the pace of each connection allows. `tell_opening` is told in how many seconds one opens again.
+    """
+
+    async def keep_pace(cursor: Any, lanes: Collection[UUID], claimed: Collection[Claimed]) -> None:
+        if (seconds := await take(cursor, lanes, claimed)) is not None:
+            tell_opening(seconds)
+
+    # Retries have no slots of their own here.
     turns = {SlotKind.FRESH: turn}
-    return await claim(connection, turns, "channel", "messaging_dispatch", "", Claimed, held, resting)
+    table = "messaging_dispatch"
+    return await claim(
+        connection, turns, "channel", table, "", Claimed, held, resting, allowance=ALLOWANCE, after=keep_pace
+    )
 
 
 async def extend_leases(connection: AsyncConnection[Any], claims: Collection[UUID]) -> None:
@@ -76,7 +90,7 @@ class Dispatches(Stream):
         turn = next_turn(
             (dispatch for dispatch in self.active.values() if dispatch not in slow), self.slots, min(free, self.slots)
         )
-        claimed = await claim_dispatches(connection, turn, in_hand, resting)
+        claimed = await claim_dispatches(connection, turn, in_hand, resting, self.look_in)
         for dispatch in claimed:
             self.started[dispatch.id] = time.monotonic()
             self.start(dispatch, self._send(dispatch))

@@ -14,7 +14,7 @@ recent scan misses (it committed late, or there were no free slots for a while) 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -38,7 +38,7 @@ NO_LIMIT = timedelta(days=36_500)
 FAILING_IN_FLIGHT, SLOW_IN_FLIGHT = 2, 8
 
 _LOCK_LANES = """
-SELECT c.ctid FROM outbox_lanetimer c JOIN outbox_lane l ON l.id = c.lane_id
+SELECT c.ctid, c.lane_id FROM outbox_lanetimer c JOIN outbox_lane l ON l.id = c.lane_id
 WHERE c.kind = %(kind)s AND c.check_at <= now() AND c.check_at > now() - %(window)s
     AND l.held_at IS NULL AND l.stopped_at IS NULL AND (l.open_until IS NULL OR l.open_until <= now())
     AND NOT c.lane_id = ANY(%(resting)s)
@@ -48,11 +48,11 @@ ORDER BY c.idle_rounds > 0, c.check_at LIMIT least(%(lanes)s, %(slots)s) FOR UPD
 """
 _CLAIM = sql.SQL("""
 WITH lane AS MATERIALIZED (
-    SELECT l.id, l.organization_id, c.ctid AS place, c.idle_rounds,
+    SELECT l.id, l.organization_id, c.ctid AS place, c.idle_rounds, least({allowance},
     CASE WHEN l.opens > 0 THEN 1 WHEN l.failing_since IS NOT NULL THEN %(failing)s
         WHEN l.id = ANY(%(slow)s) THEN least(l.max_in_flight, %(slow_in_flight)s) ELSE l.max_in_flight END - (
         SELECT count(*) FROM {table} w WHERE w.lane_id = l.id AND w.claim IS NOT NULL AND w.next_attempt_at > now()
-    ) AS free,
+    )) AS free,
     CASE WHEN %(full)s THEN '-infinity' ELSE coalesce(c.swept_to - %(recent)s, '-infinity') END AS since
     FROM outbox_lanetimer c JOIN outbox_lane l ON l.id = c.lane_id
     -- By ctid: an index has an entry for each dead version of a row that an open snapshot keeps alive. The row is
@@ -155,6 +155,7 @@ class Turn(NamedTuple):
 
 Turns = Mapping[SlotKind, Turn]
 C = TypeVar("C", bound=Claimed)
+After = Callable[[Any, Collection[UUID], Collection[Any]], Awaitable[None]]
 
 _RELEASE = sql.SQL("""
 UPDATE {table} SET claim = NULL, attempts = attempts - 1, next_attempt_at = now() + interval '5 s'
@@ -182,8 +183,19 @@ async def claim(
     *,
     slow: Collection[UUID] = (),
     full: bool = True,
+    allowance: str = "NULL",
+    after: After | None = None,
 ) -> list[C]:
-    query = _CLAIM.format(table=sql.Identifier(table), unless=sql.SQL(unless), columns=columns_of(shape))
+    """Claim rows of a table. `allowance` is SQL: the most rows of the lane `l`, NULL for no limit.
+
+    `after` is called in the claim's transaction, with the lanes that were looked at and the rows of them.
+    """
+    query = _CLAIM.format(
+        table=sql.Identifier(table),
+        unless=sql.SQL(unless),
+        columns=columns_of(shape),
+        allowance=sql.SQL(allowance),
+    )
     values = {
         "kind": kind,
         "slots": sum(turn.slots for turn in turns.values()),
@@ -206,11 +218,15 @@ async def claim(
         "recent": RECENT_WINDOW,
     }
     async with connection.transaction(), connection.cursor(row_factory=class_row(shape)) as cursor:
-        places = [place for (place,) in await (await connection.execute(_LOCK_LANES, values)).fetchall()]
-        if not places:
+        lanes = await (await connection.execute(_LOCK_LANES, values)).fetchall()
+        if not lanes:
             return []
-        await cursor.execute(query, {**values, "places": places})
-        return await cursor.fetchall()
+        await cursor.execute(query, {**values, "places": [place for place, _ in lanes]})
+        claimed = await cursor.fetchall()
+        if after:
+            async with connection.cursor() as plain:
+                await after(plain, [lane_id for _, lane_id in lanes], claimed)
+        return claimed
 
 
 def columns_of(shape: type[Claimed]) -> sql.Composed:

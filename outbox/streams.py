@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ class Stream(ABC):
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.pause = POLL_SECONDS
+        self.opens_at = 0.0  # when something may be done that has to wait now, by the steady clock
         self.active: dict[asyncio.Task[None], Claimed] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.woken = asyncio.Event()
@@ -49,6 +51,15 @@ class Stream(ABC):
         if self.loop and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.stopping.set)
             self.wake()
+
+    def look_in(self, seconds: float) -> None:
+        """Look again in so many seconds: something may be done then that has to wait now."""
+        now = time.monotonic()
+        self.opens_at = min(self.opens_at, now + seconds) if self.opens_at > now else now + seconds
+
+    def _opens_in(self) -> float:
+        left = self.opens_at - time.monotonic()
+        return left if left > 0 else POLL_SECONDS
 
     async def run(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -99,7 +110,7 @@ class Stream(ABC):
         else:
             self.pause = min(self.pause * 1.5, POLL_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), self.pause)
+                await asyncio.wait_for(self.woken.wait(), min(self.pause, self._opens_in()))
         self.woken.clear()
 
 

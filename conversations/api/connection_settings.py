@@ -12,10 +12,17 @@ from rest_framework.response import Response
 
 from accounts.models import Source
 from api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_body, read_query
-from api.fields import StrictBoolean, StrictString
+from api.fields import StrictBoolean, StrictString, WholeObject
 from api.idempotency import answer_once
 from api.schema import enveloped
-from conversations.api.connection_shapes import CheckShown, ConnectionDetails, check_json, details_json, valid_settings
+from conversations.api.connection_shapes import (
+    CheckShown,
+    ConnectionDetails,
+    check_json,
+    details_json,
+    valid_limits,
+    valid_settings,
+)
 from core.problems import Invalid, NotFound
 from messaging import services
 from messaging.addresses import normalize_phone
@@ -26,7 +33,13 @@ CONNECTION = enveloped("messaging_channel_connection", ConnectionDetails, many=F
 PROVIDER_CHOICES = [provider.slug for provider in PROVIDERS.values() if not provider.is_built_in]
 
 
-class ConnectionChanges(serializers.Serializer[Any]):
+class PaceInput(WholeObject):
+    per_second = serializers.FloatField(required=False, allow_null=True, min_value=0.001, max_value=10_000)
+    per_hour = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10**9)
+    per_day = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10**9)
+
+
+class ConnectionFields(serializers.Serializer[Any]):
     name = StrictString(max_length=100)
     phone_number = StrictString(max_length=30, help_text="The phone number that leads see, with its country code.")
     settings = serializers.DictField(
@@ -41,7 +54,11 @@ class ConnectionChanges(serializers.Serializer[Any]):
         return number
 
 
-class ConnectionInput(ConnectionChanges):
+class ConnectionChanges(ConnectionFields):
+    pace = PaceInput(required=False, help_text="The most messages in a time; null is the provider's own limit.")
+
+
+class ConnectionInput(ConnectionFields):
     provider = serializers.ChoiceField(choices=PROVIDER_CHOICES)
     source_id = StrictString(help_text="Its home: it uses the connection at once, and new leads arrive there.")
 
@@ -88,7 +105,8 @@ class ConnectionApi(Api):
         if "settings" in data:
             data["settings"] = valid_settings(PROVIDERS[connection.provider], data["settings"], partial=True)
         number = data.pop("phone_number", None)
-        services.change(connection=connection, actor=actor_of(request), number=number, **data)
+        limits = valid_limits(connection, data.pop("pace")) if "pace" in data else None
+        services.change(connection=connection, actor=actor_of(request), number=number, limits=limits, **data)
         return _shown(_load(request, connection_id))
 
     @extend_schema(operation_id="remove_channel_connection", responses={204: None}, tags=["Channels"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
@@ -12,8 +13,9 @@ from core.problems import Invalid
 from core.secrets import MASK
 from core.text import pointer_part
 from messaging.accounts import account_row
-from messaging.base import Provider
+from messaging.base import Limits, Provider
 from messaging.forms import setting_error
+from messaging.limits import chosen, largest, limit_errors
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 from messaging.services import counts_waiting
@@ -26,6 +28,12 @@ class CheckShown(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class PaceShown(serializers.Serializer[Any]):
+    per_second = serializers.FloatField(allow_null=True)
+    per_hour = serializers.IntegerField(allow_null=True)
+    per_day = serializers.IntegerField(allow_null=True)
+
+
 class ConnectionDetails(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -33,6 +41,7 @@ class ConnectionDetails(serializers.Serializer[Any]):
     provider = serializers.ChoiceField(choices=sorted(PROVIDERS))
     phone_number = serializers.CharField()
     settings = serializers.DictField(child=serializers.CharField(), help_text="Secrets are masked.")
+    pace = PaceShown()
     connected = serializers.BooleanField()
     source_id = serializers.CharField(help_text="Its home.")
     source_ids = serializers.ListField(child=serializers.CharField(), help_text="Those that use it themselves.")
@@ -60,6 +69,7 @@ def details_json(connection: ChannelConnection) -> dict[str, Any]:
             else getattr(row, setting.name)
             for setting in PROVIDERS[connection.provider].settings
         },
+        "pace": asdict(chosen(connection)),
         "connected": connection.is_connected,
         "source_id": encode("src", connection.source_id),
         "source_ids": [encode("src", source_id) for source_id in users],
@@ -95,6 +105,15 @@ def valid_settings(provider: Provider, given: Mapping[str, str], *, partial: boo
     if errors:
         raise Invalid(errors)
     return {name: text.strip() for name, text in given.items()}
+
+
+def valid_limits(connection: ChannelConnection, given: Mapping[str, Any]) -> Limits:
+    """Return the limits of a connection. Raise Invalid for those above what the provider takes."""
+    wanted = Limits(given.get("per_second"), given.get("per_hour"), given.get("per_day"))
+    errors = limit_errors(wanted, largest(connection))
+    if errors:
+        raise Invalid([{"pointer": f"#/pace/{name}", "detail": text, "code": "max"} for name, text in errors.items()])
+    return wanted
 
 
 def _place(name: str) -> str:

@@ -12,6 +12,7 @@ from core.http_client import Answer, NotAnswered, NotConnected, call
 from messaging.base import (
     Account,
     InboundMessage,
+    Limits,
     NotSent,
     Outgoing,
     Provider,
@@ -75,6 +76,10 @@ class Meta(Provider):
         if not isinstance(provider_id, str) or not provider_id:
             raise may_have_been_sent("WhatsApp's answer names no message")
         return provider_id[:255]
+
+    def limits(self, account: Account) -> Limits:
+        """https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput"""
+        return Limits(per_second=80)
 
     def check(self, account: Account) -> str:
         fields = "display_phone_number,verified_name,quality_rating"

@@ -3,6 +3,7 @@ from messaging.models.connections import ChannelConnection, SourceConnection, Us
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
 from messaging.models.meta import MetaAccount
+from messaging.models.pace import Pace, PaceHour
 from messaging.models.templates import MessageTemplate
 from messaging.models.twilio import TwilioAccount
 
@@ -13,6 +14,8 @@ __all__ = [
     "InboundMail",
     "MessageTemplate",
     "MetaAccount",
+    "Pace",
+    "PaceHour",
     "SourceConnection",
     "TwilioAccount",
     "UsableConnection",

@@ -13,6 +13,7 @@ from messaging.addresses import normalize_phone
 from messaging.base import (
     Account,
     InboundMessage,
+    Limits,
     NotSent,
     NotUnderstood,
     Outgoing,
@@ -36,6 +37,8 @@ PROGRESS = {
     "failed": Progress.FAILED,
 }
 MEDIA_MAX = 10
+SHORT_CODE_MAX = 6  # digits
+TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
 
 class Twilio(Provider):
@@ -73,6 +76,15 @@ class Twilio(Provider):
         if not isinstance(sid, str) or not sid:
             raise may_have_been_sent("Twilio's answer names no message")
         return sid[:64]
+
+    def limits(self, account: Account) -> Limits:
+        """By the kind of number: https://help.twilio.com/articles/115002943027
+
+        A messaging service keeps a queue of its own, and so spreads over the numbers that it has.
+        """
+        if account.settings.get("messaging_service_sid") or len(account.address.lstrip("+")) <= SHORT_CODE_MAX:
+            return Limits(per_second=100)
+        return Limits(per_second=3 if account.address.startswith(TOLL_FREE) else 1)
 
     def check(self, account: Account) -> str:
         try:

@@ -24,7 +24,8 @@ from messaging import services
 from messaging.addresses import normalize_phone
 from messaging.base import Provider
 from messaging.forms import ConnectionForm
-from messaging.models import ChannelConnection, UsableConnection
+from messaging.limits import NAMES, chosen
+from messaging.models import ChannelConnection, Pace, UsableConnection
 from messaging.registry import CHANNELS, PROVIDERS
 from messaging.states import state_of
 
@@ -110,6 +111,7 @@ def connection_edit(request: PageRequest, connection_id: int) -> HttpResponse:
                 name=values["name"],
                 number=values["number"],
                 settings=form.settings(),
+                limits=form.limits(),
             )
         except Refusal as refusal:
             form.add_error(None, str(refusal))
@@ -211,6 +213,7 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
     others = others.filter(organization=found.organization_id)
     own = [usable.source_id for usable in uses if not usable.is_inherited]
     provider = PROVIDERS[found.provider]
+    limits, pace = chosen(found), Pace.objects.filter(lane=found.lane_id).first()
     values = {
         "connection": found,
         "provider": provider,
@@ -219,6 +222,8 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
         "uses": [(usable, reach.includes(usable.source)) for usable in uses],
         "others": others.exclude(pk__in=own).order_by("name")[:SOURCES_SHOWN],
         "waiting": services.counts_waiting([found]).get(found.pk, 0),
+        "limits": [(getattr(limits, name), unit) for name, unit in NAMES.items() if getattr(limits, name)],
+        "opens_at": pace.opens_at() if pace else None,
         "form": form or TestForm(),
     }
     name = "messaging/_connection.html" if request.htmx else "messaging/connection_page.html"

@@ -132,3 +132,11 @@ def test_an_agent_and_a_source_key_manage_nothing(api, key_of, northside, plumbi
     ):
         assert api.post(PATH, key, wanted).status_code == 403
         assert api.get(f"{PATH}/{sms.pk}", key).status_code == 403
+
+
+def test_the_pace_can_be_lowered_and_not_raised(api, key, sms):
+    path = f"{PATH}/{sms.pk}"
+    shown = api.call("PATCH", path, key, {"pace": {"per_second": 0.5, "per_day": 200}}).json()["data"]
+    assert shown["messaging_channel_connection"]["pace"] == {"per_second": 0.5, "per_hour": None, "per_day": 200}
+    refused = api.call("PATCH", path, key, {"pace": {"per_second": 5}}).json()
+    assert refused["errors"][0]["pointer"] == "#/pace/per_second"
