@@ -9,10 +9,9 @@ from conversations.models import Message
 from conversations.services.provider_calls import read_call
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
-from core.ids import uuid7
 from leads.models import Lead, OptOut
 from messaging.models import Dispatch, InboundCall
-from outbox.claims import Claimed
+from tests.support.due import claim_of
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -39,17 +38,10 @@ def texted(sms, twilio_server, read) -> Lead:
     return Lead.objects.get()
 
 
-def claim() -> Claimed:
-    Dispatch.objects.update(claim=uuid7(), attempts=1)
-    row = Dispatch.objects.get()
-    values = {name: getattr(row, name) for name in Claimed.__dataclass_fields__ if name != "claimed_at"}
-    return Claimed(**values, claimed_at=timezone.now())
-
-
 def answer(lead: Lead, text: str = "We come today.") -> Message:
     """Answer a lead, and let the stream's function send it."""
     message = send_reply(lead_id=lead.pk, reply=Reply(text), author=STAFF)
-    send_claimed(claim())
+    send_claimed(claim_of(message))
     message.refresh_from_db()
     return message
 
@@ -188,7 +180,7 @@ def test_a_worker_that_died_while_it_sent_leaves_a_question(texted, twilio_serve
     monkeypatch.setattr(sending, "_record_sent", lambda *_: None)
     message = answer(texted)
     count = len(twilio_server.taken)
-    send_claimed(claim())  # the lease has ended
+    send_claimed(claim_of(message))  # the lease has ended
     message.refresh_from_db()
     assert (message.status, message.error_code) == ("failed", "channel.unknown")
     assert len(twilio_server.taken) == count
@@ -201,7 +193,7 @@ def test_what_may_pass_is_tried_again(texted, twilio_server, how, words):
     row = Dispatch.objects.get()
     assert (message.status, row.dialled_at) == ("sending", None)
     assert words in message.error_detail
-    send_claimed(claim())
+    send_claimed(claim_of(message))
     message.refresh_from_db()
     assert message.status == "sent"
 

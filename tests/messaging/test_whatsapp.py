@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.provider_calls import read_call
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
-from core.ids import uuid7
 from core.problems import Refusal
 from leads.models import Lead
 from messaging.base import FilledTemplate
-from messaging.models import Dispatch, InboundCall, MessageTemplate
+from messaging.models import InboundCall, MessageTemplate
 from messaging.services import check, connect
 from messaging.template_lists import refresh
-from outbox.claims import Claimed
+from tests.support.due import claim_of
 from tests.support.providers import META
 from webhooks.models import Event
 
@@ -53,10 +51,7 @@ def welcome(whatsapp, meta_server) -> MessageTemplate:
 
 
 def send(message: Message) -> Message:
-    Dispatch.objects.update(claim=uuid7(), attempts=1)
-    row = Dispatch.objects.get()
-    values = {name: getattr(row, name) for name in Claimed.__dataclass_fields__ if name != "claimed_at"}
-    send_claimed(Claimed(**values, claimed_at=timezone.now()))
+    send_claimed(claim_of(message))
     message.refresh_from_db()
     return message
 

@@ -6,10 +6,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from conversations.models import Message
+from core.ids import uuid7
 from messaging.models import Dispatch
 from outbox import jobs
+from outbox.claims import Claimed
 from outbox.job_kinds import kinds_of
 from outbox.models import Job, Lane
 from outbox.wakes import wake_with
@@ -30,6 +35,14 @@ def make_due() -> None:
             waiting = model._default_manager.filter(claim=None, next_attempt_at__isnull=False)
             waiting.update(next_attempt_at=Now())
             wake_with(kind, waiting.values_list("lane_id", flat=True))
+
+
+def claim_of(message: Message) -> Claimed:
+    """Claim a queued message, as a worker's stream does."""
+    Dispatch.objects.filter(pk=message.pk).update(claim=uuid7(), attempts=F("attempts") + 1)
+    row = Dispatch.objects.get(pk=message.pk)
+    values = {name: getattr(row, name) for name in Claimed.__dataclass_fields__ if name != "claimed_at"}
+    return Claimed(**values, claimed_at=timezone.now())
 
 
 def run_jobs() -> None:
