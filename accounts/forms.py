@@ -9,6 +9,7 @@ from django import forms
 
 from accounts.models import Membership, Source
 from accounts.rights import Role
+from core.phones import normalize_phone
 
 
 def zone_choices() -> list[tuple[str, str]]:
@@ -34,6 +35,32 @@ class MemberForm(forms.Form):
         sources.queryset = Source.objects.filter(organization=membership.organization)
         if changes:
             del self.fields["name"], self.fields["email"]
+
+
+class TextsForm(forms.Form):
+    """A person's phone number, and whether they want SMS about new leads."""
+
+    phone = forms.CharField(
+        label="Phone number",
+        max_length=30,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
+        help_text="With its country code. Only Leadwire sees it.",
+    )
+    texts = forms.BooleanField(label="Send me an SMS about new leads, where a source is set up for it", required=False)
+
+    def clean_phone(self) -> str:
+        text: str = self.cleaned_data["phone"]
+        number = normalize_phone(text)
+        if text and not number:
+            raise forms.ValidationError("This is not a phone number. Write it with its country code.")
+        return number
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("texts") and not values.get("phone") and "phone" not in self.errors:
+            self.add_error("phone", "Give a number for the messages.")
+        return values
 
 
 class ZoneForm(forms.Form):

@@ -12,6 +12,7 @@ urlpatterns = [
     path("settings/invitations/<mem:member_id>/", account.invitation, name="invitation"),
     path("settings/account/", account.account, name="account"),
     path("settings/account/time-zone/", account.zone, name="zone"),
+    path("settings/account/texts/", account.texts, name="texts"),
     path("settings/audit/", audit.audit, name="audit"),
     path("settings/organization/", account.switch_organization, name="switch-organization"),
 ]

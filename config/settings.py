@@ -94,6 +94,8 @@ BACKGROUND_JOBS = {
         "letter": "accounts.letters.send",
         "ask-model": "conversations.services.language_model.ask_model",
         "notify-team": "conversations.services.notifications.write_to_team",
+        "text-team": "conversations.services.team_texts.prepare",
+        "send-text": "conversations.services.team_texts.send",
         "endpoint-trouble": "webhooks.services.trouble.tell_of_trouble",
         "replay": "webhooks.services.replays.REPLAYS",
     },

@@ -1,8 +1,11 @@
 """Addresses of leads in one form, so that the same person is found again."""
 
-import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+
+from core.phones import normalize_phone
+
+__all__ = ["is_email", "normalize_email", "normalize_phone"]
 
 EMAIL_MAX = 254  # bytes: RFC 5321, 4.5.3.1.3
 _validate = EmailValidator(allowlist=[])  # without "localhost"
@@ -34,14 +37,3 @@ def is_email(text: str) -> bool:
 def _ascii_letters(local_part: str) -> str:
     """Put a letter for each character that RFC 6531 adds, so that what is known of the others can be checked."""
     return "".join(c if c.isascii() else "a" for c in local_part)
-
-
-def normalize_phone(text: str, region: str = "US") -> str:
-    """Return a phone number as E.164, or "" when it cannot be parsed: then it is kept as written and flagged."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return ""
-    if not phonenumbers.is_possible_number(number):
-        return ""
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

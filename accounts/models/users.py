@@ -40,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    phone = models.CharField(max_length=20, blank=True)  # E.164
+    texts_at = models.DateTimeField(null=True, blank=True)  # since when they want SMS about new leads
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("operator", default=False, help_text="May use the Django admin.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

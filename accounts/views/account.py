@@ -8,10 +8,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import Actor
-from accounts.forms import ZoneForm
+from accounts.forms import TextsForm, ZoneForm
 from accounts.http import PageRequest
 from accounts.middleware import SESSION_KEY
 from accounts.models import Membership, User
@@ -24,8 +25,13 @@ UNCHOSEN_ZONE = "UTC"  # what a person has before anybody knows better
 @require_safe
 def account(request: PageRequest) -> HttpResponse:
     """The person's own password, factors and organizations."""
+    return _page(request)
+
+
+def _page(request: PageRequest, *, texts: TextsForm | None = None) -> HttpResponse:
     user = request.user
     values = {
+        "texts": texts or TextsForm(initial={"phone": user.phone, "texts": user.texts_at is not None}),
         "zone": ZoneForm(initial={"time_zone": user.time_zone}),
         "organizations": user.current_memberships,
         "invitations": Membership.objects.offered_to(user),
@@ -46,6 +52,19 @@ def zone(request: PageRequest) -> HttpResponse:
         if "guess" not in request.POST:
             messages.success(request, "Saved.")
     return HttpResponse(status=204) if "guess" in request.POST else redirect("accounts:account")
+
+
+@login_required
+@require_POST
+def texts(request: PageRequest) -> HttpResponse:
+    """Keep the person's phone number, and whether they want SMS about new leads."""
+    form = TextsForm(request.POST)
+    if not form.is_valid():
+        return _page(request, texts=form)
+    texts_at = (request.user.texts_at or timezone.now()) if form.cleaned_data["texts"] else None
+    User.objects.filter(pk=request.user.pk).update(phone=form.cleaned_data["phone"], texts_at=texts_at)
+    messages.success(request, "Saved.")
+    return redirect("accounts:account")
 
 
 @login_required

@@ -4,6 +4,7 @@ from conversations.models.messages import Message
 from conversations.models.nonces import UsedNonce
 from conversations.models.received_replies import Classification, ReceivedReply
 from conversations.models.status_changes import StatusChange
+from conversations.models.team_texts import TeamText
 from conversations.models.templates import SentTemplate
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "ReceivedReply",
     "SentTemplate",
     "StatusChange",
+    "TeamText",
     "UsedNonce",
 ]

@@ -10,6 +10,7 @@ from conversations.models import Message
 from conversations.services.arrivals import Arrived, InboundContent, arrive
 from conversations.services.notifications import notify_team
 from conversations.services.replies import Author, Reply, send_reply
+from conversations.services.team_texts import sms_of, text_team
 from core.problems import Invalid, Refusal
 from core.text import as_text, list_data
 from leads.custom_fields import coerce
@@ -82,7 +83,7 @@ def _is_available(notification: str, source: Source) -> bool:
         return ChannelConnection.objects.filter(source=source, kind="email", disconnected_at=None).exists()
     if notification == TEAM_EMAIL:
         return Membership.objects.active().filter(organization=source.organization_id).exists()
-    return notification != TEAM_SMS
+    return notification != TEAM_SMS or sms_of(source) is not None
 
 
 def follow(arrived: Arrived, who: Identified, notifications: list[str]) -> None:
@@ -95,6 +96,8 @@ def follow(arrived: Arrived, who: Identified, notifications: list[str]) -> None:
             send_reply(lead_id=lead.pk, reply=Reply(THANKS, arrived.conversation.pk), author=author)
     if TEAM_EMAIL in notifications:
         notify_team(arrived.conversation)
+    if TEAM_SMS in notifications:
+        text_team(arrived.conversation)
 
 
 def add_note(arrived: Arrived, text: str) -> Message:

@@ -31,6 +31,7 @@ from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail
 from messaging.models.connections import usable_by
 from messaging.registry import CHANNELS
+from messaging.segments import segments
 
 PAGE_SIZE = 30
 TIMELINE_SHOWN = 200
@@ -233,6 +234,7 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
             )
         },
         "templates": sendable_templates(conversation),
+        "segments": _segments(newest),
         "opt_outs": OptOut.objects.of(conversation.lead),
         "replies": _replies(newest),
         "labels": CORRECTABLE,
@@ -245,6 +247,14 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"
     return render(request, template, values)
+
+
+def _segments(shown: list[Message]) -> dict[UUID, int]:
+    """In how many SMS each of ours went that took more than one."""
+    ids = {message.connection_id for message in shown if message.connection_id}
+    by_sms = set(ChannelConnection.objects.filter(pk__in=ids, kind="sms").values_list("pk", flat=True))
+    sent = (message for message in shown if message.connection_id in by_sms and not message.is_inbound)
+    return {message.pk: count for message in sent if (count := segments(message.content)) > 1}
 
 
 def _replies(shown: list[Message]) -> dict[UUID, ReceivedReply]:
