@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from core.ids import uuid7
 from core.text import text_problem
-from messaging.accounts import account_of
+from messaging.accounts import ACCOUNTS, account_of
 from messaging.base import NotSent, ProviderCall
-from messaging.models import ChannelConnection, InboundCall
+from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 from outbox import hints
-from outbox.models import Job
 
 URL_MAX = 2_000  # characters
 NOTED_AT_MOST_EVERY = timedelta(minutes=1)
@@ -28,7 +30,8 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
 
     A call that nobody can make sense of is kept too: the provider could not mend it by calling again.
     """
-    connection = ChannelConnection.objects.active().filter(callback_token=token).exclude(callback_token="").first()
+    rows = ChannelConnection.objects.active().filter(callback_token=token).exclude(callback_token="")
+    connection = next(iter(rows.select_related(*ACCOUNTS)), None)  # first() would order them
     if connection is None or not connection.is_connected or text_problem(request.get_full_path()):
         return HttpResponse(status=404)
     provider = PROVIDERS[connection.provider]
@@ -47,16 +50,30 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponse(body, content_type=content_type)
 
 
-@transaction.atomic
+# One statement, which commits by itself.
+_KEEP = """
+WITH kept AS (
+    INSERT INTO messaging_inboundcall (id, organization_id, connection_id, url, body, outcome, detail, lead_ids,
+        received_at)
+    VALUES (%(id)s, %(organization)s, %(connection)s, %(url)s, %(body)s, 'waiting', '', '{}', now())
+)
+INSERT INTO outbox_job (id, organization_id, category, subject_id, status, attempts, error, cancelled_because)
+VALUES (%(job)s, %(organization)s, 'read-call', %(id)s, 'scheduled', 0, '', '')
+"""
+
+
 def _keep(connection: ChannelConnection, call: ProviderCall) -> None:
     """Keep a call, with the job that reads it. When this returns, it may be acknowledged."""
-    kept = InboundCall.objects.create(
-        organization_id=connection.organization_id,
-        connection_id=connection.pk,
-        url=call.url[:URL_MAX],
-        body=call.body,
-    )
-    Job.objects.create(organization_id=connection.organization_id, category="read-call", subject_id=kept.pk)
+    values: dict[str, Any] = {
+        "id": uuid7(),
+        "job": uuid7(),
+        "organization": connection.organization_id,
+        "connection": connection.pk,
+        "url": call.url[:URL_MAX],
+        "body": call.body,
+    }
+    with database.cursor() as cursor:
+        cursor.execute(_KEEP, values)
     noted_at = connection.last_inbound_at
     if noted_at is None or timezone.now() - noted_at > NOTED_AT_MOST_EVERY:
         ChannelConnection.objects.filter(pk=connection.pk).update(last_inbound_at=timezone.now())

@@ -24,6 +24,7 @@ from messaging.template_lists import refresh as refresh_templates
 from outbox.models import Lane
 
 CONNECTIONS_MAX = 200  # of one organization, the built-in ones aside
+ACCOUNT_IN_FLIGHT = 16  # calls at once; a mail server is spared more
 TEST_WORDS = "This is a test from Leadwire: the connection works."
 
 
@@ -43,11 +44,11 @@ def add_connections(source: Source) -> None:
         _assign(connection, source, is_default=not is_held)
 
 
-def _make_lane(source: Source, *, is_held: bool = False) -> Lane:
+def _make_lane(source: Source, *, is_held: bool = False, in_flight: int = Lane.IN_FLIGHT[Lane.Kind.CHANNEL]) -> Lane:
     return Lane.objects.create(
         kind=Lane.Kind.CHANNEL,
         organization_id=source.organization_id,
-        max_in_flight=Lane.IN_FLIGHT[Lane.Kind.CHANNEL],
+        max_in_flight=in_flight,
         held_at=timezone.now() if is_held else None,
     )
 
@@ -84,7 +85,7 @@ def connect(
     connection = ChannelConnection.objects.create(
         organization_id=source.organization_id,
         source=source,
-        lane=_make_lane(source),
+        lane=_make_lane(source, in_flight=ACCOUNT_IN_FLIGHT),
         kind=provider.channel,
         provider=provider.slug,
         name=name,
@@ -241,6 +242,7 @@ def send_test(*, connection: ChannelConnection, actor: Actor, to: str) -> dict[s
 
 def _keep_check(connection: ChannelConnection, actor: Actor, action: str, ask: Any) -> dict[str, Any]:
     """The provider is asked outside any transaction: it may take its time."""
+    connection = ChannelConnection.objects.get(pk=connection.pk)  # as it is now, with its account
     provider = provider_of(connection)
     result: dict[str, Any] = {"at": timezone.now().isoformat()}
     if not connection.is_connected:

@@ -107,3 +107,17 @@ def wake(kind: Lane.Kind, lane_ids: Iterable[UUID]) -> None:
         hints.send(kind)
 
     transaction.on_commit(wake_now, robust=True)
+
+
+def wake_freed(kind: Lane.Kind, lane_id: UUID, since: datetime) -> None:
+    """After the commit, let a lane use the slot that a row gave back, which was claimed at `since`.
+
+    If the lane is due already, or left nothing behind then, its timer is not locked: all rows of a lane end here.
+    """
+
+    def wake_now() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_WAKE_ALONE, _values([Look(lane_id, since=since)]))
+        hints.send(kind)
+
+    transaction.on_commit(wake_now, robust=True)

@@ -10,9 +10,10 @@ import logging
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, Value
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, Q, Value
 from django.db.models.functions import Coalesce, Least, Now
 
 from conversations.models import Conversation, Message, StatusChange
@@ -23,17 +24,19 @@ from conversations.services.templates import template_of
 from conversations.services.writing import write
 from conversations.window import is_window_open
 from leads.models import OptOut
-from messaging.accounts import account_of
+from messaging.accounts import ACCOUNTS, account_of
 from messaging.base import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
 from messaging.registry import CHANNELS, PROVIDERS
 from outbox.claims import Claimed
 from outbox.models import Lane, LaneTimer
+from outbox.wakes import wake_freed
 from webhooks.event_types import EventType
 
 logger = logging.getLogger(__name__)
 
 RECORD_AGAIN_SECONDS = 1
+OK_NOTED_EVERY = timedelta(seconds=5)
 RETRY_AFTER_MAX = 86_400  # seconds that a provider may ask us to wait
 MAY_HAVE_BEEN_SENT = (
     "An attempt ended before its outcome was known, so it may have been sent. Send it again if it has not arrived."
@@ -51,6 +54,9 @@ GAPS = (
 )
 
 
+LOADED = ("lead", "conversation", "source", "connection", *(f"connection__{account}" for account in ACCOUNTS))
+
+
 def send_claimed(claimed: Claimed) -> None:
     """Send the message of one claimed dispatch. Runs in a thread of the stream; never raises."""
     close_old_connections()
@@ -63,9 +69,9 @@ def send_claimed(claimed: Claimed) -> None:
 
 
 def _send(claimed: Claimed) -> None:
-    message: Any = Message.objects.select_related("lead", "conversation", "connection", "source").get(pk=claimed.id)
+    message: Any = Message.objects.select_related(*LOADED).get(pk=claimed.id)
     provider = PROVIDERS[message.connection.provider]
-    was_dialled = _begin(claimed, message)
+    was_dialled = _begin(claimed)
     if was_dialled is None:
         return
     try:
@@ -82,19 +88,32 @@ def _send(claimed: Claimed) -> None:
         _record_sent(claimed, message, provider_id, MAY_ARRIVE_TWICE if was_dialled else "")
 
 
-@transaction.atomic
-def _begin(claimed: Claimed, message: Message) -> bool | None:
+# One statement, which commits by itself: from then on the provider may have the message. Of a message that is not to be
+# sent any more only the work row goes.
+_BEGIN = """
+WITH row AS (
+    SELECT id, dialled_at FROM messaging_dispatch WHERE id = %(id)s AND claim = %(claim)s FOR UPDATE
+), started AS (
+    UPDATE conversations_message m SET status = 'sending' FROM row
+    WHERE m.id = row.id AND m.status IN ('queued', 'sending') RETURNING m.id
+), dialled AS (
+    UPDATE messaging_dispatch d SET dialled_at = coalesce(d.dialled_at, now()) FROM row, started WHERE d.id = row.id
+), ended AS (
+    DELETE FROM messaging_dispatch d USING row WHERE d.id = row.id AND NOT EXISTS (SELECT FROM started)
+)
+SELECT row.dialled_at IS NOT NULL FROM row, started
+"""
+
+
+def _begin(claimed: Claimed) -> bool | None:
     """Write down that the provider may have the message from now on.
 
     Return whether that was written before: an attempt ended and nobody knows how. None when there is nothing to send.
     """
-    started = Message.objects.filter(pk=message.pk, status__in=[Message.Status.QUEUED, Message.Status.SENDING])
-    row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
-    if not started.update(status=Message.Status.SENDING):
-        row.delete()
-        return None
-    dialled_at = row.select_for_update().values_list("dialled_at", flat=True).first()
-    return None if not row.update(dialled_at=Coalesce("dialled_at", Now())) else dialled_at is not None
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGIN, {"id": claimed.id, "claim": claimed.claim})
+        row = cursor.fetchone()
+    return bool(row[0]) if row else None
 
 
 def _refuse_unless_wanted(message: Any) -> None:
@@ -129,17 +148,23 @@ def _write_sent(claimed: Claimed, message: Message, provider_id: str, note: str)
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     if Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
         mark_sent(message, conversation, provider_id, note=note)
+        wake_freed(Lane.Kind.CHANNEL, claimed.lane_id, claimed.claimed_at)
 
 
 def mark_sent(message: Message, conversation: Conversation, provider_id: str, *, note: str = "") -> None:
     """The provider has taken a message. Its conversation's row is locked, its work row is gone."""
-    if provider_id:
-        Message.objects.filter(pk=message.pk).update(external_id=provider_id)
-    connection = message.connection
-    if connection and advance(message, Message.Status.SENT, detail=note):
-        Lane.objects.filter(pk=connection.lane_id).update(last_ok_at=Now(), failing_since=None, last_error="")
-        LaneTimer.objects.filter(pk=connection.lane_id).update(check_at=Now(), idle_rounds=0)
+    channel = message.connection
+    if channel and advance(message, Message.Status.SENT, detail=note, external_id=provider_id):
         publish_conversation_event(EventType.MESSAGE_SENT, conversation, message)
+        _note_health(channel.lane_id)
+
+
+def _note_health(lane_id: UUID) -> None:
+    """Write that the lane works, last of all and not each time: all its messages write to this one row."""
+    rows = Lane.objects.filter(pk=lane_id)
+    stale = Q(last_ok_at=None) | Q(last_ok_at__lt=Now() - OK_NOTED_EVERY) | Q(failing_since__isnull=False)
+    if rows.filter(stale).exists():
+        rows.update(last_ok_at=Now(), failing_since=None, last_error="")
 
 
 @transaction.atomic
@@ -163,7 +188,7 @@ def _record_failure(claimed: Claimed, message: Message, failure: NotSent, *, is_
         return
     if row.delete()[0]:
         advance(message, Message.Status.FAILED, code=failure.code, detail=detail)
-        LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Now(), idle_rounds=0)
+        wake_freed(Lane.Kind.CHANNEL, claimed.lane_id, claimed.claimed_at)
         publish_conversation_event(EventType.MESSAGE_FAILED, conversation, message)
         if failure.has_opted_out:
             block(message, conversation, OptOut.Reason.STOP)

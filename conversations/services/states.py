@@ -24,13 +24,21 @@ MOMENTS = {Status.SENT: "sent_at", Status.DELIVERED: "delivered_at", Status.READ
 
 
 def advance(
-    message: Message, to: Message.Status, *, code: str = "", detail: str = "", provider_at: datetime | None = None
+    message: Message,
+    to: Message.Status,
+    *,
+    code: str = "",
+    detail: str = "",
+    provider_at: datetime | None = None,
+    external_id: str = "",
 ) -> bool:
     """Move a message to a state, if it may come there from where it is. Return whether it did.
 
     Its conversation's row is locked. `detail` is what a person reads on the message.
     """
     columns: dict[str, Any] = {"status": to, "error_code": code, "error_detail": detail[:REASON_MAX]}
+    if external_id:  # the provider's
+        columns["external_id"] = external_id
     if to in MOMENTS:
         columns[MOMENTS[to]] = timezone.now()
     may_come = Q(status__in=BEFORE[to])
@@ -39,7 +47,8 @@ def advance(
     if not Message.objects.filter(may_come, pk=message.pk).update(**columns):
         return False
     record_step(message, Step(to.value), code=code, reason=detail, provider_at=provider_at)
-    message.refresh_from_db()
+    for name, value in columns.items():
+        setattr(message, name, value)
     return True
 
 

@@ -4,12 +4,12 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-# A message may go 20 ms before its time, and an interval is 1.035 of what the limit says: see messaging/pacing.py.
+# A message may go 20 ms before its time, and an interval is 1.05 of what the limit says: see messaging/pacing.py.
 FUNCTIONS = """
 CREATE OR REPLACE FUNCTION pace_allowance(lane uuid) RETURNS integer LANGUAGE sql STABLE AS $$
     SELECT greatest(0, least(
         CASE WHEN per_second IS NOT NULL THEN
-            floor(extract(epoch FROM now() + interval '20 ms' - greatest(next_at, now())) * per_second / 1.035)::integer + 1
+            floor(extract(epoch FROM now() + interval '20 ms' - greatest(next_at, now())) * per_second / 1.05)::integer + 1
         END,
         per_hour - coalesce((SELECT count FROM messaging_pacehour h
             WHERE h.lane_id = lane AND hour = date_trunc('hour', now())), 0),

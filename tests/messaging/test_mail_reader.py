@@ -85,8 +85,8 @@ def test_mails_are_read_in_one_process_after_the_other(apart):
 
 
 def test_a_mail_that_takes_too_long_is_shown_as_text_and_the_next_is_read(apart, monkeypatch):
+    apart.read(HEAD + b"\r\nOne")  # the process starts in its own time
     monkeypatch.setattr(reading_apart, "READ_SECONDS", 0.5)
-    apart.read(HEAD + b"\r\nOne")
     os.kill(apart.child.pid, signal.SIGSTOP)  # as one that never ends
     slow = apart.read(HEAD + b"\r\nThis one never ends")
     assert (slow.reply_text, slow.sender, slow.subject, slow.is_understood) == (
