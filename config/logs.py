@@ -1,6 +1,7 @@
 """Logs are JSON lines with the request's id."""
 
 import logging
+from typing import Any
 
 import structlog
 
@@ -22,3 +23,20 @@ def json_formatter() -> logging.Formatter:
             structlog.processors.JSONRenderer(),
         ],
     )
+
+
+def logging_of(*, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: lines of JSON on standard error, from `level` on."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "config.logs.json_formatter"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django.server": {"level": "WARNING"},
+            "mail.log": {"level": "WARNING"},  # aiosmtpd's
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        },
+    }

@@ -5,6 +5,7 @@ from datetime import timedelta
 from csp.constants import NONCE, NONE, SELF
 
 from config.env import BASE_DIR, at_least, env, networks, required
+from config.logs import logging_of
 
 # --- what an operator sets ---
 SECRET_KEY = required("SECRET_KEY")
@@ -293,16 +294,4 @@ if DEBUG or env.bool("LEADWIRE_PLAIN_STATIC", default=False):  # tests run witho
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     WHITENOISE_USE_FINDERS = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "config.logs.json_formatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        "django.server": {"level": "WARNING"},
-        "mail.log": {"level": "WARNING"},  # aiosmtpd's
-        "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
-    },
-}
+LOGGING = logging_of(level=env.str("LOG_LEVEL", default="INFO"))

@@ -18,7 +18,7 @@ from messaging.accounts import account_of, account_row
 from messaging.base import Account, Limits, NotSent, Outgoing, Provider
 from messaging.limits import chosen, set_limits
 from messaging.models import ChannelConnection, Dispatch, SourceConnection
-from messaging.models.connections import make_callback_token, make_local_part
+from messaging.models.connections import ChannelConnectionQuerySet, make_callback_token, make_local_part
 from messaging.registry import CHANNELS, PROVIDERS
 from messaging.template_lists import refresh as refresh_templates
 from outbox.models import Lane
@@ -103,6 +103,10 @@ def _refuse_more(source: Source, number: str) -> None:
     rows = ChannelConnection.objects.active().filter(organization=source.organization_id)
     if rows.exclude(callback_token="").count() >= CONNECTIONS_MAX:
         raise Refusal(409, "connection.tooMany", f"An organization may have {CONNECTIONS_MAX} connections.")
+    _refuse_taken(rows, number)
+
+
+def _refuse_taken(rows: ChannelConnectionQuerySet, number: str) -> None:
     if number and rows.filter(number=number).exists():
         raise Refusal(409, "connection.exists", "This number is connected already. Let the source use that connection.")
 
@@ -136,6 +140,8 @@ def change(
     """Change what is given. New credentials connect a disconnected one again, and its last check counts no more."""
     connection = _locked(connection)
     before = {"name": connection.name, "number": connection.number}
+    if number is not None and number != connection.number:
+        _refuse_taken(ChannelConnection.objects.active().filter(organization=connection.organization_id), number)
     connection.name = connection.name if name is None else name
     connection.number = connection.number if number is None else number
     changed = _store(connection, settings or {})

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from messaging.models import InboundMail
 from messaging.stream import Dispatches
 from outbox.streams import StreamThread
 from sources.services import create_source
+from tests.support.api import Api
 from tests.support.foreign import foreign  # noqa: F401
 from tests.support.people import WEBHOOK_SCOPES, log_in, person
 from tests.support.product import running, stack  # noqa: F401
@@ -35,6 +35,7 @@ from tests.support.providers import (  # noqa: F401
     _meta_process,
     _twilio_process,
     meta_server,
+    read_calls,
     sms,
     twilio_server,
     whatsapp,
@@ -147,41 +148,6 @@ def token(northside, dana) -> str:
     membership = Membership.objects.get(user=dana)
     scopes = [ApiToken.Scope.LEADS_WRITE.value]
     return make_token(creator=membership, actor=Actor("Dana", dana), name="CRM", scopes=scopes)[1]
-
-
-@dataclass
-class Api:
-    """The API as callers use it."""
-
-    client: Client = field(default_factory=Client)
-
-    def call(self, method: str, path: str, key: str | None = None, body: Any = None, **headers: str) -> Any:
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        data = body if isinstance(body, bytes | str) else json.dumps(body) if body is not None else ""
-        content_type = headers.pop("Content_Type", "application/json")
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.generic(method, f"/v1/{path}", data, content_type=content_type, headers=named)
-
-    def get(self, path: str, key: str | None = None, **headers: str) -> Any:
-        return self.call("GET", path, key, **headers)
-
-    def post(self, path: str, key: str | None = None, body: Any = None, **headers: str) -> Any:
-        return self.call("POST", path, key, body, **headers)
-
-    def reply(self, key: str | None, lead: Any, content: str = "We can come today.", **more: Any) -> Any:
-        headers = more.pop("headers", {})
-        return self.post(f"leads/{lead.public_id}/conversations/reply", key, {"content": content, **more}, **headers)
-
-    def create_lead(self, token: str, **fields: Any) -> Any:
-        headers = fields.pop("headers", {})
-        body = {
-            "first_name": "Ava",
-            "request_title": "Leaking tap",
-            "identifier_type": "email",
-            "email": "ava@example.net",
-        }
-        return self.post("leads", token, {**body, **fields}, **headers)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def create_connection(request: Request) -> Response:
             number=data["phone_number"],
             settings=settings,
         )
-        return _shown(connection, 201, {"Location": f"/v1/messaging-channel-connections/{connection.pk}"})
+        return _shown(request, connection, 201, {"Location": f"/v1/messaging-channel-connections/{connection.pk}"})
 
     return answer_once(request, connect)
 
@@ -93,7 +93,7 @@ class ConnectionApi(Api):
     @extend_schema(operation_id="get_channel_connection", responses=CONNECTION, tags=["Channels"])
     def get(self, request: Request, connection_id: str) -> Response:
         read_query(request, serializers.Serializer)
-        return _shown(_load(request, connection_id))
+        return _shown(request, _load(request, connection_id))
 
     @extend_schema(
         operation_id="update_channel_connection", request=ConnectionChanges, responses=CONNECTION, tags=["Channels"]
@@ -107,7 +107,7 @@ class ConnectionApi(Api):
         number = data.pop("phone_number", None)
         limits = valid_limits(connection, data.pop("pace")) if "pace" in data else None
         services.change(connection=connection, actor=actor_of(request), number=number, limits=limits, **data)
-        return _shown(_load(request, connection_id))
+        return _shown(request, _load(request, connection_id))
 
     @extend_schema(operation_id="remove_channel_connection", responses={204: None}, tags=["Channels"])
     def delete(self, request: Request, connection_id: str) -> Response:
@@ -182,7 +182,7 @@ class ConnectionSourceApi(Api):
         data = read_body(request, self.UseInput)
         connection, source = _load(request, connection_id), _source_or_404(request, source_id)
         services.use(connection=connection, source=source, actor=actor_of(request), as_default=data["default"])
-        return _shown(_load(request, connection_id))
+        return _shown(request, _load(request, connection_id))
 
     @extend_schema(operation_id="stop_using_channel_connection", responses={204: None}, tags=["Channels"])
     def delete(self, request: Request, connection_id: str, source_id: str) -> Response:
@@ -219,8 +219,10 @@ def _source_or_404(request: Request, text: str) -> Source:
     return source
 
 
-def _shown(connection: ChannelConnection, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = {"data": {"messaging_channel_connection": details_json(connection)}}
+def _shown(
+    request: Request, connection: ChannelConnection, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    body = {"data": {"messaging_channel_connection": details_json(connection, caller_of(request))}}
     return Response(body, status=status, headers=headers)
 
 

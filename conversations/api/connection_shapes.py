@@ -8,6 +8,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.models import Source
+from api.callers import Caller
 from core.ids import encode, rfc3339
 from core.problems import Invalid
 from core.secrets import MASK
@@ -54,9 +56,11 @@ class ConnectionDetails(serializers.Serializer[Any]):
     waiting = serializers.IntegerField(help_text="Messages that wait to be sent.")
 
 
-def details_json(connection: ChannelConnection) -> dict[str, Any]:
+def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any]:
+    """Show a connection with those of its sources that the caller gets at."""
     row, lane = account_row(connection), connection.lane
-    users = connection.source_connections.order_by("pk").values_list("source_id", flat=True)
+    seen = connection.source_connections.filter(source__in=Source.objects.visible_to(caller))
+    users = seen.order_by("pk").values_list("source_id", flat=True)
     return {
         "id": connection.pk,
         "name": connection.name,

@@ -29,6 +29,7 @@ from messaging.meta.templates import read_templates
 
 TEMPLATE_PAGES_MAX = 50
 TEMPLATES_AT_ONCE = 100
+SEND_SECONDS, ASK_SECONDS = 20.0, 8.0  # a person waits for what is asked
 
 
 class Meta(Provider):
@@ -117,7 +118,8 @@ class Meta(Provider):
             headers["Content-Type"] = "application/json"
         content = json.dumps(body).encode() if body is not None else None
         try:
-            return call(method, f"{settings.LEADWIRE_META_URL}{path}", headers=headers, body=content)
+            seconds = ASK_SECONDS if body is None else SEND_SECONDS
+            return call(method, f"{settings.LEADWIRE_META_URL}{path}", headers=headers, body=content, seconds=seconds)
         except NotConnected as error:
             raise NotSent("channel.failed", f"WhatsApp could not be reached: {error}", is_permanent=False) from error
 

@@ -37,6 +37,7 @@ PROGRESS = {
     "failed": Progress.FAILED,
 }
 MEDIA_MAX = 10
+SEND_SECONDS, ASK_SECONDS = 20.0, 8.0  # a person waits for what is asked
 SHORT_CODE_MAX = 6  # digits
 TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
@@ -105,7 +106,7 @@ class Twilio(Provider):
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         url = f"{settings.LEADWIRE_TWILIO_URL}/2010-04-01/Accounts/{sid}{path}"
         try:
-            return call(method, url, headers=headers, body=body)
+            return call(method, url, headers=headers, body=body, seconds=ASK_SECONDS if body is None else SEND_SECONDS)
         except NotConnected as error:
             raise NotSent("channel.failed", f"Twilio could not be reached: {error}", is_permanent=False) from error
 

@@ -171,7 +171,9 @@ def connection_remove(request: PageRequest, connection_id: int) -> HttpResponse:
             return redirect("messaging:connections")
         services.disconnect(connection=found, actor=actor)
         return redirect("messaging:connection", connection_id)
-    values = {"connection": found, "waiting": services.counts_waiting([found]).get(found.pk, 0), "uses": _uses(found)}
+    uses, others = _uses(request, found)
+    waiting = services.counts_waiting([found]).get(found.pk, 0)
+    values = {"connection": found, "waiting": waiting, "uses": uses, "count": len(uses) + others}
     return render(request, "messaging/connection_remove_page.html", values)
 
 
@@ -195,9 +197,12 @@ def _provider(slug: str) -> Provider:
     return provider
 
 
-def _uses(found: ChannelConnection) -> list[UsableConnection]:
+def _uses(request: PageRequest, found: ChannelConnection) -> tuple[list[UsableConnection], int]:
+    """The sources that use a connection and that the person sees, and how many others there are."""
     rows = UsableConnection.objects.filter(connection=found, source__archived_at=None)
-    return list(rows.select_related("source", "owner").order_by("source__name")[:SOURCES_SHOWN])
+    seen = rows.filter(source__in=Source.objects.visible_to(request.user))
+    shown = list(seen.select_related("source", "owner").order_by("source__name")[:SOURCES_SHOWN])
+    return shown, rows.count() - len(shown)
 
 
 def _done(request: PageRequest, connection_id: int) -> HttpResponse:
@@ -207,7 +212,7 @@ def _done(request: PageRequest, connection_id: int) -> HttpResponse:
 
 
 def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | None = None) -> HttpResponse:
-    uses = _uses(found)
+    uses, unseen = _uses(request, found)
     reach = reach_of(request.user, Right.CONFIGURE)
     others = Source.objects.visible_to(request.user, Right.CONFIGURE).active()
     others = others.filter(organization=found.organization_id)
@@ -220,6 +225,7 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
         "channel": CHANNELS[found.kind],
         "state": state_of(found),
         "uses": [(usable, reach.includes(usable.source)) for usable in uses],
+        "unseen": unseen,
         "others": others.exclude(pk__in=own).order_by("name")[:SOURCES_SHOWN],
         "waiting": services.counts_waiting([found]).get(found.pk, 0),
         "limits": [(getattr(limits, name), unit) for name, unit in NAMES.items() if getattr(limits, name)],

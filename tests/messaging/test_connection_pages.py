@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Membership
+from api.services import make_token
 from messaging.models import ChannelConnection, SourceConnection, UsableConnection
+from messaging.registry import PROVIDERS
+from messaging.services import connect, use
 from tests.providers import twilio
 from tests.support.people import log_in, person
 from tests.support.providers import TWILIO
@@ -137,3 +140,29 @@ def test_the_composer_offers_first_what_the_lead_used_last(dana_client, sms, twi
         run_jobs()
     page = dana_client.get(f"/inbox/{Conversation.objects.get().public_id}/").text
     assert page.index("WhatsApp to +14155550100") < page.index("SMS to +14155550100")
+
+
+def test_a_limited_manager_reads_no_names_of_other_sources(northside, eastgate, westgate, actor, api, twilio_server):
+    number = connect(
+        source=eastgate, actor=actor, provider=PROVIDERS["twilio"], name="East", number="+15005550007", settings=TWILIO
+    )
+    use(connection=number, source=westgate, actor=actor)
+    manager = person("mia", northside, "manager", eastgate)
+    client = log_in(manager)
+    for path in ("", "remove/"):
+        page = client.get(f"/settings/channels/{number.pk}/{path}").text
+        assert "Eastgate" in page
+        assert "Westgate" not in page
+    assert "It stops for 2 sources" in page
+    creator = Membership.objects.get(user=manager)
+    key = make_token(creator=creator, actor=actor, name="M", scopes=["channels:write"])[1]
+    shown = api.get(f"messaging-channel-connections/{number.pk}", key).json()["data"]["messaging_channel_connection"]
+    assert shown["source_ids"] == [eastgate.public_id]
+
+
+def test_a_number_cannot_be_changed_to_one_that_is_connected(sms, eastgate, actor, dana_client, twilio_server):
+    other = connect(
+        source=eastgate, actor=actor, provider=PROVIDERS["twilio"], name="East", number="+15005550007", settings=TWILIO
+    )
+    values = {"name": "East", "number": sms.number, "account_sid": TWILIO["account_sid"]}
+    assert "connected already" in dana_client.post(f"/settings/channels/{other.pk}/edit/", values).text

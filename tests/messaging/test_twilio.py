@@ -20,21 +20,10 @@ PHONE = "+14155550100"
 
 
 @pytest.fixture
-def read():
-    """Read all calls that are kept, as the job does."""
-
-    def run():
-        for call in InboundCall.objects.filter(outcome="waiting"):
-            read_call(call.pk)
-
-    return run
-
-
-@pytest.fixture
-def texted(sms, twilio_server, read) -> Lead:
+def texted(sms, twilio_server, read_calls) -> Lead:
     """A lead who wrote an SMS."""
     assert twilio_server.bring(sms, "My tap leaks.").status_code == 200
-    read()
+    read_calls()
     return Lead.objects.get()
 
 
@@ -55,9 +44,9 @@ def test_an_sms_becomes_a_lead_and_is_answered_by_sms(texted, sms, twilio_server
     assert message.external_id == sent["sid"]
 
 
-def test_the_same_call_twice_is_one_message(texted, sms, twilio_server, read):
+def test_the_same_call_twice_is_one_message(texted, sms, twilio_server, read_calls):
     twilio_server.bring(sms, "My tap leaks.")
-    read()
+    read_calls()
     assert Message.objects.count() == 1
     assert Event.objects.filter(type="lead.created").count() == 1
 
@@ -96,71 +85,71 @@ def test_a_disconnected_number_takes_nothing(sms, twilio_server, actor):
     assert twilio_server.bring(sms, "Hello").status_code == 404
 
 
-def test_a_call_that_nobody_understands_is_kept_and_shown(sms, twilio_server, read):
+def test_a_call_that_nobody_understands_is_kept_and_shown(sms, twilio_server, read_calls):
     assert twilio_server.call_us(sms.callback_url, Hello="world").status_code == 200
-    read()
+    read_calls()
     assert InboundCall.objects.get().outcome == "unreadable"
 
 
 @pytest.mark.parametrize("text", ["\x00\x07", "𝄞 مرحبا " * 200, "   "])
-def test_any_text_is_taken(sms, twilio_server, read, text):
+def test_any_text_is_taken(sms, twilio_server, read_calls, text):
     assert twilio_server.bring(sms, text).status_code == 200
-    read()
+    read_calls()
     assert Message.objects.get().content.strip() == (text.strip("\x00\x07 ") or "(empty message)")
 
 
-def test_a_picture_is_named_where_it_cannot_be_shown(sms, twilio_server, read):
+def test_a_picture_is_named_where_it_cannot_be_shown(sms, twilio_server, read_calls):
     twilio_server.bring(sms, "Look", NumMedia="1", MediaUrl0="https://api.twilio.com/x", MediaContentType0="image/jpeg")
-    read()
+    read_calls()
     assert Message.objects.get().content == "Look\n[image/jpeg]"
 
 
-def test_the_report_of_a_delivery_is_shown_and_is_an_event(texted, twilio_server, read):
+def test_the_report_of_a_delivery_is_shown_and_is_an_event(texted, twilio_server, read_calls):
     message = answer(texted)
     sent = twilio_server.taken[-1]
     for status in ("delivered", "sent", "queued", "delivered"):  # out of order, and twice
         assert twilio_server.report(sent, status).status_code == 200
-    read()
+    read_calls()
     message.refresh_from_db()
     assert message.status == "delivered"
     assert Event.objects.filter(type="message.delivered").count() == 1
 
 
-def test_a_report_that_comes_before_our_own_record_is_that_record(texted, twilio_server, read, monkeypatch):
+def test_a_report_that_comes_before_our_own_record_is_that_record(texted, twilio_server, read_calls, monkeypatch):
     from conversations.services import sending
 
     monkeypatch.setattr(sending, "_record_sent", lambda *_: None)  # the worker dies in this moment
     message = answer(texted)
     assert message.status == "sending"
     twilio_server.report(twilio_server.taken[-1], "delivered")
-    read()
+    read_calls()
     message.refresh_from_db()
     assert (message.status, message.external_id) == ("delivered", twilio_server.taken[-1]["sid"])
     assert not Dispatch.objects.exists()
     assert Event.objects.filter(type="message.sent").count() == 1
 
 
-def test_a_late_refusal_fails_the_message_with_its_reason(texted, twilio_server, read):
+def test_a_late_refusal_fails_the_message_with_its_reason(texted, twilio_server, read_calls):
     message = answer(texted)
     twilio_server.report(twilio_server.taken[-1], "undelivered", ErrorCode="30003")
-    read()
+    read_calls()
     message.refresh_from_db()
     assert (message.status, message.error_code) == ("failed", "channel.refused")
     assert "off, out of reach" in message.error_detail
     assert Event.objects.filter(type="message.failed").count() == 1
 
 
-def test_a_report_about_nothing_of_ours_changes_nothing(texted, sms, twilio_server, read):
+def test_a_report_about_nothing_of_ours_changes_nothing(texted, sms, twilio_server, read_calls):
     answer(texted)
     stranger = {**twilio_server.taken[-1], "sid": "SM" + "9" * 32, "StatusCallback": sms.callback_url}
     assert twilio_server.report(stranger, "failed").status_code == 200
-    read()
+    read_calls()
     assert Message.objects.get(direction="outbound").status == "sent"
     assert InboundCall.objects.latest("id").outcome == "ignored"
 
 
 @pytest.mark.parametrize("how", ["cut", "garbage"])
-def test_what_nobody_confirmed_is_not_sent_again_by_itself(texted, twilio_server, read, how):
+def test_what_nobody_confirmed_is_not_sent_again_by_itself(texted, twilio_server, read_calls, how):
     before = len(twilio_server.taken)
     twilio_server.next(how)
     message = answer(texted)
@@ -169,7 +158,7 @@ def test_what_nobody_confirmed_is_not_sent_again_by_itself(texted, twilio_server
     assert not Dispatch.objects.exists()
     assert len(twilio_server.taken) == before + 1
     twilio_server.report(twilio_server.taken[-1], "delivered")  # and Twilio says that it has it after all
-    read()
+    read_calls()
     message.refresh_from_db()
     assert (message.status, message.error_code) == ("delivered", "")
 
@@ -222,21 +211,21 @@ def test_who_said_stop_at_twilio_is_blocked_here(texted, twilio_server, sms):
     assert sms.lane.failing_since is None  # the connection works
 
 
-def test_stop_and_start_by_sms(texted, sms, twilio_server, read):
+def test_stop_and_start_by_sms(texted, sms, twilio_server, read_calls):
     twilio_server.bring(sms, "STOP", MessageSid="SM" + "2" * 32)
-    read()
+    read_calls()
     assert OptOut.objects.in_force().get().address == PHONE
     twilio_server.bring(sms, "START", MessageSid="SM" + "3" * 32)
-    read()
+    read_calls()
     assert not OptOut.objects.in_force().exists()
 
 
-def test_an_answer_goes_to_the_source_that_wrote_last(sms, eastgate, lead_at, twilio_server, read):
+def test_an_answer_goes_to_the_source_that_wrote_last(sms, eastgate, lead_at, twilio_server, read_calls):
     lead = lead_at(eastgate, email="", phone=PHONE)
     message = answer(lead)
     assert message.connection_id == sms.pk  # inherited from the business
     twilio_server.bring(sms, "Thanks")
-    read()
+    read_calls()
     newest = Message.objects.latest("id")
     assert (newest.source_id, newest.lead_id) == (eastgate.pk, lead.pk)
 

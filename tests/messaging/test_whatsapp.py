@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from conversations.models import Conversation, Message
-from conversations.services.provider_calls import read_call
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
 from core.problems import Refusal
@@ -27,19 +26,10 @@ WELCOME = {"name": "welcome", "language": "en_US", "status": "APPROVED", "catego
 
 
 @pytest.fixture
-def read():
-    def run():
-        for call in InboundCall.objects.filter(outcome="waiting"):
-            read_call(call.pk)
-
-    return run
-
-
-@pytest.fixture
-def written(whatsapp, meta_server, read) -> Lead:
+def written(whatsapp, meta_server, read_calls) -> Lead:
     """A lead who wrote a WhatsApp message."""
     assert meta_server.bring(whatsapp, "My tap leaks.").status_code == 200
-    read()
+    read_calls()
     return Lead.objects.get()
 
 
@@ -75,11 +65,11 @@ def test_a_message_becomes_a_lead_with_a_name_and_is_answered(written, whatsapp,
     assert (message.status, message.external_id) == ("sent", sent["wamid"])
 
 
-def test_sent_delivered_and_read_arrive_in_any_order_and_twice(written, whatsapp, meta_server, read):
+def test_sent_delivered_and_read_arrive_in_any_order_and_twice(written, whatsapp, meta_server, read_calls):
     message = answer(written)
     for status in ("read", "delivered", "sent", "read"):
         assert meta_server.report(whatsapp, meta_server.taken[-1], status).status_code == 200
-    read()
+    read_calls()
     message.refresh_from_db()
     assert message.status == "read"
     assert message.status_changes.filter(step="read").get().provider_at
@@ -104,9 +94,9 @@ def test_what_the_business_writes_opens_no_window(written, whatsapp):
         answer(written)
 
 
-def test_the_messages_own_time_counts_not_when_it_came(whatsapp, meta_server, read):
+def test_the_messages_own_time_counts_not_when_it_came(whatsapp, meta_server, read_calls):
     meta_server.bring(whatsapp, "Late", seconds_ago=25 * 3600)
-    read()
+    read_calls()
     with pytest.raises(Refusal, match="24 hours"):
         answer(Lead.objects.get())
 
@@ -117,25 +107,25 @@ def test_the_window_is_looked_at_again_in_the_moment_of_sending(written):
     assert send(message).error_code == "channel.outsideWindow"
 
 
-def test_whatsapps_own_refusal_of_a_late_text_reads_the_same(written, whatsapp, meta_server, read):
+def test_whatsapps_own_refusal_of_a_late_text_reads_the_same(written, whatsapp, meta_server, read_calls):
     meta_server.next(131047)
     assert answer(written).error_code == "channel.outsideWindow"
     message = answer(written)
     errors = [{"code": 131047, "title": "Re-engagement message"}]
     meta_server.report(whatsapp, meta_server.taken[-1], "failed", errors=errors)
-    read()
+    read_calls()
     message.refresh_from_db()
     assert (message.status, message.error_code) == ("failed", "channel.outsideWindow")
 
 
-def test_a_template_is_sent_at_any_time_and_again(written, welcome, meta_server, whatsapp, read):
+def test_a_template_is_sent_at_any_time_and_again(written, welcome, meta_server, whatsapp, read_calls):
     a_day_passes()
     message = answer(written, content="", template=FilledTemplate("welcome", "en_US", ["Ava", "Monday"]))
     assert message.content == "Hello Ava, your visit is on Monday."
     sent = meta_server.taken[-1]["template"]
     assert sent["components"][0]["parameters"] == [{"type": "text", "text": "Ava"}, {"type": "text", "text": "Monday"}]
     meta_server.report(whatsapp, meta_server.taken[-1], "failed", errors=[{"code": 131026, "title": "Undeliverable"}])
-    read()
+    read_calls()
     from conversations.services.lifecycle import retry
 
     assert send(retry(message=message, author=STAFF)).status == "sent"
@@ -207,9 +197,9 @@ def test_meta_tries_the_address_first(whatsapp, client):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'{"entry": 5}', b"\xff\xfe", b"[" * 100_000, b"0" * 900_000]
 )
-def test_nothing_that_is_signed_makes_an_error(whatsapp, meta_server, read, body):
+def test_nothing_that_is_signed_makes_an_error(whatsapp, meta_server, read_calls, body):
     assert meta_server.call_us(whatsapp, body).status_code == 200
-    read()
+    read_calls()
     assert InboundCall.objects.get().outcome == "unreadable"
 
 
@@ -218,7 +208,7 @@ def test_a_wrong_signature_is_refused(whatsapp, meta_server):
     assert not InboundCall.objects.exists()
 
 
-def test_one_call_brings_for_several_numbers(whatsapp, meta_server, read, actor, eastgate):
+def test_one_call_brings_for_several_numbers(whatsapp, meta_server, read_calls, actor, eastgate):
     settings = {**META, "phone_number_id": "9876543210"}
     from messaging.registry import PROVIDERS
 
@@ -228,7 +218,7 @@ def test_one_call_brings_for_several_numbers(whatsapp, meta_server, read, actor,
     text = {"from": "14155550111", "id": "wamid.9", "timestamp": "1700000000", "type": "text", "text": {"body": "Hi"}}
     meta_server.tell(whatsapp, "9876543210", messages=[text])
     meta_server.tell(whatsapp, "5555555555", messages=[{**text, "id": "wamid.10"}])  # of nobody here
-    read()
+    read_calls()
     message = Message.objects.get()
     assert (message.connection_id, message.source_id) == (second.pk, eastgate.pk)
 
@@ -250,28 +240,28 @@ def test_one_call_brings_for_several_numbers(whatsapp, meta_server, read, actor,
         ({"type": "text", "text": {"body": "a\u0000b\ud800"}}, "ab?"),
     ],
 )  # fmt: skip
-def test_each_kind_of_message_is_readable_text(whatsapp, meta_server, read, content, words):
+def test_each_kind_of_message_is_readable_text(whatsapp, meta_server, read_calls, content, words):
     row = {"from": "14155550100", "id": "wamid.1", "timestamp": "1700000000", **content}
     meta_server.tell(whatsapp, messages=[row])
-    read()
+    read_calls()
     assert Message.objects.get().content == words
 
 
-def test_a_reaction_that_is_taken_back_says_nothing(whatsapp, meta_server, read):
+def test_a_reaction_that_is_taken_back_says_nothing(whatsapp, meta_server, read_calls):
     row = {"from": "14155550100", "id": "wamid.1", "timestamp": "1700000000", "type": "reaction"}
     meta_server.tell(whatsapp, messages=[{**row, "reaction": {"message_id": "wamid.x"}}])
-    read()
+    read_calls()
     assert not Message.objects.exists()
 
 
-def test_an_answer_goes_to_the_conversation_that_it_answers(written, whatsapp, meta_server, read, plumbing):
+def test_an_answer_goes_to_the_conversation_that_it_answers(written, whatsapp, meta_server, read_calls, plumbing):
     message = answer(written)
     newer = Conversation.objects.create(
         organization_id=written.organization_id, source=plumbing, lead=written, title="Roof", connection=whatsapp
     )
     row = {"from": "14155550100", "id": "wamid.2", "timestamp": "1700000000", "type": "text", "text": {"body": "Ok"}}
     meta_server.tell(whatsapp, messages=[{**row, "context": {"id": message.external_id}}])
-    read()
+    read_calls()
     assert Message.objects.latest("id").conversation_id == message.conversation_id != newer.pk
 
 
@@ -285,12 +275,12 @@ def test_what_may_pass_is_tried_again(written, meta_server, how, words):
 
 
 @pytest.mark.parametrize("how", ["cut", "garbage"])
-def test_what_nobody_confirmed_is_mended_by_a_report(written, whatsapp, meta_server, read, how):
+def test_what_nobody_confirmed_is_mended_by_a_report(written, whatsapp, meta_server, read_calls, how):
     meta_server.next(how)
     message = answer(written)
     assert (message.status, message.error_code) == ("failed", "channel.unknown")
     meta_server.report(whatsapp, meta_server.taken[-1], "delivered")
-    read()
+    read_calls()
     message.refresh_from_db()
     assert message.status == "delivered"
     assert Event.objects.filter(type="message.delivered").count() == 1

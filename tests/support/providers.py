@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,9 @@ import pytest
 from django.test import Client
 from twilio.request_validator import RequestValidator
 
+from conversations.services.provider_calls import read_call
 from messaging.meta.signature import sign
-from messaging.models import ChannelConnection
+from messaging.models import ChannelConnection, InboundCall
 from messaging.registry import PROVIDERS
 from messaging.services import connect
 from supervisor import ports
@@ -171,3 +172,14 @@ def whatsapp(meta_server, plumbing, actor) -> ChannelConnection:
     return connect(
         source=plumbing, actor=actor, provider=PROVIDERS["meta"], name="WhatsApp", number=number, settings=META
     )
+
+
+@pytest.fixture
+def read_calls() -> Callable[[], None]:
+    """Read all calls that are kept, as the job does."""
+
+    def run() -> None:
+        for call in InboundCall.objects.filter(outcome="waiting"):
+            read_call(call.pk)
+
+    return run
