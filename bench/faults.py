@@ -43,7 +43,9 @@ class Fault:
 
         While the database is away (`outages`) no answer can be written down, so that moment lasts until it is back.
         """
-        written = (earlier.answered_at or copy.came_at) + FORGIVEN_SECONDS
+        answered = earlier.answered_at or copy.came_at
+        # How late this receiver came to its answer is how late other processes of the machine run at that moment.
+        written = answered + FORGIVEN_SECONDS + 2 * (answered - earlier.came_at)
         for outage in outages:
             if outage.at <= written and earlier.came_at <= outage.ends_at:
                 written = max(written, outage.ends_at + RECONNECTED_SECONDS)

@@ -31,9 +31,12 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO_MAIL_DIR:
-    from demo.views import mails, phone
+    from demo.views import mails
 
     urlpatterns.append(path("demo/mail/", mails, name="demo-mails"))
+if settings.DEMO_PHONE_URL:
+    from demo.views import phone
+
     urlpatterns.append(path("demo/phone/", phone, name="demo-phone"))
 
 handler400 = errors.bad_request
