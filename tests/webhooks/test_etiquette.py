@@ -88,7 +88,12 @@ def test_retry_after_is_honoured_never_earlier_and_not_counted(receiver, status,
     assert least <= result.retry_after <= most
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "", "1e9", "99999-01-01", http_date(-HOUR), "٣"])
+@pytest.mark.parametrize(
+    "value",
+    ["soon", "-5", "", "1e9", "99999-01-01", http_date(-HOUR), "٣"],
+    # Names of their own: with the date in it, a test would have another one in each process of a parallel run.
+    ids=["soon", "negative", "empty", "a float", "no date", "an hour ago", "a digit of another script"],
+)
 @pytest.mark.parametrize("status", [429, 503])
 def test_rubbish_in_retry_after_is_as_if_it_were_not_there(receiver, status, value):
     receiver.answers = [says(status, Retry_After=value.encode().decode("latin-1"))]
