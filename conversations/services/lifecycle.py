@@ -61,6 +61,8 @@ def retry(*, message: Message, author: Author) -> Message:
 
     Only the team reopens a closed conversation by it.
     """
+    # The conversation first, as everybody locks: a late report of the provider may come at the same moment.
+    Conversation.objects.select_for_update(no_key=True).get(pk=message.conversation_id)
     locked = Message.objects.select_for_update().get(pk=message.pk)
     if not locked.has_failed:
         raise Refusal(409, "message.notFailed", "Only a message that failed can be sent again.")
