@@ -45,7 +45,7 @@ made = {}
 for name, number in (("limited", "+15005550001"), ("fast", "+15005550002")):
     source = create_source(organization=organization, actor=SYSTEM, name=name, parent=business)
     settings = {"account_sid": "AC" + "0" * 32, "auth_token": "bench-auth-token"}
-    connection = connect(source=source, actor=SYSTEM, provider=PROVIDERS["twilio"], name=name, number=number,
+    connection = connect(source=source, actor=SYSTEM, provider=PROVIDERS["twilio"], name=name, own_address=number,
                          settings=settings)
     connection.lane.max_in_flight = 64
     connection.lane.save()

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, Any] = {
     "description": "A lead arrives",
     "detail": "There is no such lead.",
     "duration_ms": 84,
+    "email_address": "sales@example.com",
     "email": "ava@example.net",
     "error": None,
     "errors": [{"pointer": "#/email", "detail": "This is not an email address.", "code": "invalid"}],

@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import json
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,11 @@ def call(
     return _client().call(method, url, headers=headers or {}, body=body, seconds=seconds, answer_max=answer_max)
 
 
+def look_up(host: str) -> list[str]:
+    """Return the addresses of a name. Raise AddressForbidden if one of them is not public, OSError if it has none."""
+    return _client().look_up(host)
+
+
 class _Client:
     """The event loop of this process, in a thread of its own, with its one session."""
 
@@ -89,6 +95,7 @@ class _Client:
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
         self.session: aiohttp.ClientSession | None = None
+        self.resolver = GuardedResolver()
         threading.Thread(target=self.loop.run_forever, name="http", daemon=True).start()
         atexit.register(self.close)
 
@@ -99,6 +106,10 @@ class _Client:
 
     def call(self, *words: Any, **more: Any) -> Answer:
         return asyncio.run_coroutine_threadsafe(self._call(*words, **more), self.loop).result()
+
+    def look_up(self, host: str) -> list[str]:
+        looking = self.resolver.resolve(host, family=socket.AF_UNSPEC)
+        return [answer["host"] for answer in asyncio.run_coroutine_threadsafe(looking, self.loop).result()]
 
     async def _call(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float, answer_max: int
@@ -124,7 +135,7 @@ class _Client:
         if self.session is None:
             connector = aiohttp.TCPConnector(
                 limit=CONNECTIONS,
-                resolver=GuardedResolver(),
+                resolver=self.resolver,
                 socket_factory=socket_factory,
                 keepalive_timeout=IDLE_SECONDS,
                 happy_eyeballs_delay=None,

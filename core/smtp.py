@@ -6,6 +6,7 @@ sends the same mail again, and the lead reads it twice. Only workers may wait th
 
 from __future__ import annotations
 
+import base64
 import re
 import smtplib
 import ssl
@@ -18,6 +19,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 
+from core.dialling import dial, is_on_this_machine, tls
+
 # Seconds, each from the RFC's section of this number.
 GREETING_SECONDS = 300  # 4.5.3.2.1
 MAIL_SECONDS = 300  # 4.5.3.2.2
@@ -25,6 +28,7 @@ RCPT_SECONDS = 300  # 4.5.3.2.3
 DATA_SECONDS = 120  # 4.5.3.2.4
 BLOCK_SECONDS = 180  # 4.5.3.2.5
 FINAL_DOT_SECONDS = 600  # 4.5.3.2.6
+CONNECT_SECONDS = 10  # ours
 GOODBYE_SECONDS = 5  # ours: nothing depends on it
 BLOCK_BYTES = 64 * 1024
 
@@ -87,6 +91,25 @@ class PatientOverTLS(Patient, smtplib.SMTP_SSL):
     """The same where TLS comes first (RFC 8314, 3.3)."""
 
 
+class _Guarded(smtplib.SMTP):
+    """Dials public addresses only."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        return dial(host, port, timeout)
+
+
+class _GuardedPatient(Patient, _Guarded):
+    pass
+
+
+class _GuardedPatientOverTLS(PatientOverTLS, _Guarded):
+    pass
+
+
+class _GuardedOverTLS(smtplib.SMTP_SSL, _Guarded):
+    pass
+
+
 class PatientBackend(EmailBackend):
     """Django's backend with this client."""
 
@@ -126,6 +149,52 @@ class PatientBackend(EmailBackend):
             self.close()
         except (smtplib.SMTPException, OSError, ssl.SSLError):
             self.connection = None
+
+
+class AccountBackend(PatientBackend):
+    """The mail server of an account that somebody connected: dialled through the guard, and only over TLS.
+
+    A server on this machine may do without. `is_patient`: False where a person waits for the answer.
+    """
+
+    def __init__(self, *, is_patient: bool = True, **more: Any) -> None:
+        super().__init__(**more)
+        self.is_patient = is_patient
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        if self.is_patient:
+            return _GuardedPatientOverTLS if self.use_ssl else _GuardedPatient
+        return _GuardedOverTLS if self.use_ssl else _Guarded
+
+    def open(self) -> bool:
+        """Connect and log in. Raise SMTPException or OSError."""
+        if self.connection:
+            return False
+        more: dict[str, Any] = {"context": tls()} if self.use_ssl else {}
+        client: Any = self.connection_class(self.host, self.port, timeout=self.timeout or CONNECT_SECONDS, **more)
+        self.connection = client
+        if not self.use_ssl:
+            client.ehlo_or_helo_if_needed()
+            if client.has_extn("starttls"):
+                client.starttls(context=tls())
+            elif not is_on_this_machine(client.sock):
+                raise smtplib.SMTPNotSupportedError("The mail server offers no TLS, so the password would be readable.")
+        if self.username:
+            _log_in(client, self.username, self.password)
+        return True
+
+
+def _log_in(client: smtplib.SMTP, username: str, password: str) -> None:
+    """Log in. The library takes ASCII only, where PLAIN takes any password (RFC 4616). Raise SMTPException."""
+    if (username + password).isascii():
+        client.login(username, password)
+        return
+    client.ehlo_or_helo_if_needed()
+    token = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+    code, answer = client.docmd("AUTH", f"PLAIN {token}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def patient_connection() -> BaseEmailBackend:

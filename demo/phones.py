@@ -29,17 +29,19 @@ def connect_numbers(business: Source, actor: Actor) -> None:
         ("twilio", "Main line", SMS_NUMBER, _SMS),
         ("meta", "WhatsApp of the office", WHATSAPP_NUMBER, _WHATSAPP),
     ):
-        connect(source=business, actor=actor, provider=PROVIDERS[provider], name=name, number=number, settings=settings)
+        connect(
+            source=business, actor=actor, provider=PROVIDERS[provider], name=name, own_address=number, settings=settings
+        )
 
 
 def write_numbers(folder: Path) -> None:
     """Tell the demo's phone network of the numbers, where it calls, and with which secrets it signs."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {}
-    for connection in ChannelConnection.objects.active().filter(number__in=[SMS_NUMBER, WHATSAPP_NUMBER]):
+    for connection in ChannelConnection.objects.active().filter(own_address__in=[SMS_NUMBER, WHATSAPP_NUMBER]):
         account = account_of(connection)
         numbers[connection.kind] = {
-            "number": connection.number,
+            "number": connection.own_address,
             "callback_url": connection.callback_url,
             "secret": account.settings[SECRETS[connection.kind]],
             "id": account.settings.get("phone_number_id", ""),

@@ -5,8 +5,12 @@ from django.core.validators import EmailValidator
 
 from core.phones import normalize_phone
 
-__all__ = ["is_email", "normalize_email", "normalize_phone"]
+__all__ = ["is_email", "normalize_email", "normalize_phone", "read_address"]
 
+NOT_AN_ADDRESS = {
+    "phone": "This is not a phone number. Write it with its country code.",
+    "email": "This is not an email address. It looks like sales@example.com.",
+}
 EMAIL_MAX = 254  # bytes: RFC 5321, 4.5.3.1.3
 _validate = EmailValidator(allowlist=[])  # without "localhost"
 
@@ -14,6 +18,14 @@ _validate = EmailValidator(allowlist=[])  # without "localhost"
 def normalize_email(text: str) -> str:
     """Return an email address in the form in which it is compared: trimmed, in lower case."""
     return text.strip().lower()
+
+
+def read_address(kind: str, text: str) -> str:
+    """Return an address in its one form. `kind`: "email" or "phone". Raise ValueError, in words for people."""
+    address = normalize_phone(text) if kind == "phone" else normalize_email(text)
+    if not address or (kind == "email" and not is_email(address)):
+        raise ValueError(NOT_AN_ADDRESS[kind])
+    return address
 
 
 def is_email(text: str) -> bool:

@@ -17,9 +17,9 @@ class InboundMailAdmin(ReadOnly):
 
 @admin.register(models.ChannelConnection)
 class ChannelConnectionAdmin(ReadOnly):
-    list_display = ["id", "kind", "provider", "name", "source", "local_part", "number", "disconnected_at"]
+    list_display = ["id", "kind", "provider", "name", "source", "local_part", "own_address", "disconnected_at"]
     list_filter = ["kind", "provider", "organization"]
-    search_fields = ["name", "local_part", "number", "source__name"]
+    search_fields = ["name", "local_part", "own_address", "source__name"]
 
 
 @admin.register(models.InboundCall)

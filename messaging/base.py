@@ -188,6 +188,7 @@ class Provider(ABC):
     address_label: ClassVar[str] = ""  # what `Account.address` is, for people; "": it needs none
     # How one connects it, step by step, for people; `{url}` is where the provider shall call.
     steps: ClassVar[tuple[str, ...]] = ()
+    is_called: ClassVar[bool] = True  # it calls us; False: we look there
     is_built_in: ClassVar[bool] = False  # every source has it without any set-up
     # The setting by which one call names several accounts (`InboundMessage.account`); "": each has calls of its own.
     account_setting: ClassVar[str] = ""
@@ -197,6 +198,10 @@ class Provider(ABC):
     @abstractmethod
     def send(self, account: Account, message: Outgoing) -> str:
         """Hand a message to the provider. Return the provider's id of it, "" where there is none. Raise NotSent."""
+
+    def receives(self, account: Account) -> bool:
+        """True when what leads answer to the account's own address arrives here."""
+        return True
 
     def limits(self, account: Account) -> Limits:
         """Return how fast the provider lets this account send. People may choose less, never more."""

@@ -10,14 +10,33 @@ from django import forms
 
 from accounts.models import Membership, Source
 from messaging.accounts import account_row
-from messaging.addresses import normalize_phone
+from messaging.addresses import read_address
 from messaging.base import Account, Limits, Provider, Setting
 from messaging.limits import NAMES, chosen, limit_errors
 from messaging.models import ChannelConnection
+from messaging.registry import CHANNELS
+
+
+class AddressField(forms.CharField):
+    """A phone number or a mail address, in its one form. `kind`: "phone" or "email"."""
+
+    def __init__(self, *, kind: str, **more: Any) -> None:
+        self.kind = kind
+        widget = forms.TextInput(attrs={"inputmode": "tel" if kind == "phone" else "email"})
+        super().__init__(max_length=30 if kind == "phone" else 254, widget=widget, **more)
+
+    def clean(self, value: Any) -> str:
+        try:
+            return read_address(self.kind, super().clean(value))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+EXAMPLES = {"phone": "With its country code, for example +1 415 555 0100.", "email": "Leads see it as the sender."}
 
 
 class ConnectionForm(forms.Form):
-    """A connection's name, number and account. A secret is never shown; left empty, it stays as it is."""
+    """A connection's name, address and account. A secret is never shown; left empty, it stays as it is."""
 
     name = forms.CharField(max_length=100, help_text="How your team calls it.")
     source = forms.ModelChoiceField(
@@ -25,7 +44,6 @@ class ConnectionForm(forms.Form):
         empty_label=None,
         help_text="It uses the connection at once, and new leads arrive there. Its locations inherit the connection.",
     )
-    number = forms.CharField(label="Phone number", max_length=30, widget=forms.TextInput(attrs={"inputmode": "tel"}))
 
     def __init__(
         self,
@@ -43,8 +61,8 @@ class ConnectionForm(forms.Form):
             rows = Source.objects.filter(organization=member.organization_id, archived_at=None)
             sources: Any = self.fields["source"]
             sources.queryset = (rows.filter(pk__in=member.source_ids) if member.is_limited else rows).order_by("name")
-        self.fields["number"].label = provider.address_label
-        self.fields["number"].help_text = "With its country code, for example +1 415 555 0100."
+        kind = CHANNELS[provider.channel].address
+        self.fields["own_address"] = AddressField(kind=kind, label=provider.address_label, help_text=EXAMPLES[kind])
         for setting in provider.settings:
             self.fields[setting.name] = field_of(setting, is_new=connection is None or not connection.is_connected)
         if connection:
@@ -56,16 +74,10 @@ class ConnectionForm(forms.Form):
                     help_text="Empty: as many as the provider takes.",
                 )
 
-    def clean_number(self) -> str:
-        number = normalize_phone(self.cleaned_data["number"])
-        if not number:
-            raise forms.ValidationError("This is not a phone number. Write it with its country code.")
-        return number
-
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
         if self.connection and not self.errors:
-            account = Account(values["number"], self.settings())
+            account = Account(values["own_address"], self.settings())
             for name, error in limit_errors(self.limits(), self.provider.limits(account)).items():
                 self.add_error(name, error)
         return values
@@ -114,4 +126,4 @@ def setting_error(setting: Setting, text: str) -> str:
 def _as_filled_in(provider: Provider, connection: ChannelConnection) -> dict[str, Any]:
     row = account_row(connection)
     shown = {setting.name: getattr(row, setting.name) for setting in provider.settings if not setting.is_secret}
-    return {"name": connection.name, "number": connection.number, **asdict(chosen(connection)), **shown}
+    return {"name": connection.name, "own_address": connection.own_address, **asdict(chosen(connection)), **shown}

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from messaging.base import Channel, NotSent, Provider
 from messaging.email.sending import InstallationMail
+from messaging.mailbox.provider import Mailbox
 from messaging.meta.provider import Meta
 from messaging.twilio.provider import Twilio
 from messaging.website import WebsiteForm
@@ -19,7 +20,7 @@ CHANNELS: dict[str, Channel] = {
     )
 }
 PROVIDERS: dict[str, Provider] = {
-    provider.slug: provider for provider in (InstallationMail(), WebsiteForm(), Twilio(), Meta())
+    provider.slug: provider for provider in (InstallationMail(), WebsiteForm(), Mailbox(), Twilio(), Meta())
 }
 
 __all__ = ["CHANNELS", "PROVIDERS", "Channel", "NotSent", "Provider"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from email.utils import make_msgid
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
@@ -74,14 +76,14 @@ def connect(
     actor: Actor,
     provider: Provider,
     name: str,
-    number: str = "",
+    own_address: str = "",
     settings: Mapping[str, str],
 ) -> ChannelConnection:
     """Connect an account at a provider. The source is its home and uses it at once.
 
-    Raise Refusal `connection.tooMany`, or `connection.exists` for a number that is connected already.
+    Raise Refusal `connection.tooMany`, or `connection.exists` for an address that is connected already.
     """
-    _refuse_more(source, number)
+    _refuse_more(source, own_address)
     connection = ChannelConnection.objects.create(
         organization_id=source.organization_id,
         source=source,
@@ -89,26 +91,27 @@ def connect(
         kind=provider.channel,
         provider=provider.slug,
         name=name,
-        number=number,
+        own_address=own_address,
         callback_token=make_callback_token(),
     )
     _store(connection, settings)
     set_limits(connection, Limits())
     use(connection=connection, source=source, actor=actor)
-    _record(actor, "channel.add", connection, after={"provider": provider.slug, "number": number})
+    _record(actor, "channel.add", connection, after={"provider": provider.slug, "address": own_address})
     return connection
 
 
-def _refuse_more(source: Source, number: str) -> None:
+def _refuse_more(source: Source, own_address: str) -> None:
     rows = ChannelConnection.objects.active().filter(organization=source.organization_id)
     if rows.exclude(callback_token="").count() >= CONNECTIONS_MAX:
         raise Refusal(409, "connection.tooMany", f"An organization may have {CONNECTIONS_MAX} connections.")
-    _refuse_taken(rows, number)
+    _refuse_taken(rows, own_address)
 
 
-def _refuse_taken(rows: ChannelConnectionQuerySet, number: str) -> None:
-    if number and rows.filter(number=number).exists():
-        raise Refusal(409, "connection.exists", "This number is connected already. Let the source use that connection.")
+def _refuse_taken(rows: ChannelConnectionQuerySet, own_address: str) -> None:
+    if own_address and rows.filter(own_address=own_address).exists():
+        detail = "This address is connected already. Let the source use that connection."
+        raise Refusal(409, "connection.exists", detail)
 
 
 def _store(connection: ChannelConnection, settings: Mapping[str, str]) -> list[str]:
@@ -133,23 +136,23 @@ def change(
     connection: ChannelConnection,
     actor: Actor,
     name: str | None = None,
-    number: str | None = None,
+    own_address: str | None = None,
     settings: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> ChannelConnection:
     """Change what is given. New credentials connect a disconnected one again, and its last check counts no more."""
     connection = _locked(connection)
-    before = {"name": connection.name, "number": connection.number}
-    if number is not None and number != connection.number:
-        _refuse_taken(ChannelConnection.objects.active().filter(organization=connection.organization_id), number)
+    before = {"name": connection.name, "address": connection.own_address}
+    if own_address is not None and own_address != connection.own_address:
+        _refuse_taken(ChannelConnection.objects.active().filter(organization=connection.organization_id), own_address)
     connection.name = connection.name if name is None else name
-    connection.number = connection.number if number is None else number
+    connection.own_address = connection.own_address if own_address is None else own_address
     changed = _store(connection, settings or {})
     if changed:
         connection.last_check, connection.disconnected_at = None, None
-    connection.save(update_fields=["name", "number", "last_check", "disconnected_at"])
+    connection.save(update_fields=["name", "own_address", "last_check", "disconnected_at"])
     set_limits(connection, chosen(connection) if limits is None else limits)
-    after: dict[str, Any] = {"name": connection.name, "number": connection.number}
+    after: dict[str, Any] = {"name": connection.name, "address": connection.own_address}
     after |= dict.fromkeys(changed, MASK)
     _record(actor, "channel.change", connection, before=before, after=after)
     return connection
@@ -205,7 +208,10 @@ def use(*, connection: ChannelConnection, source: Source, actor: Actor, as_defau
     rows = SourceConnection.objects.filter(source=source, kind=connection.kind)
     known = rows.filter(connection=connection).first()
     others = rows.exclude(connection=connection)
-    becomes_default = as_default or not others.filter(default_at__isnull=False).exists()
+    # A mailbox of the business comes before the mail address that every source has.
+    becomes_default = (
+        as_default or not others.filter(default_at__isnull=False).exclude(connection__callback_token="").exists()
+    )
     if known and (known.default_at or not becomes_default):
         return
     if becomes_default:
@@ -240,10 +246,27 @@ def send_test(*, connection: ChannelConnection, actor: Actor, to: str) -> dict[s
     """Send a message to an address of the person's own, and keep how it went on the connection."""
 
     def send(provider: Provider, account: Account) -> str:
-        provider.send(account, Outgoing(reference="test", to=to, text=TEST_WORDS))
-        return f"{provider.label} took the message. Look whether it arrives."
+        provider.send(account, _test_message(connection, to))
+        label = provider.label[0].upper() + provider.label[1:]
+        return f"{label} took the message. Look whether it arrives."
 
     return _keep_check(connection, actor, "channel.test", send)
+
+
+def _test_message(connection: ChannelConnection, to: str) -> Outgoing:
+    if not CHANNELS[connection.kind].is_mail:
+        return Outgoing(reference="test", to=to, text=TEST_WORDS)
+    return Outgoing(
+        reference="test",
+        to=to,
+        text=TEST_WORDS,
+        html=f"<p>{TEST_WORDS}</p>",
+        subject="A test from Leadwire",
+        message_id=make_msgid("test", django_settings.MAIL_DOMAIN),
+        sender_name=connection.name,
+        sender_address=connection.address,
+        reply_to=connection.address,
+    )
 
 
 def _keep_check(connection: ChannelConnection, actor: Actor, action: str, ask: Any) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from messaging.accounts import account_row
 from messaging.models import ChannelConnection
+from messaging.registry import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,18 @@ class State:
     @property
     def is_settled(self) -> bool:
         """False while the page should look again by itself."""
-        return self.words != WAITING
+        return self.words not in (WAITING, READING)
 
 
-WAITING = "Waiting for the first message"
+WAITING, READING = "Waiting for the first message", "Looking into the mailbox for the first time"
+
+
+def _state_of_mailbox(connection: ChannelConnection) -> State:
+    """Of a mailbox: green once its inbox has been read, or at once where it only sends."""
+    folder = getattr(connection, "folder", None)
+    if not account_row(connection).imap_host:
+        return State("ok", "Connected, for sending only")
+    return State("ok", "Connected") if folder and folder.is_watched else State("warn", READING)
 
 
 def state_of(connection: ChannelConnection) -> State:
@@ -33,6 +43,11 @@ def state_of(connection: ChannelConnection) -> State:
         return State("bad", "Failing", lane.last_error)
     if check and not check["ok"]:
         return State("bad", "Not working", check["detail"])
+    folder = getattr(connection, "folder", None)
+    if folder and folder.failing_since:
+        return State("bad", "Not reading", folder.last_error)
+    if not PROVIDERS[connection.provider].is_called:
+        return _state_of_mailbox(connection)
     if connection.last_inbound_at is None:
         return State("warn", WAITING, "")
     return State("ok", "Connected")

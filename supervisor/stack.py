@@ -169,6 +169,7 @@ class Stack:
             self.start_jobs(queue)
         self._run("beat", [*CELERY, "beat", "--loglevel=warning", "-s", self.folder / "beat-schedule", "--pidfile="])
         self.start_mail()
+        self._run("fetch-mail", [PYTHON, "manage.py", "fetch_mail"])
         self.start_web()
         self._start_crm()
 

@@ -29,6 +29,12 @@ from outbox.streams import StreamThread
 from sources.services import create_source
 from tests.support.api import Api
 from tests.support.foreign import foreign  # noqa: F401
+from tests.support.mailboxes import (  # noqa: F401
+    imap_server,
+    mailbox,
+    mailbox_settings,
+    smtp_account,
+)
 from tests.support.people import WEBHOOK_SCOPES, log_in, person
 from tests.support.product import running, stack  # noqa: F401
 from tests.support.providers import (  # noqa: F401

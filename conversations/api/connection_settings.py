@@ -15,19 +15,18 @@ from api.base import IDEMPOTENCY, Api, actor_of, caller_of, id_of, read_body, re
 from api.fields import StrictBoolean, StrictString, WholeObject
 from api.idempotency import answer_once
 from api.schema import enveloped
-from conversations.api.connection_shapes import (
-    CheckShown,
-    ConnectionDetails,
-    check_json,
-    details_json,
+from conversations.api.connection_input import (
+    ADDRESS_FIELDS,
+    read_address_at,
+    valid_address,
     valid_limits,
     valid_settings,
 )
+from conversations.api.connection_shapes import CheckShown, ConnectionDetails, check_json, details_json
 from core.problems import Invalid, NotFound
 from messaging import services
-from messaging.addresses import normalize_phone
 from messaging.models import ChannelConnection
-from messaging.registry import PROVIDERS
+from messaging.registry import CHANNELS, PROVIDERS
 
 CONNECTION = enveloped("messaging_channel_connection", ConnectionDetails, many=False)
 PROVIDER_CHOICES = [provider.slug for provider in PROVIDERS.values() if not provider.is_built_in]
@@ -41,17 +40,14 @@ class PaceInput(WholeObject):
 
 class ConnectionFields(serializers.Serializer[Any]):
     name = StrictString(max_length=100)
-    phone_number = StrictString(max_length=30, help_text="The phone number that leads see, with its country code.")
+    phone_number = StrictString(
+        max_length=30, required=False, help_text="That leads see, with its country code. Not for email."
+    )
+    email_address = StrictString(max_length=254, required=False, help_text="That leads see. For email only.")
     settings = serializers.DictField(
         child=StrictString(max_length=2_000, allow_blank=True),
         help_text="Of the account at the provider. Secrets go in and never come out.",
     )
-
-    def validate_phone_number(self, text: str) -> str:
-        number = normalize_phone(text)
-        if not number:
-            raise serializers.ValidationError("This is not a phone number. Write it with its country code.")
-        return number
 
 
 class ConnectionChanges(ConnectionFields):
@@ -67,6 +63,11 @@ def create_connection(request: Request) -> Response:
     """Connect an account. The answer says at which address the provider has to call."""
     data = read_body(request, ConnectionInput)
     provider = PROVIDERS[data["provider"]]
+    own_address = valid_address(provider, data)
+    if not own_address:
+        raise Invalid.at(
+            f"#/{ADDRESS_FIELDS[CHANNELS[provider.channel].address]}", "This field is required.", "required"
+        )
     settings = valid_settings(provider, data["settings"])
     source = _source(request, data["source_id"])
     if source is None:
@@ -78,7 +79,7 @@ def create_connection(request: Request) -> Response:
             actor=actor_of(request),
             provider=provider,
             name=data["name"],
-            number=data["phone_number"],
+            own_address=own_address,
             settings=settings,
         )
         return _shown(request, connection, 201, {"Location": f"/v1/messaging-channel-connections/{connection.pk}"})
@@ -104,9 +105,12 @@ class ConnectionApi(Api):
         data = read_body(request, ConnectionChanges, partial=True)
         if "settings" in data:
             data["settings"] = valid_settings(PROVIDERS[connection.provider], data["settings"], partial=True)
-        number = data.pop("phone_number", None)
+        own_address = valid_address(PROVIDERS[connection.provider], data)
+        changes = {name: data[name] for name in ("name", "settings") if name in data}
         limits = valid_limits(connection, data.pop("pace")) if "pace" in data else None
-        services.change(connection=connection, actor=actor_of(request), number=number, limits=limits, **data)
+        services.change(
+            connection=connection, actor=actor_of(request), own_address=own_address, limits=limits, **changes
+        )
         return _shown(request, _load(request, connection_id))
 
     @extend_schema(operation_id="remove_channel_connection", responses={204: None}, tags=["Channels"])
@@ -137,13 +141,7 @@ class ConnectionTestApi(Api):
     scopes = {"POST": "channels:write"}
 
     class TestInput(serializers.Serializer[Any]):
-        to = StrictString(max_length=30, help_text="A phone number of your own.")
-
-        def validate_to(self, text: str) -> str:
-            number = normalize_phone(text)
-            if not number:
-                raise serializers.ValidationError("This is not a phone number. Write it with its country code.")
-            return number
+        to = StrictString(max_length=254, help_text="A phone number or a mail address of your own.")
 
     @extend_schema(
         operation_id="test_channel_connection",
@@ -153,10 +151,10 @@ class ConnectionTestApi(Api):
         tags=["Channels"],
     )
     def post(self, request: Request, connection_id: str) -> Response:
-        """Sends a short message to a number of your own. `last_check` at `Location` says how it went."""
+        """Sends a short message to a phone or a mailbox of your own. `last_check` at `Location` says how it went."""
         data = read_body(request, self.TestInput)
-
         connection, is_first = _load(request, connection_id), []
+        to = read_address_at("to", CHANNELS[connection.kind].address, data["to"])
 
         def begin() -> Response:
             is_first.append(True)
@@ -165,7 +163,7 @@ class ConnectionTestApi(Api):
 
         answer = answer_once(request, begin)
         if is_first:  # after the commit: the provider may take its time
-            services.send_test(connection=connection, actor=actor_of(request), to=data["to"])
+            services.send_test(connection=connection, actor=actor_of(request), to=to)
         return answer
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,13 +10,9 @@ from rest_framework import serializers
 from accounts.models import Source
 from api.callers import Caller
 from core.ids import encode, rfc3339
-from core.problems import Invalid
 from core.secrets import MASK
-from core.text import pointer_part
 from messaging.accounts import account_row
-from messaging.base import Limits, Provider
-from messaging.forms import setting_error
-from messaging.limits import chosen, largest, limit_errors
+from messaging.limits import chosen
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 from messaging.services import counts_waiting
@@ -36,12 +31,19 @@ class PaceShown(serializers.Serializer[Any]):
     per_day = serializers.IntegerField(allow_null=True)
 
 
+class ReadingShown(serializers.Serializer[Any]):
+    read_at = serializers.DateTimeField(allow_null=True, help_text="When all mails that were there had been read.")
+    failing_since = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField(allow_null=True)
+
+
 class ConnectionDetails(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
     messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices)
     provider = serializers.ChoiceField(choices=sorted(PROVIDERS))
-    phone_number = serializers.CharField()
+    phone_number = serializers.CharField(help_text="Empty for email.")
+    email_address = serializers.CharField(help_text="Empty for all but email.")
     settings = serializers.DictField(child=serializers.CharField(), help_text="Secrets are masked.")
     pace = PaceShown()
     connected = serializers.BooleanField()
@@ -49,6 +51,7 @@ class ConnectionDetails(serializers.Serializer[Any]):
     source_ids = serializers.ListField(child=serializers.CharField(), help_text="Those that use it themselves.")
     callback_url = serializers.CharField(help_text="Where the provider has to call.")
     last_check = CheckShown(allow_null=True)
+    reading = ReadingShown(allow_null=True, help_text="How a mailbox is read; null where the provider calls us.")
     last_inbound_at = serializers.DateTimeField(allow_null=True)
     last_ok_at = serializers.DateTimeField(allow_null=True)
     failing_since = serializers.DateTimeField(allow_null=True)
@@ -66,7 +69,8 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
         "name": connection.name,
         "messaging_channel_id": connection.kind,
         "provider": connection.provider,
-        "phone_number": connection.number,
+        "phone_number": "" if connection.kind == "email" else connection.own_address,
+        "email_address": connection.own_address if connection.kind == "email" else "",
         "settings": {
             setting.name: (MASK if getattr(row, setting.name) else "")
             if setting.is_secret
@@ -79,6 +83,7 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
         "source_ids": [encode("src", source_id) for source_id in users],
         "callback_url": connection.callback_url,
         "last_check": check_json(connection),
+        "reading": reading_json(connection),
         "last_inbound_at": rfc3339(connection.last_inbound_at),
         "last_ok_at": rfc3339(lane.last_ok_at),
         "failing_since": rfc3339(lane.failing_since),
@@ -87,38 +92,15 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
     }
 
 
+def reading_json(connection: ChannelConnection) -> dict[str, Any] | None:
+    folder = getattr(connection, "folder", None)
+    return folder and {
+        "read_at": rfc3339(folder.read_at),
+        "failing_since": rfc3339(folder.failing_since),
+        "last_error": folder.last_error or None,
+    }
+
+
 def check_json(connection: ChannelConnection) -> dict[str, Any] | None:
     check: dict[str, Any] | None = connection.last_check
     return check and {name: check[name] for name in ("ok", "title", "detail", "at")}
-
-
-def valid_settings(provider: Provider, given: Mapping[str, str], *, partial: bool = False) -> dict[str, str]:
-    """Return an account's settings. Raise Invalid, all errors at once. `partial`: what is left out stays."""
-    known = {setting.name: setting for setting in provider.settings}
-    errors = [
-        {"pointer": _place(name), "detail": "There is no such field.", "code": "unknown"}
-        for name in given
-        if name not in known
-    ]
-    for name, setting in known.items():
-        text = given.get(name, "").strip()
-        if setting.is_required and not text and (name in given or not partial):
-            errors.append({"pointer": _place(name), "detail": "This field is required.", "code": "required"})
-        elif error := setting_error(setting, text):
-            errors.append({"pointer": _place(name), "detail": error, "code": "invalid"})
-    if errors:
-        raise Invalid(errors)
-    return {name: text.strip() for name, text in given.items()}
-
-
-def valid_limits(connection: ChannelConnection, given: Mapping[str, Any]) -> Limits:
-    """Return the limits of a connection. Raise Invalid for those above what the provider takes."""
-    wanted = Limits(given.get("per_second"), given.get("per_hour"), given.get("per_day"))
-    errors = limit_errors(wanted, largest(connection))
-    if errors:
-        raise Invalid([{"pointer": f"#/pace/{name}", "detail": text, "code": "max"} for name, text in errors.items()])
-    return wanted
-
-
-def _place(name: str) -> str:
-    return f"#/settings/{pointer_part(name)}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from conversations.models import Conversation, Message, StatusChange
 from conversations.services.consent import block
 from conversations.services.events import publish_conversation_event
+from conversations.services.origins import messages_by
 from conversations.services.received_replies import record_bounce
 from conversations.services.states import advance, record_step
 from core.ids import decode
 from leads.models import OptOut
 from messaging.addresses import normalize_email
+from messaging.models import ChannelConnection
 from understanding.bounces import Report
 from understanding.report_kinds import Kind
 from webhooks.event_types import EventType
@@ -21,14 +21,14 @@ class StillSending(Exception):
     """The report arrived before the message was recorded as sent. The job tries again."""
 
 
-def take_report(source_id: UUID, report: Report) -> Message | None:
+def take_report(connection: ChannelConnection, report: Report) -> Message | None:
     """Apply a report. Return the message that it is about; None when it names none of ours.
 
     Only our own unguessable id names a message: anybody can write that a mail to somebody else came back.
     Raise StillSending when that message is not yet recorded as sent.
     """
     own = decode("msg", report.message)
-    rows = Message.objects.filter(pk__in=[own] if own else [], source=source_id)
+    rows = messages_by(connection).filter(pk__in=[own] if own else [])
     message = rows.select_related("lead").first()
     if message is None:
         return None

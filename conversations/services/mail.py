@@ -13,6 +13,7 @@ from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.consent import obey_stop_words
 from conversations.services.delivery_reports import take_report
+from conversations.services.origins import messages_by, source_of
 from conversations.services.received_replies import judge, record_reply
 from core.ids import decode
 from leads.models import Lead
@@ -61,7 +62,7 @@ def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Ou
     if before:
         return outcomes.REPEATED, before
     if mail.report is not None:
-        return outcomes.AUTOMATIC, take_report(kept.connection.source_id, mail.report)
+        return outcomes.AUTOMATIC, take_report(kept.connection, mail.report)
     thread = _thread(kept, mail, sender)
     if mail.is_automatic or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
         return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
@@ -87,7 +88,6 @@ def _is_ours(sender: str) -> bool:
 
 
 def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> Message:
-    source = kept.connection.source
     words = InboundContent(
         content=mail.reply_text or mail.subject or "(empty mail)",
         quoted_text=mail.quoted_text,
@@ -102,8 +102,9 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
         if normalize_email(lead.email) != sender.address:
             words.author_name = sender.address or sender.name or NOBODY
-        arrived = arrive(source=source, who=Identified(lead), words=words, into=thread)
+        arrived = arrive(source=thread.source, who=Identified(lead), words=words, into=thread)
     else:
+        source = source_of(kept.connection, email=sender.address)
         first, _, last = (sender.name or ("" if sender.address else NOBODY)).partition(" ")
         who = identify_by_channel(
             source=source, details=Details(first_name=first, last_name=last, email=sender.address)
@@ -136,17 +137,20 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     The address cannot be guessed, so it counts whoever writes. In-Reply-To can be guessed or forwarded, so it counts
     only from the lead's own address.
     """
-    source = kept.connection.source
-    token = _token(kept)
-    if token and (named := Conversation.objects.filter(reply_token=token, source=source).first()):
+    connection, token = kept.connection, _token(kept)
+    if token and (
+        named := Conversation.objects.filter(reply_token=token, source=connection.source)
+        .select_related("source")
+        .first()
+    ):
         return named
     for parent in mail.parents:
         own = decode("msg", parent.strip("<>").partition("@")[0])
-        rows = Message.objects.filter(source=source).select_related("conversation", "lead")
+        rows = messages_by(connection).select_related("conversation__source", "lead")
         parent_message = (
             rows.filter(pk=own).first()
             if own
-            else rows.filter(connection=kept.connection, external_id=parent, direction="inbound").first()
+            else rows.filter(connection=connection, external_id=parent, direction="inbound").first()
         )
         if parent_message and sender.address and normalize_email(parent_message.lead.email) == sender.address:
             return parent_message.conversation

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import Source
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.consent import block, obey_stop_words
 from conversations.services.events import publish_conversation_event
+from conversations.services.origins import source_of
 from conversations.services.sending import mark_sent
 from conversations.services.states import advance
 from core.ids import decode
@@ -75,7 +75,7 @@ def _apply(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -
 def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
     text = clean(inbound.text).strip() or EMPTY
     first, _, last = clean(inbound.sender_name).strip().partition(" ")
-    source = _source_of(connection, inbound.sender)
+    source = source_of(connection, phone=inbound.sender)
     # Locks the address: the same message, brought twice at once, is seen by the second one.
     who = identify_by_channel(
         source=source, details=Details(first_name=first[:100], last_name=last[:100], phone=inbound.sender)
@@ -103,16 +103,6 @@ def _answered(connection: ChannelConnection, lead: Lead, provider_id: str) -> Co
     rows = Message.objects.filter(connection=connection, external_id=provider_id, lead=lead)
     answered = rows.select_related("conversation").first()
     return answered.conversation if answered else None
-
-
-def _source_of(connection: ChannelConnection, sender: str) -> Source:
-    """The source that last wrote to this address by this connection, else the connection's home."""
-    leads = Lead.objects.filter(organization=connection.organization_id, phone_e164=sender).exclude(phone_e164="")
-    written = Message.objects.filter(
-        connection=connection, lead__in=leads.values("pk"), direction=Message.Direction.OUTBOUND
-    )
-    last = written.order_by("-id").select_related("source").first()
-    return last.source if last and not last.source.is_archived else connection.source
 
 
 def _take_status(connection: ChannelConnection, update: StatusUpdate) -> UUID | None:

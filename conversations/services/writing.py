@@ -7,9 +7,10 @@ from django.template.loader import render_to_string
 
 from conversations.models import Conversation, Message
 from conversations.services.templates import template_of
+from messaging.accounts import account_of
 from messaging.base import NotSent, Outgoing
 from messaging.models import ChannelConnection
-from messaging.registry import CHANNELS
+from messaging.registry import CHANNELS, PROVIDERS
 
 REFERENCES_KEPT = 20
 
@@ -58,11 +59,21 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
         references=references,
         sender_name=connection.name,
         sender_address=connection.address,
-        reply_to=connection.address_with(conversation.reply_token),
+        reply_to=_reply_to(connection, conversation),
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=is_automatic,
         unsubscribe_url=unsubscribe_url,
     )
+
+
+def _reply_to(connection: ChannelConnection, conversation: Conversation) -> str:
+    """Where answers go: to the mailbox that sends, and to the source's own address where nobody reads that mailbox."""
+    if not connection.is_built_in and PROVIDERS[connection.provider].receives(account_of(connection)):
+        return connection.address
+    own = connection
+    if not connection.is_built_in:
+        own = ChannelConnection.objects.get(source=conversation.source_id, provider="installation")
+    return own.address_with(conversation.reply_token)
 
 
 def _subject(conversation: Conversation) -> str:

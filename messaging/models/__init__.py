@@ -2,6 +2,7 @@ from messaging.models.calls import InboundCall
 from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
+from messaging.models.mailboxes import MailboxAccount, MailFolder
 from messaging.models.meta import MetaAccount
 from messaging.models.pace import Pace, PaceHour
 from messaging.models.templates import MessageTemplate
@@ -12,6 +13,8 @@ __all__ = [
     "Dispatch",
     "InboundCall",
     "InboundMail",
+    "MailFolder",
+    "MailboxAccount",
     "MessageTemplate",
     "MetaAccount",
     "Pace",

@@ -64,7 +64,7 @@ class ChannelConnection(models.Model):
     provider = models.CharField(max_length=20)  # messaging/registry.py
     name = models.CharField(max_length=100, help_text="Leads see it as the sender's name in mail.")
     local_part = models.CharField(max_length=64, blank=True)
-    number = models.CharField(max_length=20, blank=True)  # E.164: the phone number that leads see
+    own_address = models.CharField(max_length=320, blank=True)  # at the provider: a phone number (E.164) or a mailbox
     callback_token = models.CharField(max_length=64, blank=True)
     last_check = models.JSONField(null=True, blank=True)  # {"ok", "title", "detail", "at"}
     last_inbound_at = models.DateTimeField(null=True, blank=True)  # the provider's last call; once a minute
@@ -101,7 +101,7 @@ class ChannelConnection(models.Model):
     @property
     def address(self) -> str:
         """What leads see: the mail address or the phone number; empty for a form."""
-        return f"{self.local_part}@{settings.MAIL_DOMAIN}" if self.local_part else self.number
+        return f"{self.local_part}@{settings.MAIL_DOMAIN}" if self.local_part else self.own_address
 
     def address_with(self, token: str) -> str:
         """The mail address with a token that says to what an answer belongs (RFC 5233): `local_part+token@domain`."""
@@ -135,7 +135,7 @@ class SourceConnection(models.Model):
 
 
 class UsableConnection(models.Model):
-    """A connection that a source can use: its own, and of each kind of which it has none, those of its parent.
+    """A connection that a source can use: its own, and of each kind of which it has no account, its parent's accounts.
 
     A view of the database: the page, the API, replies and automation read the one rule there.
     """

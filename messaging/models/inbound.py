@@ -49,6 +49,7 @@ class InboundMail(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["connection", "-id"], name="mail_newest"),
+            models.Index(fields=["connection"], condition=models.Q(outcome="waiting"), name="mail_waiting"),
             # Mails that no conversation shows.
             models.Index(
                 fields=["connection", "-id"],

@@ -21,9 +21,8 @@ from accounts.rights import Right
 from core.ids import decode
 from core.problems import Refusal
 from messaging import services
-from messaging.addresses import normalize_phone
 from messaging.base import Provider
-from messaging.forms import ConnectionForm
+from messaging.forms import AddressField, ConnectionForm
 from messaging.limits import NAMES, chosen
 from messaging.models import ChannelConnection, Pace, UsableConnection
 from messaging.registry import CHANNELS, PROVIDERS
@@ -33,15 +32,12 @@ SOURCES_SHOWN = 200
 
 
 class TestForm(forms.Form):
-    """Where a test goes: to the person's own phone."""
+    """Where a test goes: to the person's own phone or mailbox."""
 
-    to = forms.CharField(label="Your own number", max_length=30, widget=forms.TextInput(attrs={"inputmode": "tel"}))
-
-    def clean_to(self) -> str:
-        number = normalize_phone(self.cleaned_data["to"])
-        if not number:
-            raise forms.ValidationError("This is not a phone number. Write it with its country code.")
-        return number
+    def __init__(self, *args: Any, kind: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        label = "Your own number" if kind == "phone" else "Your own mail address"
+        self.fields["to"] = AddressField(kind=kind, label=label)
 
 
 @login_required
@@ -74,7 +70,7 @@ def connection_create(request: PageRequest) -> HttpResponse:
                 actor=Actor.of(request),
                 provider=named,
                 name=values["name"],
-                number=values["number"],
+                own_address=values["own_address"],
                 settings=form.settings(),
             )
         except Refusal as refusal:
@@ -109,7 +105,7 @@ def connection_edit(request: PageRequest, connection_id: int) -> HttpResponse:
                 connection=found,
                 actor=Actor.of(request),
                 name=values["name"],
-                number=values["number"],
+                own_address=values["own_address"],
                 settings=form.settings(),
                 limits=form.limits(),
             )
@@ -133,9 +129,9 @@ def connection_check(request: PageRequest, connection_id: int) -> HttpResponse:
 @login_required
 @require_POST
 def connection_test(request: PageRequest, connection_id: int) -> HttpResponse:
-    """Send a message to the person's own number."""
+    """Send a message to the person's own phone or mailbox."""
     found = load_connection(request, connection_id)
-    form = TestForm(request.POST)
+    form = TestForm(request.POST, kind=CHANNELS[found.kind].address)
     if not form.is_valid():
         return _page(request, found, form=form)
     services.send_test(connection=found, actor=Actor.of(request), to=form.cleaned_data["to"])
@@ -187,7 +183,7 @@ def load_connection(request: PageRequest, connection_id: int) -> ChannelConnecti
 
 def _connections(request: PageRequest) -> Any:
     rows = ChannelConnection.objects.visible_to(request.user, Right.CONFIGURE).active()
-    return rows.select_related("lane", "source").order_by("-id")
+    return rows.select_related("lane", "source", "folder").order_by("-id")
 
 
 def _provider(slug: str) -> Provider:
@@ -230,7 +226,7 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
         "waiting": services.counts_waiting([found]).get(found.pk, 0),
         "limits": [(getattr(limits, name), unit) for name, unit in NAMES.items() if getattr(limits, name)],
         "opens_at": pace.opens_at() if pace else None,
-        "form": form or TestForm(),
+        "form": form or TestForm(kind=CHANNELS[found.kind].address),
     }
     name = "messaging/_connection.html" if request.htmx else "messaging/connection_page.html"
     return render(request, name, values)

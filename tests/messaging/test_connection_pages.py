@@ -19,7 +19,7 @@ NEW = "/settings/channels/new/?provider=twilio"
 
 @pytest.fixture
 def filled_in(plumbing):
-    return {"name": "Main line", "source": plumbing.pk, "number": "+1 500 555 0006", **TWILIO}
+    return {"name": "Main line", "source": plumbing.pk, "own_address": "+1 500 555 0006", **TWILIO}
 
 
 def test_a_number_is_connected_checked_and_used_at_once(dana_client, filled_in, twilio_server, plumbing, eastgate):
@@ -29,7 +29,7 @@ def test_a_number_is_connected_checked_and_used_at_once(dana_client, filled_in, 
     assert "Waiting for the first message" in answer.text
     connection = ChannelConnection.objects.get(provider="twilio")
     assert connection.callback_url in answer.text
-    assert connection.number == twilio.OUR_NUMBER
+    assert connection.own_address == twilio.OUR_NUMBER
     usable = UsableConnection.objects.get(source=eastgate, kind="sms")
     assert (usable.connection_id, usable.is_inherited, usable.owner_id) == (connection.pk, True, plumbing.pk)
     assert "inherited from Northside Plumbing" in answer.text
@@ -47,7 +47,7 @@ def test_the_page_turns_green_when_the_first_message_has_come(dana_client, sms, 
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [
-        ("number", "call me", "not a phone number"),
+        ("own_address", "call me", "not a phone number"),
         ("account_sid", "SK123", "not the Account SID"),
         ("auth_token", "", "required"),
         ("auth_token", "two words", "not the Auth Token"),
@@ -65,7 +65,12 @@ def test_what_is_wrong_is_said_at_the_field_and_nothing_is_connected(dana_client
 def test_the_token_is_never_shown_again_and_stays_when_it_is_left_out(dana_client, sms, twilio_server):
     edit = f"/settings/channels/{sms.pk}/edit/"
     assert twilio.AUTH_TOKEN not in dana_client.get(edit).text
-    changed = {"name": "Second line", "number": sms.number, "account_sid": twilio.ACCOUNT_SID, "auth_token": ""}
+    changed = {
+        "name": "Second line",
+        "own_address": sms.own_address,
+        "account_sid": twilio.ACCOUNT_SID,
+        "auth_token": "",
+    }
     assert "Twilio knows the account" in dana_client.post(edit, changed, follow=True).text
     assert twilio.AUTH_TOKEN not in dana_client.get(f"/settings/channels/{sms.pk}/").text
     assert all(twilio.AUTH_TOKEN not in str((row.before, row.after)) for row in AuditEntry.objects.all())
@@ -117,7 +122,7 @@ def test_disconnecting_says_what_stops_and_forgets_the_secret(dana_client, sms, 
 def test_new_credentials_connect_it_again(dana_client, sms, twilio_server):
     dana_client.post(f"/settings/channels/{sms.pk}/remove/", {"disconnect": "1"})
     edit = f"/settings/channels/{sms.pk}/edit/"
-    values = {"name": sms.name, "number": sms.number, **TWILIO}
+    values = {"name": sms.name, "own_address": sms.own_address, **TWILIO}
     assert "required" in dana_client.post(edit, {**values, "auth_token": ""}).text
     assert "Twilio knows the account" in dana_client.post(edit, values, follow=True).text
 
@@ -144,7 +149,12 @@ def test_the_composer_offers_first_what_the_lead_used_last(dana_client, sms, twi
 
 def test_a_limited_manager_reads_no_names_of_other_sources(northside, eastgate, westgate, actor, api, twilio_server):
     number = connect(
-        source=eastgate, actor=actor, provider=PROVIDERS["twilio"], name="East", number="+15005550007", settings=TWILIO
+        source=eastgate,
+        actor=actor,
+        provider=PROVIDERS["twilio"],
+        name="East",
+        own_address="+15005550007",
+        settings=TWILIO,
     )
     use(connection=number, source=westgate, actor=actor)
     manager = person("mia", northside, "manager", eastgate)
@@ -162,7 +172,12 @@ def test_a_limited_manager_reads_no_names_of_other_sources(northside, eastgate, 
 
 def test_a_number_cannot_be_changed_to_one_that_is_connected(sms, eastgate, actor, dana_client, twilio_server):
     other = connect(
-        source=eastgate, actor=actor, provider=PROVIDERS["twilio"], name="East", number="+15005550007", settings=TWILIO
+        source=eastgate,
+        actor=actor,
+        provider=PROVIDERS["twilio"],
+        name="East",
+        own_address="+15005550007",
+        settings=TWILIO,
     )
-    values = {"name": "East", "number": sms.number, "account_sid": TWILIO["account_sid"]}
+    values = {"name": "East", "own_address": sms.own_address, "account_sid": TWILIO["account_sid"]}
     assert "connected already" in dana_client.post(f"/settings/channels/{other.pk}/edit/", values).text

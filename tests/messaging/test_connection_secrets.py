@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 CANARY = "kiwisecret4711"
 ACCOUNTS = {
     "twilio": {"account_sid": "AC" + "1" * 32, "auth_token": f"{CANARY}a"},
+    "smtp": {"password": f"{CANARY}d", "smtp_host": "127.0.0.1", "smtp_port": "1", "imap_host": "127.0.0.1"},
     "meta": {
         "phone_number_id": "1" * 15,
         "business_account_id": "2" * 15,
@@ -23,6 +24,9 @@ ACCOUNTS = {
         "app_secret": f"{CANARY}c",
     },
 }
+
+ADDRESSES = {"twilio": "+15005550006", "meta": "+15005550006", "smtp": "sales@northside.example"}
+TO = {"twilio": "+14155550100", "meta": "+14155550100", "smtp": "dana@example.net"}
 
 
 @pytest.mark.parametrize("provider", ACCOUNTS)
@@ -35,11 +39,11 @@ def test_a_secret_goes_in_and_never_comes_out(
         actor=actor,
         provider=PROVIDERS[provider],
         name="Line",
-        number="+15005550006",
+        own_address=ADDRESSES[provider],
         settings=ACCOUNTS[provider],
     )
     assert check(connection=connection, actor=actor)["ok"] is False  # the server knows others
-    send_test(connection=connection, actor=actor, to="+14155550100")
+    send_test(connection=connection, actor=actor, to=TO[provider])
     change(connection=connection, actor=actor, settings=ACCOUNTS[provider])
     client.post(f"/channels/{connection.callback_token}/", b"{}", content_type="application/json")
     creator = Membership.objects.get(user=dana)

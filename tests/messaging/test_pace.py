@@ -113,7 +113,7 @@ def test_a_second_is_kept_over_three_workers_and_nobody_else_waits(sms, address_
 def test_the_providers_limit_is_the_most(sms, dana_client, twilio_server):
     assert Pace.objects.get().per_second == 1  # an ordinary number
     edit = f"/settings/channels/{sms.pk}/edit/"
-    values = {"name": "Main line", "number": sms.number, "account_sid": TWILIO["account_sid"]}
+    values = {"name": "Main line", "own_address": sms.own_address, "account_sid": TWILIO["account_sid"]}
     page = dana_client.post(edit, {**values, "per_second": "5"}).text
     assert "The provider takes at most 1 a second from this account." in page
     assert "above 0" in dana_client.post(edit, {**values, "per_day": "-1"}).text

@@ -12,7 +12,7 @@ import pytest
 from conversations.models import Message
 from conversations.services.sending import MAY_ARRIVE_TWICE, send_claimed
 from core import smtp as patient_smtp
-from messaging.email import sending as channel
+from messaging.email import transports
 from messaging.models import Dispatch
 from messaging.stream import claim_dispatches
 from outbox.claims import Turn
@@ -41,9 +41,9 @@ def server(settings, monkeypatch) -> Iterator[OddServer]:
     with OddServer() as odd:
         settings.EMAIL_BACKEND = patient_smtp.DJANGOS
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", odd.server_address[1]
-        channel._idle.clear()
+        transports._idle.clear()
         yield odd
-        channel._idle.clear()
+        transports._idle.clear()
         odd.shutdown()
 
 

@@ -40,7 +40,7 @@ def test_an_sms_becomes_a_lead_and_is_answered_by_sms(texted, sms, twilio_server
     message = answer(texted)
     assert (message.connection_id, message.status) == (sms.pk, "sent")
     sent = twilio_server.taken[-1]
-    assert (sent["To"], sent["From"], sent["Body"]) == (PHONE, sms.number, "We come today.")
+    assert (sent["To"], sent["From"], sent["Body"]) == (PHONE, sms.own_address, "We come today.")
     assert message.external_id == sent["sid"]
 
 

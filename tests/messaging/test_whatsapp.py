@@ -213,7 +213,12 @@ def test_one_call_brings_for_several_numbers(whatsapp, meta_server, read_calls, 
     from messaging.registry import PROVIDERS
 
     second = connect(
-        source=eastgate, actor=actor, provider=PROVIDERS["meta"], name="East", number="+15550783882", settings=settings
+        source=eastgate,
+        actor=actor,
+        provider=PROVIDERS["meta"],
+        name="East",
+        own_address="+15550783882",
+        settings=settings,
     )
     text = {"from": "14155550111", "id": "wamid.9", "timestamp": "1700000000", "type": "text", "text": {"body": "Hi"}}
     meta_server.tell(whatsapp, "9876543210", messages=[text])

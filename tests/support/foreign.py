@@ -75,7 +75,7 @@ def number_of(source) -> ChannelConnection:
         actor=Actor(SECRET),
         provider=PROVIDERS["twilio"],
         name=SECRET,
-        number="+4930123456",
+        own_address="+4930123456",
         settings={"account_sid": "AC" + "0" * 32, "auth_token": SECRET},
     )
 
@@ -84,7 +84,12 @@ def template_of(source) -> MessageTemplate:
     """A template of a connected WhatsApp number, with the secret word in it."""
     settings = {"phone_number_id": "1" * 15, "business_account_id": "2" * 15, "access_token": "t", "app_secret": "s"}
     connection = connect(
-        source=source, actor=Actor(SECRET), provider=PROVIDERS["meta"], name=SECRET, number="+49301", settings=settings
+        source=source,
+        actor=Actor(SECRET),
+        provider=PROVIDERS["meta"],
+        name=SECRET,
+        own_address="+49301",
+        settings=settings,
     )
     return MessageTemplate.objects.create(
         connection=connection, name="welcome", language="de", status="APPROVED", body=SECRET, is_sendable=True

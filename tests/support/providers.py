@@ -67,7 +67,7 @@ class TwilioServer(ProviderServer):
 
     def bring(self, connection: ChannelConnection, text: str, sender: str = "+14155550100", **more: str) -> Any:
         """Bring an SMS that somebody wrote to the connection's number."""
-        fields = {"MessageSid": "SM" + "1" * 32, "From": sender, "To": connection.number, "NumMedia": "0", **more}
+        fields = {"MessageSid": "SM" + "1" * 32, "From": sender, "To": connection.own_address, "NumMedia": "0", **more}
         return self.call_us(connection.callback_url, Body=text, **fields)
 
     def report(self, sent: dict[str, Any], status: str, **more: str) -> Any:
@@ -92,7 +92,7 @@ class MetaServer(ProviderServer):
 
     def tell(self, connection: ChannelConnection, number_id: str = meta.PHONE_NUMBER_ID, **value: Any) -> Any:
         """Tell of messages or statuses of one number."""
-        metadata = {"display_phone_number": connection.number.lstrip("+"), "phone_number_id": number_id}
+        metadata = {"display_phone_number": connection.own_address.lstrip("+"), "phone_number_id": number_id}
         change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
         entry = [{"id": meta.BUSINESS_ID, "changes": [change]}]
         return self.call_us(connection, {"object": "whatsapp_business_account", "entry": entry})
@@ -152,7 +152,12 @@ def sms(twilio_server, plumbing, actor) -> ChannelConnection:
     """A Twilio number that the business uses, and its locations inherit."""
     number = twilio.OUR_NUMBER
     return connect(
-        source=plumbing, actor=actor, provider=PROVIDERS["twilio"], name="Main line", number=number, settings=TWILIO
+        source=plumbing,
+        actor=actor,
+        provider=PROVIDERS["twilio"],
+        name="Main line",
+        own_address=number,
+        settings=TWILIO,
     )
 
 
@@ -170,7 +175,7 @@ def whatsapp(meta_server, plumbing, actor) -> ChannelConnection:
     """A WhatsApp number that the business uses, and its locations inherit."""
     number = meta.OUR_NUMBER
     return connect(
-        source=plumbing, actor=actor, provider=PROVIDERS["meta"], name="WhatsApp", number=number, settings=META
+        source=plumbing, actor=actor, provider=PROVIDERS["meta"], name="WhatsApp", own_address=number, settings=META
     )
 
 
