@@ -179,18 +179,20 @@ class AccountBackend(PatientBackend):
             if client.has_extn("starttls"):
                 client.starttls(context=tls())
             elif not is_on_this_machine(client.sock):
-                raise smtplib.SMTPNotSupportedError("The mail server offers no TLS, so the password would be readable.")
+                raise smtplib.SMTPException("The mail server offers no TLS, so the password would be readable.")
         if self.username:
             _log_in(client, self.username, self.password)
         return True
 
 
 def _log_in(client: smtplib.SMTP, username: str, password: str) -> None:
-    """Log in. The library takes ASCII only, where PLAIN takes any password (RFC 4616). Raise SMTPException."""
+    """Log in. Raise SMTPException. The library takes ASCII only, where PLAIN takes any password (RFC 4616)."""
+    client.ehlo_or_helo_if_needed()
+    if not client.has_extn("auth"):
+        raise smtplib.SMTPException("The mail server lets nobody log in here. Check its name and port.")
     if (username + password).isascii():
         client.login(username, password)
         return
-    client.ehlo_or_helo_if_needed()
     token = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
     code, answer = client.docmd("AUTH", f"PLAIN {token}")
     if code != 235:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Membership
 from api.models import ApiToken
 from api.services import make_token
-from messaging.models import ChannelConnection
+from messaging.models import ChannelConnection, MailFolder
 from tests.providers import twilio
 from tests.support.people import limited_manager, person
 from tests.support.providers import TWILIO
@@ -140,3 +141,24 @@ def test_the_pace_can_be_lowered_and_not_raised(api, key, sms):
     assert shown["messaging_channel_connection"]["pace"] == {"per_second": 0.5, "per_hour": None, "per_day": 200}
     refused = api.call("PATCH", path, key, {"pace": {"per_second": 5}}).json()
     assert refused["errors"][0]["pointer"] == "#/pace/per_second"
+
+
+def test_a_mailbox_has_an_email_address_and_says_how_it_is_read(api, key, plumbing, mailbox_settings, smtp_account):
+    body = {"provider": "smtp", "name": "Sales", "source_id": plumbing.public_id, "settings": mailbox_settings}
+    for field, value in (("phone_number", "+15005550006"), ("email_address", "sales@localhost")):
+        answer = api.post(PATH, key, {**body, field: value})
+        assert answer.json()["errors"][0]["pointer"] == f"#/{field}", field
+    assert api.post(PATH, key, body).json()["errors"][0]["code"] == "required"
+    answer = api.post(PATH, key, {**body, "email_address": "Sales@northside.example"})
+    shown = answer.json()["data"]["messaging_channel_connection"]
+    assert (shown["email_address"], shown["phone_number"]) == ("sales@northside.example", "")
+    assert (shown["messaging_channel_id"], shown["reading"]) == ("email", None)
+    path = f"{PATH}/{shown['id']}"
+    MailFolder.objects.create(connection_id=shown["id"], last_error="It refuses.", failing_since=timezone.now())
+    reading = api.get(path, key).json()["data"]["messaging_channel_connection"]["reading"]
+    assert (reading["read_at"], reading["last_error"]) == (None, "It refuses.")
+    assert api.post(f"{path}/send-test", key, {"to": "+14155550100"}).json()["errors"][0]["pointer"] == "#/to"
+    assert api.post(f"{path}/send-test", key, {"to": "dana@example.net"}).status_code == 202
+    assert smtp_account.wait(1)[0]["To"] == "dana@example.net"
+    changed = api.call("PATCH", path, key, {"email_address": "new@northside.example"}).json()["data"]
+    assert changed["messaging_channel_connection"]["email_address"] == "new@northside.example"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership
 from api.services import make_token
-from messaging.models import ChannelConnection, SourceConnection, UsableConnection
+from messaging.models import ChannelConnection, MailFolder, SourceConnection, UsableConnection
+from messaging.models.connections import usable_by
 from messaging.registry import PROVIDERS
 from messaging.services import connect, use
 from tests.providers import twilio
@@ -181,3 +183,37 @@ def test_a_number_cannot_be_changed_to_one_that_is_connected(sms, eastgate, acto
     )
     values = {"name": "East", "own_address": sms.own_address, "account_sid": TWILIO["account_sid"]}
     assert "connected already" in dana_client.post(f"/settings/channels/{other.pk}/edit/", values).text
+
+
+def test_a_mailbox_is_connected_with_its_address_and_its_page_says_that_it_looks(
+    dana_client, plumbing, mailbox_settings
+):
+    form = {"name": "Sales", "source": plumbing.pk, "own_address": "Sales@Northside.example", **mailbox_settings}
+    page = "/settings/channels/new/?provider=smtp"
+    assert "not an email address" in dana_client.post(page, {**form, "own_address": "+1 500 555 0006"}).text
+    for field, wrong, words in (
+        ("smtp_host", "two words", "not the Server for sending"),
+        ("imap_port", "65536", "not the Port for reading"),
+        ("first_days", "0", "not the Days of old mail"),
+        ("smtp_host", "", "required"),
+    ):
+        assert words in dana_client.post(page, {**form, field: wrong}).text, field
+    assert not ChannelConnection.objects.filter(provider="smtp").exists()
+    answer = dana_client.post(page, form, follow=True).text
+    assert "Both servers take the user name and the password" in answer
+    assert "Looking into the mailbox for the first time" in answer
+    connection = ChannelConnection.objects.get(provider="smtp")
+    assert connection.own_address == "sales@northside.example"
+    assert connection.callback_url not in answer
+    MailFolder.objects.create(connection=connection, last_error="It refuses.", failing_since=timezone.now())
+    assert "Not reading" in dana_client.get(f"/settings/channels/{connection.pk}/").text
+
+
+def test_a_mailbox_is_the_default_and_locations_inherit_it(mailbox, plumbing, eastgate):
+    def order(source):
+        return [
+            (usable.connection.provider, usable.is_default) for usable in usable_by(source.pk) if usable.kind == "email"
+        ]
+
+    assert order(plumbing) == [("smtp", True), ("installation", False)]
+    assert order(eastgate) == [("smtp", True), ("installation", False)]

@@ -83,7 +83,7 @@ class AccountServer(MailServer):
     password: str = PASSWORD
     port: int = 0
 
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if not session.authenticated:
             return "530 5.7.0 Log in first"
         envelope.mail_from = address
