@@ -38,6 +38,7 @@ class Outgoing:
     sender_name: str = ""
     sender_address: str = ""
     reply_to: str = ""
+    return_path: str = ""  # where mail servers report that it did not arrive; "": to the sender
     unsubscribe_url: str = ""  # of mail that nobody decided on; "" for what a person or the business's system wrote
     is_from_a_program: bool = False
     is_automatic: bool = False

@@ -24,6 +24,7 @@ from messaging.email.reading import Mail
 from messaging.email.senders import Sender
 from messaging.email.verification import is_verified
 from messaging.models import InboundMail
+from messaging.models.connections import RETURNED
 
 LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one conversation
 LOOP_REPEATS = 5  # mails with the same words
@@ -62,9 +63,11 @@ def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Ou
     if before:
         return outcomes.REPEATED, before
     if mail.report is not None:
-        return outcomes.AUTOMATIC, take_report(kept.connection, mail.report)
+        report = mail.report._replace(message=_returned(kept) or mail.report.message)
+        return outcomes.AUTOMATIC, take_report(kept.connection, report)
     thread = _thread(kept, mail, sender)
-    if mail.is_automatic or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
+    came_back = bool(_returned(kept)) and not kept.envelope_from  # in words that nobody here knows
+    if mail.is_automatic or came_back or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
         return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
     return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(kept, mail, sender, thread)
 
@@ -131,6 +134,12 @@ def _token(kept: InboundMail) -> str:
     return kept.envelope_to.lower().rpartition("@")[0].partition("+")[2]
 
 
+def _returned(kept: InboundMail) -> str:
+    """Our id of the message whose return path the mail came to; "" where it came to another address."""
+    token = _token(kept)
+    return token.removeprefix(RETURNED) if token.startswith(RETURNED) else ""
+
+
 def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | None:
     """The conversation a mail belongs to: by its reply address, else by what it answers.
 
@@ -144,6 +153,9 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
         .first()
     ):
         return named
+    if returned := decode("msg", _returned(kept)):
+        sent = messages_by(connection).select_related("conversation__source").filter(pk=returned).first()
+        return sent.conversation if sent else None
     for parent in mail.parents:
         own = decode("msg", parent.strip("<>").partition("@")[0])
         rows = messages_by(connection).select_related("conversation__source", "lead")

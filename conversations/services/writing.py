@@ -10,6 +10,7 @@ from conversations.services.templates import template_of
 from messaging.accounts import account_of
 from messaging.base import NotSent, Outgoing
 from messaging.models import ChannelConnection
+from messaging.models.connections import RETURNED
 from messaging.registry import CHANNELS, PROVIDERS
 
 REFERENCES_KEPT = 20
@@ -60,6 +61,7 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
         sender_name=connection.name,
         sender_address=connection.address,
         reply_to=_reply_to(connection, conversation),
+        return_path=connection.address_with(f"{RETURNED}{message.public_id}") if connection.is_built_in else "",
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=is_automatic,
         unsubscribe_url=unsubscribe_url,

@@ -27,6 +27,9 @@ class InstallationMail(Provider):
 def build(message: Outgoing) -> EmailMultiAlternatives:
     """Return the mail: plain text, a simple HTML part, and the headers that keep it in its thread."""
     headers = {"Message-ID": message.message_id, "Date": format_datetime(timezone.now()), "Reply-To": message.reply_to}
+    sender = _sender(message.sender_name, message.sender_address)
+    if message.return_path:  # else the envelope has the sender's address
+        headers["From"] = sender
     if message.references:
         headers["In-Reply-To"] = message.references[-1]
         headers["References"] = " ".join(message.references)
@@ -40,7 +43,7 @@ def build(message: Outgoing) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,
-        from_email=_sender(message.sender_name, message.sender_address),
+        from_email=message.return_path or sender,
         to=[message.to],
         headers=headers,
     )

@@ -19,6 +19,7 @@ from core.ids import ALPHABET
 from outbox.models import Lane
 
 LOCAL_PART_LENGTH = 12
+RETURNED = "b."  # before the id of a message, in the token of the address to which a mail about it comes back
 CALLBACK_TOKEN_LENGTH = 26
 
 

@@ -73,6 +73,7 @@ class MailServer:
 
     mails: list[Any] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)  # of the mails that were taken
+    senders: list[str] = field(default_factory=list)  # of their envelopes
     refusals: list[str] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -87,6 +88,7 @@ class MailServer:
             mail = message_from_bytes(envelope.content, policy=policy.default)
             self.mails.append(mail)
             self.recipients += envelope.rcpt_tos
+            self.senders.append(envelope.mail_from)
             self.arrived.notify_all()
         return "250 OK"
 
