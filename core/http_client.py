@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -88,6 +88,11 @@ def look_up(host: str) -> list[str]:
     return _client().look_up(host)
 
 
+def look_up_texts(names: Iterable[str]) -> dict[str, list[str] | None]:
+    """Return the TXT records of names, asked for at once; None for a name that nobody could look up in time."""
+    return _client().look_up_texts(list(names))
+
+
 class _Client:
     """The event loop of this process, in a thread of its own, with its one session."""
 
@@ -110,6 +115,18 @@ class _Client:
     def look_up(self, host: str) -> list[str]:
         looking = self.resolver.resolve(host, family=socket.AF_UNSPEC)
         return [answer["host"] for answer in asyncio.run_coroutine_threadsafe(looking, self.loop).result()]
+
+    def look_up_texts(self, names: list[str]) -> dict[str, list[str] | None]:
+        async def ask(name: str) -> list[str] | None:
+            try:
+                return await self.resolver.texts(name)
+            except OSError:
+                return None
+
+        async def ask_all() -> dict[str, list[str] | None]:
+            return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+
+        return asyncio.run_coroutine_threadsafe(ask_all(), self.loop).result()
 
     async def _call(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float, answer_max: int

@@ -55,10 +55,8 @@ class GuardedResolver(AbstractResolver):
 
     async def ask(self, host: str, family: socket.AddressFamily) -> list[tuple[int, str]]:
         """Return the families and addresses of a name."""
-        if self.servers is None:
-            self.servers = aiodns.DNSResolver(tries=2, **{"timeout": RESOLVE_SECONDS / 2, **self.options})
         try:
-            look_up = self.servers.getaddrinfo(host, family=family, type=socket.SOCK_STREAM)
+            look_up = self._open().getaddrinfo(host, family=family, type=socket.SOCK_STREAM)
             answer = await asyncio.wait_for(look_up, RESOLVE_SECONDS)
         except TimeoutError as error:
             raise NotLookedUp(None, f"looking up {host} took more than {RESOLVE_SECONDS:g} s") from error
@@ -66,6 +64,23 @@ class GuardedResolver(AbstractResolver):
             code, reason = error.args[0], error.args[-1]
             raise (NotLookedUp if code in _OURS else OSError)(None, f"{host}: {reason}") from error
         return [(node.family, _text(node.addr[0])) for node in answer.nodes]
+
+    async def texts(self, name: str) -> list[str]:
+        """Return the TXT records of a name, [] where it has none. Raise NotLookedUp."""
+        try:
+            answer = await asyncio.wait_for(self._open().query_dns(name, "TXT"), RESOLVE_SECONDS)
+        except TimeoutError as error:
+            raise NotLookedUp(None, f"looking up {name} took more than {RESOLVE_SECONDS:g} s") from error
+        except aiodns.error.DNSError as error:
+            if error.args[0] in (aiodns.error.ARES_ENOTFOUND, aiodns.error.ARES_ENODATA):
+                return []
+            raise NotLookedUp(None, f"{name}: {error.args[-1]}") from error
+        return [_text(record.data.data) for record in answer.answer if hasattr(record.data, "data")]
+
+    def _open(self) -> aiodns.DNSResolver:
+        if self.servers is None:
+            self.servers = aiodns.DNSResolver(tries=2, **{"timeout": RESOLVE_SECONDS / 2, **self.options})
+        return self.servers
 
     def _remember(self, host: str, error: OSError) -> None:
         self.failed[host] = (time.monotonic() + FAILED_KEPT_SECONDS, error)
@@ -79,4 +94,4 @@ class GuardedResolver(AbstractResolver):
 
 
 def _text(address: str | bytes) -> str:
-    return address.decode() if isinstance(address, bytes) else address
+    return address.decode("utf-8", "replace") if isinstance(address, bytes) else address

@@ -4,7 +4,7 @@ from django.urls import path
 
 from core import converters  # noqa: F401  makes <src:...> and its like known
 from messaging import callbacks
-from messaging.views import connections, source_channels
+from messaging.views import connections, domains, source_channels
 
 app_name = "messaging"
 SETTINGS = "settings/channels/"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{SETTINGS}new/", connections.connection_create, name="connection-create"),
     path(CONNECTION, connections.connection, name="connection"),
     path(f"{CONNECTION}edit/", connections.connection_edit, name="connection-edit"),
+    path(f"{CONNECTION}domain/", domains.connection_domain, name="connection-domain"),
     path(f"{CONNECTION}check/", connections.connection_check, name="connection-check"),
     path(f"{CONNECTION}test/", connections.connection_test, name="connection-test"),
     path(f"{CONNECTION}sources/", connections.connection_use, name="connection-use"),
