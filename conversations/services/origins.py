@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.models import Source
-from conversations.models import Message
+from conversations.models import Conversation, Message
 from leads.models import Lead
 from messaging.models import ChannelConnection
 
@@ -16,8 +16,10 @@ def source_of(connection: ChannelConnection, *, phone: str = "", email: str = ""
         return connection.source
     leads = Lead.objects.filter(organization=connection.organization_id)
     leads = leads.filter(phone_e164=phone) if phone else leads.with_email(email)
+    # By way of the conversations, which have an index for leads: there may be millions of messages.
+    conversations = Conversation.objects.filter(lead__in=leads.values("pk"))
     written = Message.objects.filter(
-        connection=connection, lead__in=leads.values("pk"), direction=Message.Direction.OUTBOUND
+        connection=connection, conversation__in=conversations.values("pk"), direction=Message.Direction.OUTBOUND
     )
     last = written.order_by("-id").select_related("source").first()
     return last.source if last and not last.source.is_archived else connection.source
