@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 
 from core.secrets import Secret, Unreadable
-from messaging.base import Account, NotSent
+from messaging.base import Account, NotSent, Setting
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 
@@ -22,6 +23,21 @@ def account_row(connection: ChannelConnection) -> Any:
     except ObjectDoesNotExist:
         model: Any = ChannelConnection._meta.get_field(connection.provider).related_model
         return model(connection=connection)
+
+
+ENTER_AGAIN = "Enter it again: what is stored is not sent to another server."
+
+
+def secrets_to_enter_again(connection: ChannelConnection, settings: Mapping[str, str]) -> list[Setting]:
+    """Return the secrets that are missing because they would go to another server than the one they were entered for.
+
+    Else whoever may configure could read them at a server of their own.
+    """
+    row, known = account_row(connection), PROVIDERS[connection.provider].settings
+    servers = [setting.name for setting in known if setting.is_server]
+    if not any(settings.get(name) and settings[name].lower() != getattr(row, name).lower() for name in servers):
+        return []
+    return [setting for setting in known if setting.is_secret and not settings.get(setting.name)]
 
 
 def account_of(connection: ChannelConnection) -> Account:

@@ -115,6 +115,7 @@ class Setting:
     example: str = ""
     max_length: int = 200  # characters
     is_secret: bool = False  # kept encrypted, never shown again
+    is_server: bool = False  # secrets are sent there: for another server they have to be entered again
     is_required: bool = True
 
 

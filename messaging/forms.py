@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import Membership, Source
-from messaging.accounts import account_row
+from messaging.accounts import ENTER_AGAIN, account_row, secrets_to_enter_again
 from messaging.addresses import read_address
 from messaging.base import Account, Limits, Provider, Setting
 from messaging.limits import NAMES, chosen, limit_errors
@@ -76,6 +76,9 @@ class ConnectionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
+        if self.connection and not self.errors:
+            for setting in secrets_to_enter_again(self.connection, self.settings()):
+                self.add_error(setting.name, ENTER_AGAIN)
         if self.connection and not self.errors:
             account = Account(values["own_address"], self.settings())
             for name, error in limit_errors(self.limits(), self.provider.limits(account)).items():

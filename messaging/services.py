@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from email.utils import make_msgid
 from typing import Any
 
-from django.conf import settings as django_settings
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
@@ -16,18 +13,16 @@ from accounts.actors import Actor
 from accounts.models import Source
 from core.problems import Refusal
 from core.secrets import MASK, Secret
-from messaging.accounts import account_of, account_row
-from messaging.base import Account, Limits, NotSent, Outgoing, Provider
+from messaging.accounts import account_row, secrets_to_enter_again
+from messaging.base import Limits, Provider
 from messaging.limits import chosen, set_limits
 from messaging.models import ChannelConnection, Dispatch, SourceConnection
 from messaging.models.connections import ChannelConnectionQuerySet, make_callback_token, make_local_part
 from messaging.registry import CHANNELS, PROVIDERS
-from messaging.template_lists import refresh as refresh_templates
 from outbox.models import Lane
 
 CONNECTIONS_MAX = 200  # of one organization, the built-in ones aside
 ACCOUNT_IN_FLIGHT = 16  # calls at once; a mail server is spared more
-TEST_WORDS = "This is a test from Leadwire: the connection works."
 
 
 def add_connections(source: Source) -> None:
@@ -97,7 +92,7 @@ def connect(
     _store(connection, settings)
     set_limits(connection, Limits())
     use(connection=connection, source=source, actor=actor)
-    _record(actor, "channel.add", connection, after={"provider": provider.slug, "address": own_address})
+    record(actor, "channel.add", connection, after={"provider": provider.slug, "address": own_address})
     return connection
 
 
@@ -118,6 +113,8 @@ def _store(connection: ChannelConnection, settings: Mapping[str, str]) -> list[s
     """Write the settings of the account that are given. Return the names of those that changed."""
     provider = provider_of(connection)
     row, changed = account_row(connection), []
+    for setting in secrets_to_enter_again(connection, settings):
+        setattr(row, setting.name, None)
     for setting in provider.settings:
         text = settings.get(setting.name)
         if text is None or (setting.is_secret and not text):
@@ -154,7 +151,7 @@ def change(
     set_limits(connection, chosen(connection) if limits is None else limits)
     after: dict[str, Any] = {"name": connection.name, "address": connection.own_address}
     after |= dict.fromkeys(changed, MASK)
-    _record(actor, "channel.change", connection, before=before, after=after)
+    record(actor, "channel.change", connection, before=before, after=after)
     return connection
 
 
@@ -172,7 +169,7 @@ def disconnect(*, connection: ChannelConnection, actor: Actor) -> None:
             if setting.is_secret:
                 setattr(row, setting.name, None)
         row.save()
-    _record(actor, "channel.disconnect", connection, before={"connected": True}, after={"connected": False})
+    record(actor, "channel.disconnect", connection, before={"connected": True}, after={"connected": False})
 
 
 @transaction.atomic
@@ -182,7 +179,7 @@ def reconnect(*, connection: ChannelConnection, actor: Actor) -> None:
     if connection.disconnected_at and connection.is_built_in:
         connection.disconnected_at = None
         connection.save(update_fields=["disconnected_at"])
-        _record(actor, "channel.connect", connection, before={"connected": False}, after={"connected": True})
+        record(actor, "channel.connect", connection, before={"connected": False}, after={"connected": True})
 
 
 @transaction.atomic
@@ -196,7 +193,7 @@ def remove(*, connection: ChannelConnection, actor: Actor) -> None:
     disconnect(connection=connection, actor=actor)
     SourceConnection.objects.filter(connection=connection).delete()
     ChannelConnection.objects.filter(pk=connection.pk).update(removed_at=timezone.now(), callback_token="")
-    _record(actor, "channel.remove", connection)
+    record(actor, "channel.remove", connection)
 
 
 @transaction.atomic
@@ -220,7 +217,7 @@ def use(*, connection: ChannelConnection, source: Source, actor: Actor, as_defau
         rows.filter(pk=known.pk).update(default_at=timezone.now())
     else:
         _assign(connection, source, is_default=becomes_default)
-    _record(actor, "channel.use", connection, source=source, after={"default": becomes_default})
+    record(actor, "channel.use", connection, source=source, after={"default": becomes_default})
 
 
 @transaction.atomic
@@ -234,60 +231,7 @@ def stop_using(*, connection: ChannelConnection, source: Source, actor: Actor) -
         return
     if not rows.filter(default_at__isnull=False).exists() and (other := rows.order_by("connection_id").first()):
         rows.filter(pk=other.pk).update(default_at=timezone.now())
-    _record(actor, "channel.stop_using", connection, source=source)
-
-
-def check(*, connection: ChannelConnection, actor: Actor) -> dict[str, Any]:
-    """Ask the provider whether it takes the credentials, and keep the answer on the connection."""
-    return _keep_check(connection, actor, "channel.check", lambda provider, account: provider.check(account))
-
-
-def send_test(*, connection: ChannelConnection, actor: Actor, to: str) -> dict[str, Any]:
-    """Send a message to an address of the person's own, and keep how it went on the connection."""
-
-    def send(provider: Provider, account: Account) -> str:
-        provider.send(account, _test_message(connection, to))
-        label = provider.label[0].upper() + provider.label[1:]
-        return f"{label} took the message. Look whether it arrives."
-
-    return _keep_check(connection, actor, "channel.test", send)
-
-
-def _test_message(connection: ChannelConnection, to: str) -> Outgoing:
-    if not CHANNELS[connection.kind].is_mail:
-        return Outgoing(reference="test", to=to, text=TEST_WORDS)
-    return Outgoing(
-        reference="test",
-        to=to,
-        text=TEST_WORDS,
-        html=f"<p>{TEST_WORDS}</p>",
-        subject="A test from Leadwire",
-        message_id=make_msgid("test", django_settings.MAIL_DOMAIN),
-        sender_name=connection.name,
-        sender_address=connection.address,
-        reply_to=connection.address,
-    )
-
-
-def _keep_check(connection: ChannelConnection, actor: Actor, action: str, ask: Any) -> dict[str, Any]:
-    """The provider is asked outside any transaction: it may take its time."""
-    connection = ChannelConnection.objects.get(pk=connection.pk)  # as it is now, with its account
-    provider = provider_of(connection)
-    result: dict[str, Any] = {"at": timezone.now().isoformat()}
-    if not connection.is_connected:
-        result |= {"ok": False, "title": "Not connected.", "detail": "Enter the credentials first."}
-    else:
-        try:
-            result |= {"ok": True, "title": "It works.", "detail": ask(provider, account_of(connection))}
-        except NotSent as failure:
-            result |= {"ok": False, "title": "It does not work yet.", "detail": failure.detail}
-    if result["ok"] and CHANNELS[connection.kind].window:
-        with suppress(NotSent):  # the list is asked for again within the hour
-            refresh_templates(connection)
-    with transaction.atomic():
-        ChannelConnection.objects.filter(pk=connection.pk).update(last_check=result)
-        _record(actor, action, connection, after={"ok": result["ok"]})
-    return result
+    record(actor, "channel.stop_using", connection, source=source)
 
 
 def counts_waiting(connections: Iterable[ChannelConnection]) -> dict[int, int]:
@@ -301,7 +245,7 @@ def _locked(connection: ChannelConnection) -> ChannelConnection:
     return ChannelConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
 
 
-def _record(
+def record(
     actor: Actor,
     action: str,
     connection: ChannelConnection,

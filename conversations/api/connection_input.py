@@ -7,6 +7,7 @@ from typing import Any
 
 from core.problems import Invalid
 from core.text import pointer_part
+from messaging.accounts import ENTER_AGAIN, secrets_to_enter_again
 from messaging.addresses import read_address
 from messaging.base import Limits, Provider
 from messaging.forms import setting_error
@@ -52,6 +53,15 @@ def valid_settings(provider: Provider, given: Mapping[str, str], *, partial: boo
     if errors:
         raise Invalid(errors)
     return {name: text.strip() for name, text in given.items()}
+
+
+def refuse_another_server(connection: ChannelConnection, settings: Mapping[str, str]) -> None:
+    """Raise Invalid where stored secrets would go to another server."""
+    missing = secrets_to_enter_again(connection, settings)
+    if missing:
+        raise Invalid(
+            [{"pointer": _place(setting.name), "detail": ENTER_AGAIN, "code": "required"} for setting in missing]
+        )
 
 
 def valid_limits(connection: ChannelConnection, given: Mapping[str, Any]) -> Limits:

@@ -18,13 +18,14 @@ from api.schema import enveloped
 from conversations.api.connection_input import (
     ADDRESS_FIELDS,
     read_address_at,
+    refuse_another_server,
     valid_address,
     valid_limits,
     valid_settings,
 )
 from conversations.api.connection_shapes import CheckShown, ConnectionDetails, check_json, details_json
 from core.problems import Invalid, NotFound
-from messaging import services
+from messaging import services, trying
 from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS, PROVIDERS
 
@@ -105,6 +106,7 @@ class ConnectionApi(Api):
         data = read_body(request, ConnectionChanges, partial=True)
         if "settings" in data:
             data["settings"] = valid_settings(PROVIDERS[connection.provider], data["settings"], partial=True)
+            refuse_another_server(connection, data["settings"])
         own_address = valid_address(PROVIDERS[connection.provider], data)
         changes = {name: data[name] for name in ("name", "settings") if name in data}
         limits = valid_limits(connection, data.pop("pace")) if "pace" in data else None
@@ -133,7 +135,7 @@ class ConnectionCheckApi(Api):
     def post(self, request: Request, connection_id: str) -> Response:
         """Asks the provider whether it takes the credentials."""
         connection = _load(request, connection_id)
-        services.check(connection=connection, actor=actor_of(request))
+        trying.check(connection=connection, actor=actor_of(request))
         return answer_once(request, lambda: _checked(_load(request, connection_id)))
 
 
@@ -163,7 +165,7 @@ class ConnectionTestApi(Api):
 
         answer = answer_once(request, begin)
         if is_first:  # after the commit: the provider may take its time
-            services.send_test(connection=connection, actor=actor_of(request), to=to)
+            trying.send_test(connection=connection, actor=actor_of(request), to=to)
         return answer
 
 

@@ -6,6 +6,7 @@ import contextlib
 import imaplib
 import select
 import socket
+import time
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
@@ -18,6 +19,7 @@ from messaging.mailbox.places import Place
 
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 30.0
 LITERAL_MAX = 32 * 1024 * 1024  # bytes of one part of an answer; a mail is asked for up to 25 MB
+WHOLE_SECONDS, WHOLE_MAX = 300.0, 64 * 1024 * 1024  # of one answer
 
 Failure = (IMAPClientError, imaplib.IMAP4.error, OSError)
 
@@ -31,6 +33,7 @@ class _Wire(imaplib.IMAP4):
 
     def __init__(self, place: Place, seconds: float) -> None:
         self.place, self.seconds = place, seconds
+        self.begin()
         super().__init__(place.host, place.port, timeout=seconds)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
@@ -39,10 +42,29 @@ class _Wire(imaplib.IMAP4):
             return dialled
         return tls().wrap_socket(dialled, server_hostname=self.place.host)
 
+    def begin(self) -> None:
+        """Begin to wait for an answer. One that never ends would hold a thread for ever, and fill our memory."""
+        self.ends_at, self.room = time.monotonic() + WHOLE_SECONDS, WHOLE_MAX
+
+    def _command(self, name: str, *arguments: Any) -> Any:
+        self.begin()
+        return super()._command(name, *arguments)  # type: ignore[misc]
+
+    def readline(self) -> bytes:
+        line = super().readline()
+        self._count(len(line))
+        return line
+
+    def _count(self, size: int) -> None:
+        self.room -= size
+        if self.room < 0 or time.monotonic() > self.ends_at:
+            raise self.abort("The server's answer does not end.")
+
     def read(self, size: int) -> bytes:
         """Read a part of an answer. A server that announces a giant one would fill our memory."""
         if size > LITERAL_MAX:
             raise self.abort(f"The server answers with {size:,} bytes at once.")
+        self._count(size)
         return super().read(size)
 
 
@@ -65,6 +87,14 @@ class Inbox(IMAPClient):
     def _poll_socket(self, sock: socket.socket, timeout: float | None = None) -> Any:
         """Say whether there is something to read. What came along with an earlier answer waits in a buffer."""
         return [(0, select.POLLIN)] if timeout == 0 else super()._poll_socket(sock, timeout)
+
+    def idle_check(self, timeout: float | None = None) -> Any:
+        self._imap.begin()
+        return super().idle_check(timeout)
+
+    def idle_done(self) -> Any:
+        self._imap.begin()
+        return super().idle_done()
 
     def _log_in(self) -> None:
         if not self.place.begins_with_tls:

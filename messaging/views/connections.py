@@ -20,7 +20,7 @@ from accounts.reach import reach_of
 from accounts.rights import Right
 from core.ids import decode
 from core.problems import Refusal
-from messaging import services
+from messaging import services, trying
 from messaging.base import Provider
 from messaging.forms import AddressField, ConnectionForm
 from messaging.limits import NAMES, chosen
@@ -76,7 +76,7 @@ def connection_create(request: PageRequest) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            services.check(connection=connection, actor=Actor.of(request))
+            trying.check(connection=connection, actor=Actor.of(request))
             return redirect("messaging:connection", connection.pk)
     return render(request, "messaging/connection_form_page.html", {"form": form, "provider": named})
 
@@ -112,7 +112,7 @@ def connection_edit(request: PageRequest, connection_id: int) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            services.check(connection=load_connection(request, connection_id), actor=Actor.of(request))
+            trying.check(connection=load_connection(request, connection_id), actor=Actor.of(request))
             return redirect("messaging:connection", connection_id)
     values = {"form": form, "provider": provider, "connection": found}
     return render(request, "messaging/connection_form_page.html", values)
@@ -122,7 +122,7 @@ def connection_edit(request: PageRequest, connection_id: int) -> HttpResponse:
 @require_POST
 def connection_check(request: PageRequest, connection_id: int) -> HttpResponse:
     """Ask the provider whether it takes the credentials."""
-    services.check(connection=load_connection(request, connection_id), actor=Actor.of(request))
+    trying.check(connection=load_connection(request, connection_id), actor=Actor.of(request))
     return _done(request, connection_id)
 
 
@@ -134,7 +134,7 @@ def connection_test(request: PageRequest, connection_id: int) -> HttpResponse:
     form = TestForm(request.POST, kind=CHANNELS[found.kind].address)
     if not form.is_valid():
         return _page(request, found, form=form)
-    services.send_test(connection=found, actor=Actor.of(request), to=form.cleaned_data["to"])
+    trying.send_test(connection=found, actor=Actor.of(request), to=form.cleaned_data["to"])
     return _done(request, connection_id)
 
 

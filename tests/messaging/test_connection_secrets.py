@@ -9,7 +9,8 @@ import pytest
 from accounts.models import Membership
 from api.services import make_token
 from messaging.registry import PROVIDERS
-from messaging.services import change, check, connect, disconnect, send_test
+from messaging.services import change, connect, disconnect
+from messaging.trying import check, send_test
 from tests.conversations.test_personal_data import columns_with
 
 pytestmark = pytest.mark.django_db

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from django.db import connection as database
 from django.utils import timezone
 
+from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Conversation, Message
 from conversations.services.mail import read_mail
 from conversations.services.replies import Author, Reply, send_reply
@@ -30,7 +34,8 @@ from messaging.mailbox.places import for_reading
 from messaging.mailbox.watching import Watcher
 from messaging.models import ChannelConnection, InboundMail, MailFolder
 from messaging.registry import PROVIDERS
-from messaging.services import change, check, send_test
+from messaging.services import change
+from messaging.trying import check, send_test
 from outbox.models import Job
 from supervisor.stack import ROOT
 from tests.support.due import claim_of
@@ -252,6 +257,26 @@ def test_a_server_that_announces_a_giant_answer_fills_nothing(mailbox, monkeypat
     inbox.hang_up()
 
 
+def test_a_server_whose_answer_never_ends_holds_nobody(mailbox, monkeypatch):
+    class Endless(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"* OK wait\r\n" * 1_000)
+
+    monkeypatch.setattr("messaging.mailbox.inbox.WHOLE_MAX", 1_000_000)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Endless) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        known = for_reading(account_of(mailbox))
+        assert known
+        place = replace(known, port=server.server_address[1])
+        with pytest.raises(Failure) as caught:
+            Inbox(place)
+        server.shutdown()
+    assert "does not end" in in_words(caught.value).detail
+
+
 def test_another_mailbox_at_the_same_connection_is_read_from_now_on(mailbox, imap_server, actor):
     look(mailbox)
     imap_server.put(*numbered(1, 2))
@@ -259,6 +284,22 @@ def test_another_mailbox_at_the_same_connection_is_read_from_now_on(mailbox, ima
     MailFolder.objects.update(mailbox="old at imap.example.com", last_uid=0)
     assert look(mailbox) == 0
     assert MailFolder.objects.get().last_uid > 0
+
+
+@pytest.mark.parametrize("server", ["smtp_host", "imap_host"])
+def test_a_stored_password_goes_to_no_other_server(server, mailbox, mailbox_settings, dana_client, api, dana, actor):
+    page = f"/settings/channels/{mailbox.pk}/edit/"
+    form = {"name": "Sales", "own_address": ADDRESS, **mailbox_settings, "password": "", server: "evil.example.com"}
+    assert "not sent to another server" in dana_client.post(page, form).text
+    creator = Membership.objects.get(user=dana)
+    key = make_token(creator=creator, actor=actor, name="Ops", scopes=["channels:write"])[1]
+    path = f"messaging-channel-connections/{mailbox.pk}"
+    answer = api.call("PATCH", path, key, {"settings": {server: "evil.example.com"}})
+    assert answer.json()["errors"][0]["pointer"] == "#/settings/password"
+    mailbox.smtp.refresh_from_db()
+    assert getattr(mailbox.smtp, server) == "127.0.0.1"
+    change(connection=mailbox, actor=actor, settings={server: "evil.example.com"})  # whoever calls it
+    assert ChannelConnection.objects.get(pk=mailbox.pk).smtp.password is None
 
 
 def test_limits_of_known_servers_are_kept():

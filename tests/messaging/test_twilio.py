@@ -232,7 +232,8 @@ def test_an_answer_goes_to_the_source_that_wrote_last(sms, eastgate, lead_at, tw
 
 @pytest.mark.parametrize("detail", ["account_sid", "auth_token"])
 def test_the_check_says_what_is_wrong(sms, actor, twilio_server, detail):
-    from messaging.services import change, check
+    from messaging.services import change
+    from messaging.trying import check
 
     assert check(connection=sms, actor=actor)["detail"] == "Twilio knows the account “Northside Plumbing”."
     change(connection=sms, actor=actor, settings={detail: "AC" + "1" * 32})

@@ -13,8 +13,9 @@ from core.problems import Refusal
 from leads.models import Lead
 from messaging.base import FilledTemplate
 from messaging.models import InboundCall, MessageTemplate
-from messaging.services import check, connect
+from messaging.services import connect
 from messaging.template_lists import refresh
+from messaging.trying import check
 from tests.support.due import claim_of
 from tests.support.providers import META
 from webhooks.models import Event
