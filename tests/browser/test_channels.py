@@ -74,7 +74,7 @@ def number_turns_green_by_itself(page: Page) -> None:
 def open_conversation(page: Page, words: str) -> None:
     page.goto("/inbox/")
     link = page.get_by_role("link", name=re.compile(re.escape(words)))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not link.count():
         assert time.monotonic() < deadline, "the message did not arrive"
         time.sleep(0.3)

@@ -39,11 +39,13 @@ def fill_in(page: Page, imap_server, smtp_account) -> None:
 
 def test_a_mailbox_from_empty_to_the_first_message_and_its_answer(connected, imap_server, smtp_account):
     page = connected
-    expect(page.locator("#connection")).to_contain_text("Both servers take the user name and the password.")
-    expect(page.locator("#connection-state")).to_contain_text("Connected", timeout=20_000)
+    expect(page.locator("#connection")).to_contain_text(
+        "Both servers take the user name and the password.", timeout=30_000
+    )
+    expect(page.locator("#connection-state")).to_contain_text("Connected", timeout=60_000)
     imap_server.put(mail("Do you also mend roofs?", "Rosa Diaz <rosa@example.net>", Subject="Roof"))
     open_conversation(page, "Do you also mend roofs?")
     page.get_by_label("Your answer").fill("Yes, roofs too.")
     page.get_by_role("button", name="Send", exact=True).click()
-    letter = smtp_account.wait(1, 20)[0]
+    letter = smtp_account.wait(1, 60)[0]
     assert (letter["From"], letter["To"]) == (f"Sales mailbox <{ADDRESS}>", "rosa@example.net")

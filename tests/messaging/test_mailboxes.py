@@ -266,7 +266,6 @@ def test_a_server_whose_answer_never_ends_holds_nobody(mailbox, monkeypatch):
 
     monkeypatch.setattr("messaging.mailbox.inbox.WHOLE_MAX", 1_000_000)
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Endless) as server:
-        server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         known = for_reading(account_of(mailbox))
         assert known

@@ -37,7 +37,7 @@ class ImapServer:
         words = ["--host", "127.0.0.1", "--port", str(self.port), "--no-tls", "dict"]
         words += ["--demo-user", ADDRESS, "--demo-password", self.password]
         self.process = subprocess.Popen([Path(BIN) / "pymap", *words], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return IMAPClient("127.0.0.1", self.port, ssl=False).shutdown()
