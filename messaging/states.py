@@ -31,6 +31,8 @@ def _state_of_mailbox(connection: ChannelConnection) -> State:
     folder = getattr(connection, "folder", None)
     if not account_row(connection).imap_host:
         return State("ok", "Connected, for sending only")
+    if folder and folder.failing_since:
+        return State("bad", "Not reading", folder.last_error)
     return State("ok", "Connected") if folder and folder.is_watched else State("warn", READING)
 
 
@@ -43,9 +45,6 @@ def state_of(connection: ChannelConnection) -> State:
         return State("bad", "Failing", lane.last_error)
     if check and not check["ok"]:
         return State("bad", "Not working", check["detail"])
-    folder = getattr(connection, "folder", None)
-    if folder and folder.failing_since:
-        return State("bad", "Not reading", folder.last_error)
     if not PROVIDERS[connection.provider].is_called:
         return _state_of_mailbox(connection)
     if connection.last_inbound_at is None:

@@ -114,7 +114,7 @@ class _Watch:
             await self._wait_for_more(inbox)
 
     async def _wait_for_more(self, inbox: Inbox) -> None:
-        if not inbox.has_capability("IDLE"):
+        if not await self._work(inbox.has_capability, "IDLE"):  # it may ask the server, which may not answer
             await asyncio.sleep(POLL_SECONDS)
             await self._work(inbox.noop)
             return

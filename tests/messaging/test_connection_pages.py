@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership
 from api.services import make_token
-from messaging.models import ChannelConnection, MailFolder, SourceConnection, UsableConnection
+from messaging.models import ChannelConnection, MailboxAccount, MailFolder, SourceConnection, UsableConnection
 from messaging.models.connections import usable_by
 from messaging.registry import PROVIDERS
 from messaging.services import connect, use
@@ -207,6 +207,8 @@ def test_a_mailbox_is_connected_with_its_address_and_its_page_says_that_it_looks
     assert connection.callback_url not in answer
     MailFolder.objects.create(connection=connection, last_error="It refuses.", failing_since=timezone.now())
     assert "Not reading" in dana_client.get(f"/settings/channels/{connection.pk}/").text
+    MailboxAccount.objects.update(imap_host="")  # whoever reads no mailbox does not fail to
+    assert "Connected, for sending only" in dana_client.get(f"/settings/channels/{connection.pk}/").text
 
 
 def test_a_mailbox_is_the_default_and_locations_inherit_it(mailbox, plumbing, eastgate):
