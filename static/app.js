@@ -62,12 +62,22 @@
   const fields = (root) => [...root.querySelectorAll("input:not([type=hidden]), textarea")].filter((field) => field.name);
   const nameOf = (field) => `${field.id || field.name}:${field.type === "checkbox" || field.type === "radio" ? field.value : ""}`;
   let typed = new Map();
-  document.addEventListener("htmx:beforeSwap", (event) => {
+  const keepTyped = (event) => {
     const sender = event.detail.requestConfig?.elt?.closest("form"), included = sender?.getAttribute("hx-include");
-    const isSent = (field) => sender?.contains(field) || (field.id && included === `#${field.id}`);
+    const replaced = new Set(sender && !sender.isConnected ? fields(sender).map(nameOf) : []);
+    const isSent = (field) => sender?.contains(field) || replaced.has(nameOf(field)) || (field.id && included === `#${field.id}`);
     typed = new Map(fields(event.detail.target).filter((field) => isDirty(field) && !isSent(field)).map((field) => [nameOf(field), field]));
     if (event.detail.xhr.status < 300) forget(sender);
-  });
+  };
+  document.addEventListener("htmx:beforeSwap", keepTyped);
+
+  // Two buttons of one panel pressed quickly: the first answer takes the panel away that the second one was to replace.
+  // The second one replaces what stands there now, instead of an element that nobody sees.
+  document.addEventListener("htmx:beforeRequest", ({ detail: { target, xhr } }) => target.addEventListener("htmx:beforeSwap", (swap) => {
+    if (swap.detail.xhr !== xhr || target.isConnected) return;
+    swap.detail.target = document.getElementById(target.id) ?? target;
+    keepTyped(swap);
+  }));
   const restoreTyped = (root) => fields(root).forEach((field) => {
     const before = typed.get(nameOf(field));
     if (before) { field.value = before.value; field.checked = before.checked; }

@@ -26,8 +26,8 @@ def test_a_draft_survives_assigning_closing_and_going_away(thread):
     answer = thread.locator("#id_content")
     thread.get_by_label("Assigned to").select_option(index=1)
     expect(answer).to_have_value(WORDS)  # choosing alone does nothing yet
-    thread.get_by_role("button", name="Assign").click()
-    thread.wait_for_load_state("networkidle")
+    with thread.expect_response("**/assign/"):
+        thread.get_by_role("button", name="Assign").click()
     expect(answer).to_have_value(WORDS)
     thread.locator("#close").click()
     expect(thread.locator("#close")).to_have_text("Reopen")
@@ -40,6 +40,37 @@ def test_a_draft_survives_assigning_closing_and_going_away(thread):
     expect(thread.get_by_role("log")).to_contain_text(WORDS)
     thread.reload()
     expect(answer).to_have_value("")
+
+
+def test_two_buttons_pressed_quickly_both_show_what_they_did(thread):
+    late = []
+    thread.route("**/assign/", lambda route: late.append(route))
+    thread.get_by_label("Assigned to").select_option(index=1)
+    chosen = thread.get_by_label("Assigned to").input_value()
+    thread.get_by_role("button", name="Assign").click()
+    thread.locator("#close").click()
+    expect(thread.locator("#close")).to_have_text("Reopen")
+    late[0].continue_()
+    thread.locator("#assignee option:checked[selected]").wait_for(state="attached")
+    expect(thread.get_by_label("Assigned to")).to_have_value(chosen)
+    expect(thread.locator("#close")).to_have_text("Reopen")
+    thread.unroute_all()
+    thread.locator("#close").click()
+    expect(thread.locator("#close")).to_have_text("Close")
+
+
+def test_an_answer_sent_while_its_thread_is_drawn_anew_is_shown_as_sent(thread):
+    late = []
+    thread.route("**/reply/", lambda route: late.append(route))
+    thread.locator("#send").click()
+    thread.locator("#close").click()
+    expect(thread.locator("#close")).to_have_text("Reopen")
+    late[0].continue_()
+    expect(thread.get_by_role("log")).to_contain_text(WORDS)
+    expect(thread.locator("#id_content")).to_have_value("")
+    thread.unroute_all()
+    thread.reload()
+    expect(thread.locator("#id_content")).to_have_value("")
 
 
 def test_a_lost_connection_is_said_and_the_text_stays(thread):
