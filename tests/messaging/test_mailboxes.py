@@ -2,67 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import socketserver
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import quote
 
 import pytest
-from django.db import connection as database
-from django.utils import timezone
 
 from accounts.models import Membership
 from api.services import make_token
 from conversations.models import Conversation, Message
-from conversations.services.mail import read_mail
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
 from messaging.accounts import account_of
 from messaging.base import Account
 from messaging.mailbox import fetching
-from messaging.mailbox.fetching import MovedOn, TooManyWaiting, read_new, return_path
+from messaging.mailbox.fetching import MovedOn, TooManyWaiting, return_path
 from messaging.mailbox.inbox import Failure, Inbox, in_words
 from messaging.mailbox.places import for_reading
-from messaging.mailbox.watching import Watcher
 from messaging.models import ChannelConnection, InboundMail, MailFolder
 from messaging.registry import PROVIDERS
 from messaging.services import change
 from messaging.trying import check, send_test
-from outbox.models import Job
-from supervisor.stack import ROOT
 from tests.support.due import claim_of
-from tests.support.killed_watcher import POINTS
-from tests.support.mailboxes import ADDRESS
+from tests.support.mailboxes import ADDRESS, look, numbered, understand
 from tests.support.mails import mail, report
 
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
-
-
-def look(connection: ChannelConnection) -> int:
-    """Read what is new in the mailbox, as the process that watches it does."""
-    place = for_reading(account_of(connection))
-    assert place
-    inbox = Inbox(place)
-    try:
-        return read_new(inbox, connection)
-    finally:
-        inbox.hang_up()
-
-
-def understand() -> list[Message]:
-    """Make sense of all mails that wait. Return all messages that came in."""
-    for pk in InboundMail.objects.filter(outcome="waiting").order_by("pk").values_list("pk", flat=True):
-        read_mail(pk)
-    return list(Message.objects.filter(direction="inbound").order_by("pk"))
 
 
 def answer(lead) -> Message:
@@ -71,10 +38,6 @@ def answer(lead) -> Message:
     send_claimed(claim_of(message))
     message.refresh_from_db()
     return message
-
-
-def numbered(*numbers: int) -> list[bytes]:
-    return [mail(f"Mail {number}", Message_ID=f"<{number}@example.net>") for number in numbers]
 
 
 def test_only_what_is_new_is_read_once_and_nothing_is_marked(mailbox, imap_server):
@@ -308,91 +271,3 @@ def test_limits_of_known_servers_are_kept():
     assert limits("smtp.gmail.com", "ava@gmail.com").per_day == 500
     assert limits("smtp.gmail.com", "sales@northside.example").per_day == 2_000
     assert limits("smtp.example.com", "sales@northside.example").per_day is None
-
-
-@pytest.fixture
-def watched():
-    """The process that watches mailboxes, here in a thread."""
-    loop, stopping = asyncio.new_event_loop(), asyncio.Event()
-
-    def run() -> None:
-        loop.run_until_complete(Watcher().run(stopping))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    loop.call_soon_threadsafe(stopping.set)
-    thread.join(30)
-    assert not thread.is_alive()
-
-
-def until(what, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_watched(connection: ChannelConnection) -> bool:
-    return any(folder.is_watched for folder in MailFolder.objects.filter(connection=connection))
-
-
-@pytest.mark.django_db(transaction=True)
-def test_mails_are_kept_as_they_come_and_a_cut_connection_is_made_again(
-    mailbox, imap_server, watched, monkeypatch, actor
-):
-    monkeypatch.setattr("messaging.mailbox.watching.AGAIN_SECONDS", (0.2,))
-    monkeypatch.setattr("messaging.mailbox.watching.LOOK_SECONDS", 0.2)
-    until(lambda: is_watched(mailbox))
-    for number in range(1, 4):
-        imap_server.put(*numbered(number))
-        until(lambda count=number: InboundMail.objects.count() == count)
-    imap_server.stop()
-    until(lambda: MailFolder.objects.get().failing_since)
-    assert "cannot be used" in MailFolder.objects.get().last_error
-    imap_server.password = "changed"
-    imap_server.start()
-    until(lambda: "refuses" in MailFolder.objects.get().last_error)
-    imap_server.put(*numbered(4))
-    change(connection=mailbox, actor=actor, settings={"password": "changed"})
-    until(lambda: is_watched(mailbox))
-    assert [message.content for message in understand()] == ["Mail 1", "Mail 2", "Mail 3", "Mail 4"]
-
-
-@contextmanager
-def watcher_process(*point: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`manage.py fetch_mail` on the test's database, which may kill itself at a point."""
-    place = database.settings_dict
-    host = quote(place["HOST"], safe="")
-    url = f"postgres://{place['USER']}:{place['PASSWORD']}@{host}:{place['PORT']}/{place['NAME']}"
-    words = [sys.executable, "-m", "tests.support.killed_watcher", *point]
-    process = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.DEVNULL)
-    yield process
-    process.kill()
-    process.wait()
-
-
-def as_if_understood(is_done) -> bool:
-    """Until it is done, mark mails as read: the watcher waits for those who read them."""
-    InboundMail.objects.filter(outcome="waiting").update(outcome="message")
-    return bool(is_done())
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_watcher_that_is_killed_anywhere_loses_no_mail_and_doubles_none(mailbox, imap_server):
-    look(mailbox)
-    for turn, point in enumerate(POINTS):
-        imap_server.put(*numbered(*range(turn * 100, turn * 100 + 100)))
-        with watcher_process(point) as killed:
-            until(lambda process=killed: as_if_understood(lambda: process.poll() is not None), 60)
-        assert killed.returncode == -signal.SIGKILL, point
-    began = timezone.now()
-    with watcher_process() as ending:
-        until(lambda: as_if_understood(lambda: InboundMail.objects.count() >= 1_000), 60)
-        until(lambda: MailFolder.objects.filter(read_at__gt=began).exists())
-        ending.terminate()
-        assert ending.wait(30) == 0
-    kept = [bytes(raw) for raw in InboundMail.objects.order_by("pk").values_list("raw", flat=True)]
-    # A mailbox has CRLF at the end of each line, and so has what is kept.
-    assert kept == [raw.replace(b"\n", b"\r\n") for raw in numbered(*range(1_000))]
-    assert Job.objects.filter(category="read-mail").count() == 1_000

@@ -14,12 +14,19 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from imapclient import IMAPClient
 
+from conversations.models import Message
+from conversations.services.mail import read_mail
+from messaging.accounts import account_of
 from messaging.email.transports import hang_up_all
-from messaging.models import ChannelConnection
+from messaging.mailbox.fetching import read_new
+from messaging.mailbox.inbox import Inbox
+from messaging.mailbox.places import for_reading
+from messaging.models import ChannelConnection, InboundMail
 from messaging.registry import PROVIDERS
 from messaging.services import connect
 from supervisor.ports import choose
 from supervisor.stack import BIN
+from tests.support.mails import mail
 from tests.support.receivers import MailServer
 
 ADDRESS, PASSWORD = "sales@northside.example", "pass wörd ☃"
@@ -135,3 +142,26 @@ def mailbox(mailbox_settings, plumbing, actor) -> ChannelConnection:
         own_address=ADDRESS,
         settings=mailbox_settings,
     )
+
+
+def look(connection: ChannelConnection) -> int:
+    """Read what is new in the mailbox, as the process that watches it does."""
+    place = for_reading(account_of(connection))
+    assert place
+    inbox = Inbox(place)
+    try:
+        return read_new(inbox, connection)
+    finally:
+        inbox.hang_up()
+
+
+def understand() -> list[Message]:
+    """Make sense of all mails that wait. Return all messages that came in."""
+    for pk in InboundMail.objects.filter(outcome="waiting").order_by("pk").values_list("pk", flat=True):
+        read_mail(pk)
+    return list(Message.objects.filter(direction="inbound").order_by("pk"))
+
+
+def numbered(*numbers: int) -> list[bytes]:
+    """Mails that tell which one they are."""
+    return [mail(f"Mail {number}", Message_ID=f"<{number}@example.net>") for number in numbers]
