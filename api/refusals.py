@@ -13,6 +13,7 @@ ALWAYS = frozenset({
 WITH_BODY = frozenset({"request.timeout", "request.tooLarge", "request.unsupportedMediaType"})
 WITH_IDEMPOTENCY_KEY = frozenset({"idempotency.inFlight", "idempotency.mismatch", "idempotency.unreadable"})
 OF_PARAMETER = {
+    "attachment_id": "file.notFound",
     "channel": "channel.notFound",
     "connection_id": "connection.notFound",
     "conversation_id": "conversation.notFound",

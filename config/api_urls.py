@@ -6,6 +6,7 @@ from django.urls import path
 
 from api.jobs import JobApi, JobCancelApi, JobsApi
 from conversations.api import (
+    attachments,
     connection_settings,
     connections,
     conversations,
@@ -67,6 +68,12 @@ urlpatterns = [
         f"{CONNECTION}/sources/<str:source_id>",
         connection_settings.ConnectionSourceApi.as_view(),
         name="connection-source",
+    ),
+    path("attachments", attachments.AttachmentsApi.as_view(), name="attachments"),
+    path(
+        "attachments/<str:attachment_id>/download",
+        attachments.AttachmentDownloadApi.as_view(),
+        name="attachment-download",
     ),
     path("leads", leads.LeadsApi.as_view(), name="leads"),
     path("leads/import", imports.ImportApi.as_view(), name="import"),

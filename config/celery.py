@@ -49,6 +49,7 @@ app.conf.update(
         "partitions": {"task": "core.tasks.ensure_partitions", "schedule": 86_400.0},
         "months": {"task": "core.tasks.drop_expired_partitions", "schedule": 3_600.0},
         "files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
+        "uploads": {"task": "conversations.tasks.sweep_uploads", "schedule": 3_600.0},
         "mails": {"task": "messaging.tasks.forget_mails", "schedule": 3_600.0},
         "templates": {"task": "messaging.tasks.refresh_templates", "schedule": 3_600.0},
         "forget": {"task": "core.tasks.delete_expired_rows", "schedule": 3_600.0},

@@ -55,7 +55,7 @@ class RefusedBody:
 class Machines:
     """Answer a call of a machine here: it has no session and no cookie, and what follows is for pages."""
 
-    ADDRESSES = ("/v1/", "/forms/", "/mcp", "/channels/")
+    ADDRESSES = ("/v1/", "/forms/", "/mcp", "/channels/", "/files/")
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, Any] = {
     "choices": ["Spring", "Autumn"],
     "classification": None,
     "code": "lead.notFound",
+    "content_type": "application/pdf",
     "content": "We can come today at four.",
     "conversationId": f"conv_{_ID}",
     "conversation_id": f"conv_{_ID}",
@@ -58,6 +59,7 @@ EXAMPLES: dict[str, Any] = {
     "masked": "lwr_••••7Qx2",
     "message_data": {"roof": "Slate, 80 square metres"},
     "messaging_channel_connection_id": 12,
+    "method": "PUT",
     "name": "Northside Plumbing",
     "next_because": None,
     "next_cursor": "MDFtN3huMGc4Y2YyNThqaHh5bnc0cTdncm0",
@@ -81,6 +83,7 @@ EXAMPLES: dict[str, Any] = {
     "request_title": "Leaking tap",
     "result": {"created": 98, "updated": 2, "unchanged": 0, "failed": 1},
     "retry_of": None,
+    "s3_attachment": f"org_{_ID}/src_{_ID}/5a536074fb25c84f6c26c31806d1b6e9",
     "scopes": ["leads:write", "conversations:write"],
     "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "sequence": 3,
@@ -112,8 +115,9 @@ ELSEWHERE = {"$ref", "enum", "allOf", "oneOf"}  # where what may stand in a fiel
 MOMENTS = {"ends_at": _LATER, "expires_at": _LATER, "next_attempt_at": _LATER, "old_secret_ends_at": _LATER,
            "until": _LATER}  # fmt: skip
 # What is shown has an id of its own kind.
-IDS = {"AssigneeShown": "usr", "AttemptShown": "att", "ConversationExported": "conv", "ConversationShown": "conv",
-       "CustomFieldShown": "cf", "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead",
+IDS = {"AssigneeShown": "usr", "AttachmentShown": "file", "AttemptShown": "att",
+       "ConversationExported": "conv", "ConversationShown": "conv", "CustomFieldShown": "cf",
+       "DeliveryShown": "dlv", "FeedEvent": "evt", "JobShown": "job", "LeadShown": "lead",
        "MessageExported": "msg", "MessageShown": "msg", "Named": "org", "ReplyShown": "rpl", "WhoamiSource": "src",
        "SourceShown": "src", "WebhookEvent": "evt", "WebhookMade": "wh", "WebhookShown": "wh"}  # fmt: skip
 

@@ -24,6 +24,14 @@ LEADWIRE_META_URL: str = env.str("LEADWIRE_META_URL", default="https://graph.fac
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")
 LEADWIRE_MODEL_KEY: str = env.str("LEADWIRE_MODEL_KEY", default="")
+# A bucket for the files of messages; its keys are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without it: a folder.
+LEADWIRE_BUCKET: str = env.str("LEADWIRE_BUCKET", default="")
+LEADWIRE_S3_URL: str | None = (
+    env.str("LEADWIRE_S3_URL", default="") or None
+)  # of what speaks like S3; else Amazon's own
+LEADWIRE_S3_REGION: str | None = env.str("LEADWIRE_S3_REGION", default="") or None
+# A virus scanner: tcp://host:3310 or unix:///path/to/clamd.sock. With it no file is opened before it was scanned.
+LEADWIRE_SCANNER_URL: str = env.str("LEADWIRE_SCANNER_URL", default="")
 MAIL_DOMAIN: str = env.str("MAIL_DOMAIN", default="mail.localhost")
 LEADWIRE_ALLOW_NETWORKS = networks("LEADWIRE_ALLOW_NETWORKS")
 LEADWIRE_ALLOW_HTTP_WEBHOOKS: bool = env.bool("LEADWIRE_ALLOW_HTTP_WEBHOOKS", default=False)
@@ -103,6 +111,8 @@ BACKGROUND_JOBS = {
     "mail": {
         "read-mail": "conversations.services.mail.read_mail",
         "read-call": "conversations.services.provider_calls.read_call",
+        "prepare-files": "conversations.services.attachments.prepare_files",
+        "remove-file": "conversations.services.attachments.remove_file",
     },
     "imports": {"import": "leads.imports.running.run_import"},
 }
@@ -287,7 +297,24 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "files"))  #
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    # The files of messages: in a folder, or in a bucket of S3 (or of what speaks like it).
+    "attachments": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": f"{MEDIA_ROOT}/attachments", "allow_overwrite": True},
+    },
 }
+if LEADWIRE_BUCKET:
+    STORAGES["attachments"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": LEADWIRE_BUCKET,
+            "endpoint_url": LEADWIRE_S3_URL,
+            "region_name": LEADWIRE_S3_REGION,
+            "file_overwrite": True,
+            "default_acl": None,
+            "signature_version": "s3v4",
+        },
+    }
 if not env.bool("LEADWIRE_COMPRESS_STATIC", default=True):  # the demo: compressing takes longer than all the rest
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
 if DEBUG or env.bool("LEADWIRE_PLAIN_STATIC", default=False):  # tests run without collectstatic

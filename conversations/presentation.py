@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+
 from accounts.models import User
-from conversations.models import Conversation, Message, ReceivedReply
+from conversations.models import Attachment, Conversation, Message, ReceivedReply
 from core.ids import encode, rfc3339
 
 SNIPPET_MAX = 300  # characters
@@ -21,7 +23,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "direction": message.direction,
         "author": {"kind": message.author, "name": message.author_name},
         "content": message.content,
-        "attachments": [],
+        "attachments": attachments_json(message),
         "messaging_channel_connection_id": message.connection_id,
         "status": message.status,
         "error": error,
@@ -32,6 +34,29 @@ def message_json(message: Message) -> dict[str, Any]:
         "sent_at": rfc3339(message.sent_at),
         "delivered_at": rfc3339(message.delivered_at),
         "read_at": rfc3339(message.read_at),
+    }
+
+
+def messages_json(messages: list[Message]) -> list[dict[str, Any]]:
+    """Show messages, with one question about the files of all of them."""
+    prefetch_related_objects([message for message in messages if message.attachment_count], "attachments")
+    return [message_json(message) for message in messages]
+
+
+def attachments_json(message: Message) -> list[dict[str, Any]]:
+    """Show the files of a message. Most have none, and are not asked about them."""
+    return [attachment_json(attachment) for attachment in message.attachments.all()] if message.attachment_count else []
+
+
+def attachment_json(attachment: Attachment) -> dict[str, Any]:
+    can_be_had = attachment.state in (Attachment.State.WAITING, Attachment.State.READY)
+    return {
+        "id": attachment.public_id,
+        "name": attachment.name,
+        "content_type": attachment.content_type,
+        "size": attachment.size or None,
+        "state": attachment.state,
+        "url": attachment.api_url if can_be_had else None,
     }
 
 
@@ -64,7 +89,7 @@ def conversation_json(conversation: Conversation, messages: Iterable[Message], c
         "assignee": assignee_json(conversation.assignee),
         "created_at": rfc3339(conversation.created_at),
         "last_message_at": rfc3339(conversation.last_message_at),
-        "messages": [message_json(message) for message in messages],
+        "messages": messages_json(list(messages)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from conversations.views import forms, inbox, leads, mails, unsubscribing
+from conversations.views import attachments, forms, inbox, leads, mails, unsubscribing
 from conversations.views import templates as message_templates
 from core import converters  # noqa: F401  makes <src:...> and its like known
 
@@ -19,6 +19,11 @@ urlpatterns = [
     path(
         "inbox/<conv:conversation_id>/templates/<int:template_id>/", message_templates.template_use, name="template-use"
     ),
+    path("attachments/<file:attachment_id>/", attachments.attachment_file, name="attachment"),
+    path("attachments/<file:attachment_id>/item/", attachments.attachment_item, name="attachment-item"),
+    path("attachments/<file:attachment_id>/preview/", attachments.attachment_preview, name="attachment-preview"),
+    path("files/download/<str:token>", attachments.file_by_link, name="file-by-link"),
+    path("files/upload/<str:token>", attachments.upload_by_link, name="upload-by-link"),
     path("messages/<msg:message_id>/retry/", inbox.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/meaning/", inbox.reply_classify, name="reply-classify"),
     path("messages/<msg:message_id>/html/", mails.message_html, name="message-html"),

@@ -107,6 +107,14 @@ class Network:
             answer.read()
 
 
+def _words(message: dict[str, Any]) -> str:
+    """What the phone shows of a WhatsApp message. Of a file it shows the name."""
+    content = message.get(message["type"], {})
+    if message["type"] == "text":
+        return str(content["body"])
+    return "\n".join(filter(None, [content.get("caption"), f"[{content.get('filename', message['type'])}]"]))
+
+
 def handler(network: Network) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -125,8 +133,11 @@ def handler(network: Network) -> type[http.server.BaseHTTPRequestHandler]:
                 said = json.loads(body)
                 network.say(said["channel"], phone=said["phone"], text=said["text"])
                 return self._answer(200, {})
+            if self.path.endswith("/media"):
+                return self._answer(200, {"id": "1"})
             if "/Accounts/" in self.path:
-                return self._take_sms({name: values[-1] for name, values in parse_qs(body.decode()).items()})
+                fields = {name: "\n".join(values) for name, values in parse_qs(body.decode()).items()}
+                return self._take_sms({"Body": "[a file]"} | fields)
             return self._take_whatsapp(json.loads(body))
 
         def _take_sms(self, fields: dict[str, str]) -> None:
@@ -141,7 +152,7 @@ def handler(network: Network) -> type[http.server.BaseHTTPRequestHandler]:
             self._answer(201, {"sid": sid, "status": "queued", "num_segments": "1"})
 
         def _take_whatsapp(self, message: dict[str, Any]) -> None:
-            wamid, text = f"wamid.{uuid4().hex}", message.get("text", {}).get("body", "")
+            wamid, text = f"wamid.{uuid4().hex}", _words(message)
             if template := message.get("template"):
                 values = [part["text"] for group in template.get("components", []) for part in group["parameters"]]
                 text = next(row["components"][0]["text"] for row in TEMPLATES if row["name"] == template["name"])

@@ -16,6 +16,7 @@ from conversations.services.events import draft_event
 from core.ids import uuid7
 from demo.accounts import LOGIN, PASSWORD
 from demo.phones import connect_numbers
+from demo.pictures import add_files
 from demo.stories import STORIES
 from demo.telling import tell
 from integrations import services as cards
@@ -50,6 +51,7 @@ def seed(crm_url: str) -> Secrets:
     for story in sorted(STORIES, key=lambda story: -story.hours_ago):
         source = places[story.place]
         tell(story, source, staff[source.organization_id])
+    add_files()
     return _connect(places, Actor("Dana Reed", owner), crm_url)
 
 

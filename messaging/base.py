@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,17 @@ class FilledTemplate:
     language: str
     variables: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class OutgoingFile:
+    """A file that goes out with a message."""
+
+    name: str
+    content_type: str
+    size: int  # bytes
+    url: str  # where a provider gets it that fetches files itself; the link ends after a day
+    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Outgoing:
     is_from_a_program: bool = False
     is_automatic: bool = False
     template: FilledTemplate | None = None
+    files: Sequence[OutgoingFile] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,9 @@ class Channel:
     max_length: int | None = None  # characters; None: it only receives
     address: str = ""  # by which of a lead's addresses: "email" or "phone"
     is_mail: bool = False
+    max_length_with_file: int | None = None  # characters, where that is less
+    files_max: int = 0  # of one message
+    file_bytes_max: int = 0  # of all files of one message
     window: timedelta | None = None  # after the lead's last message only templates may be sent
 
 
@@ -147,6 +162,15 @@ class ProviderCall:
 
 
 @dataclass(frozen=True)
+class InboundFile:
+    """A file that came with a message, and that the provider still has."""
+
+    media_id: str  # the provider's id or address of it
+    name: str = ""
+    content_type: str = ""  # as the provider says
+
+
+@dataclass(frozen=True)
 class InboundMessage:
     """Something that a person wrote to one of our addresses."""
 
@@ -156,6 +180,7 @@ class InboundMessage:
     sender_name: str = ""
     said_at: datetime | None = None  # by the sender's clock
     account: str = ""  # which of our accounts it came to, where one call brings for several
+    files: Sequence[InboundFile] = ()
     answers: str = ""  # the provider's id of the message that it answers
 
 
@@ -212,6 +237,10 @@ class Provider(ABC):
     def check(self, account: Account) -> str:
         """Ask the provider whether it knows the account. Return its answer in words. Raise NotSent."""
         return "Nothing has to be checked."
+
+    def fetch(self, account: Account, media_id: str) -> bytes:
+        """Get a file that came with a message, by its id or address at the provider. Raise NotSent."""
+        raise NotSent("channel.failed", f"{self.label} brings no files.", is_permanent=True)
 
     def templates(self, account: Account) -> list[Template]:
         """Return the templates of the account. Raise NotSent."""

@@ -9,13 +9,24 @@ from messaging.meta.provider import Meta
 from messaging.twilio.provider import Twilio
 from messaging.website import WebsiteForm
 
+MB = 1024 * 1024
+# Mail programs take 25 MB, of which base64 takes a third. Twilio takes 5 MB: https://www.twilio.com/docs/messaging/guides/accepted-mime-types
 # In the order in which one is chosen for an answer when nothing else says which.
 CHANNELS: dict[str, Channel] = {
     channel.slug: channel
     for channel in (
-        Channel("email", "Email", max_length=10_000, address="email", is_mail=True),
-        Channel("sms", "SMS", max_length=1_600, address="phone"),
-        Channel("whatsapp", "WhatsApp", max_length=4_096, address="phone", window=timedelta(hours=24)),
+        Channel("email", "Email", 10_000, "email", is_mail=True, files_max=10, file_bytes_max=18 * MB),
+        Channel("sms", "SMS", 1_600, "phone", files_max=10, file_bytes_max=5 * MB),
+        Channel(
+            "whatsapp",
+            "WhatsApp",
+            4_096,
+            "phone",
+            files_max=1,
+            file_bytes_max=25 * MB,
+            max_length_with_file=1_024,
+            window=timedelta(hours=24),
+        ),
         Channel("website", "Website form"),
     )
 }

@@ -80,7 +80,9 @@
   }));
   const restoreTyped = (root) => fields(root).forEach((field) => {
     const before = typed.get(nameOf(field));
-    if (before) { field.value = before.value; field.checked = before.checked; }
+    if (!before) return;
+    if (field.type === "file") field.files = before.files;  // the only way that a script may choose files
+    else { field.value = before.value; field.checked = before.checked; }
   });
 
   // What went wrong is said where it was tried.

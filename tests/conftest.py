@@ -28,6 +28,7 @@ from messaging.stream import Dispatches
 from outbox.streams import StreamThread
 from sources.services import create_source
 from tests.support.api import Api
+from tests.support.files import file_store, scanner  # noqa: F401
 from tests.support.foreign import foreign  # noqa: F401
 from tests.support.mailboxes import (  # noqa: F401
     imap_server,

@@ -58,7 +58,16 @@ def _message(direction: str, author: dict[str, str], content: str, status: str) 
 
 _INBOUND = _message("inbound", {"kind": "lead", "name": "Ava Brooks"}, "My tap leaks.", "received")
 _OUTBOUND = _message("outbound", {"kind": "api", "name": "CRM"}, "We can come today.", "sent")
-_SHOWN = ("id", "direction", "author", "content", "messaging_channel_connection_id", "status", "created_at")
+_SHOWN = (
+    "id",
+    "direction",
+    "author",
+    "content",
+    "attachments",
+    "messaging_channel_connection_id",
+    "status",
+    "created_at",
+)
 _CONVERSATION = {
     "id": "conv_01k00000000000000000000001",
     "title": "Leaking tap",

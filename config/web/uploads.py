@@ -1,7 +1,8 @@
-"""Who may send a large body: the import of leads takes one, from somebody who is logged in or shows a key."""
+"""Who may send a large body: imports and answers with files, from whom we know, and uploads by a link of ours."""
 
 from __future__ import annotations
 
+import re
 from http.cookies import CookieError
 from importlib import import_module
 
@@ -15,21 +16,27 @@ from rest_framework.request import Request
 from api.authentication import authenticate
 from config.web.bodies import Refused, empty
 from config.web.environ import Environ
+from conversations.services.attachment_links import UPLOAD, file_named_by
 from core.problems import Refusal
 
-API_IMPORT, PAGE_IMPORT = "/v1/leads/import", "/leads/import/"
+API_IMPORT = "/v1/leads/import"
+PAGES = re.compile(r"/leads/import/|/inbox/conv_\w{26}/(reply|notes)/", re.ASCII)
+UPLOADS = "/files/upload/"
 
 
 def may_upload(environ: Environ) -> bool:
-    """True for the two addresses that take a file, when somebody known asks. What they may do the view decides.
+    """True for the addresses that take a file, when somebody known asks. What they may do the view decides.
 
     Raise Refused 503 when the database cannot say.
     """
-    if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in (API_IMPORT, PAGE_IMPORT):
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    if method == "PUT" and path.startswith(UPLOADS):
+        return file_named_by(path.removeprefix(UPLOADS), UPLOAD) is not None
+    if method != "POST" or not (path == API_IMPORT or PAGES.fullmatch(path)):
         return False
     request = WSGIRequest({**environ, "wsgi.input": empty().file, "CONTENT_LENGTH": "0"})
     try:
-        return _shows_a_key(request) if environ["PATH_INFO"] == API_IMPORT else _is_logged_in(request)
+        return _shows_a_key(request) if path == API_IMPORT else _is_logged_in(request)
     except (OperationalError, InterfaceError) as error:
         raise Refused(503, "service.unavailable", "The database is not available right now. Try again.") from error
     finally:

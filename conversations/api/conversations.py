@@ -18,7 +18,7 @@ from api.schema import enveloped
 from conversations.api.access import load_conversation, load_lead, load_message
 from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
-from conversations.presentation import conversation_json, message_json
+from conversations.presentation import conversation_json, message_json, messages_json
 from conversations.services.lifecycle import retry
 from conversations.services.recipients import Recipient
 from conversations.services.replies import Author, Reply, queue_reply
@@ -72,7 +72,7 @@ class ConversationMessagesApi(Api):
         query = read_query(request, IncludeQuery)
         conversation = load_conversation(request, conversation_id)
         found, next_cursor = page(messages_of(conversation, query), query)
-        return listed("messages", [message_json(message) for message in found], next_cursor)
+        return listed("messages", messages_json(list(found)), next_cursor)
 
 
 def messages_of(conversation: Conversation, query: dict[str, Any]) -> Any:
@@ -128,6 +128,9 @@ class ReplyApi(Api):
     for_source_keys = frozenset({"POST"})
     refusals = {
         "POST": (
+            "attachment.notFound",
+            "attachment.tooLarge",
+            "attachment.tooManyForChannel",
             "channel.notConnected",
             "channel.outsideWindow",
             "channel.unavailable",
@@ -151,6 +154,9 @@ class ReplyApi(Api):
 
         content = StrictString(max_length=10_000, trim_whitespace=False, required=False)
         template = TemplateInput(required=False, help_text="WhatsApp: in place of `content`, and at any time.")
+        s3_attachment = StrictString(
+            max_length=1_024, required=False, help_text="The `key` of an uploaded file. It needs no `content`."
+        )
         messaging_channel_connection_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
         conversation_id = serializers.CharField(required=False)
         if_last_message_id = serializers.CharField(required=False)
@@ -161,9 +167,10 @@ class ReplyApi(Api):
             return content
 
         def validate(self, data: dict[str, Any]) -> dict[str, Any]:
-            if ("content" in data) == ("template" in data):
-                detail = "Give either content or template." if "content" in data else "This field is required."
-                raise serializers.ValidationError({"content": [detail]}, code="required")
+            if "template" in data and ("content" in data or "s3_attachment" in data):
+                raise serializers.ValidationError({"template": ["Give it alone."]}, code="required")
+            if not data.keys() & {"content", "s3_attachment", "template"}:
+                raise serializers.ValidationError({"content": ["This field is required."]}, code="required")
             return data
 
     @extend_schema(
@@ -201,6 +208,7 @@ def reply_to(request: Request, lead_id: Any, data: dict[str, Any]) -> Response:
         conversation_id=_optional_id("conv", data, "conversation_id"),
         connection_id=data.get("messaging_channel_connection_id"),
         if_last_message_id=_optional_id("msg", data, "if_last_message_id"),
+        file_keys=[data["s3_attachment"]] if "s3_attachment" in data else [],
     )
     return created(queue_reply(lead_id=lead_id, reply=reply, author=author_of(caller), allow=allow))
 

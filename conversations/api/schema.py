@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from conversations.models import Label, Message
+from conversations.models import Attachment, Label, Message
 from messaging.models import ChannelConnection
 
 
@@ -42,6 +42,19 @@ class LeadShown(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+class AttachmentShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    content_type = serializers.CharField(help_text="As the file's bytes show, whatever its sender says.")
+    size = serializers.IntegerField(allow_null=True, help_text="Bytes; null while nobody knows.")
+    state = serializers.ChoiceField(
+        choices=Attachment.State.choices, help_text="A file can be downloaded when it is `ready`."
+    )
+    url = serializers.CharField(
+        allow_null=True, help_text="Where it is downloaded with your token; null when it cannot."
+    )
+
+
 class MessageShown(serializers.Serializer[Any]):
     class AuthorShown(serializers.Serializer[Any]):
         kind = serializers.ChoiceField(choices=Message.Author.choices)
@@ -57,7 +70,7 @@ class MessageShown(serializers.Serializer[Any]):
     direction = serializers.ChoiceField(choices=Message.Direction.choices)
     author = AuthorShown()
     content = serializers.CharField()
-    attachments = serializers.ListField(child=serializers.DictField())
+    attachments = AttachmentShown(many=True)
     messaging_channel_connection_id = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(choices=Message.Status.choices)
     error = ErrorShown(allow_null=True)

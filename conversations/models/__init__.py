@@ -1,3 +1,4 @@
+from conversations.models.attachments import Attachment
 from conversations.models.conversations import Conversation
 from conversations.models.labels import Label
 from conversations.models.messages import Message
@@ -8,6 +9,7 @@ from conversations.models.team_texts import TeamText
 from conversations.models.templates import SentTemplate
 
 __all__ = [
+    "Attachment",
     "Classification",
     "Conversation",
     "Label",

@@ -77,6 +77,7 @@ class Message(models.Model):
     # What the lead means by it; "" where it is no reply. ReceivedReply says since when and why.
     label = models.CharField(max_length=16, choices=Label.choices, blank=True, db_default="", default="")
     is_unverified = models.BooleanField(default=False, db_default=False)  # somebody else may have written it
+    attachment_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     is_automatic = models.BooleanField(default=False)  # a bounce or an automatic answer, not the lead's words
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     said_at = models.DateTimeField(null=True, blank=True)  # by the clock of a caller who reports it later

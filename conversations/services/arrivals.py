@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import Source
 from conversations.models import Conversation, Message
 from conversations.models.conversations import TITLE_LENGTH
+from conversations.services.attachments import FileReceived, describe
 from conversations.services.events import draft_event, keep_withheld
 from conversations.services.received_replies import judge, record_reply
 from leads.models import Lead
@@ -35,6 +36,7 @@ class InboundContent:
     subject: str = ""  # of a mail
     is_unverified: bool = False  # the sender may be somebody else
     said_at: datetime | None = None
+    files: list[FileReceived] = field(default_factory=list)
     opens_conversation: bool = False  # POST /v1/leads always opens one; channels go on with the one there is
 
 
@@ -55,6 +57,7 @@ def arrive(*, source: Source, who: Identified, words: InboundContent, into: Conv
     _touch(conversation, message)
     conversation.save(force_insert=is_opened, update_fields=None if is_opened else TOUCHED)
     message.save(force_insert=True)
+    describe(message, words.files)
     _publish_arrival(source, who, conversation, message, is_opened=is_opened)
     if verdict:
         record_reply(conversation, message, verdict)
@@ -96,6 +99,7 @@ def _new_message(source: Source, lead: Lead, words: InboundContent, conversation
         repeat_key=words.repeat_key,
         said_at=words.said_at,
         is_unverified=words.is_unverified,
+        attachment_count=len(words.files),
         status=Message.Status.RECEIVED,
     )
 

@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from api.models import IdempotencyKey
 from conversations.models import Classification, Conversation, Message, SentTemplate, StatusChange
 from conversations.models.messages import MessageQuerySet
+from conversations.services.attachments import erase_files
 from conversations.services.lead_changes import lock_lead
 from core.secrets import Secret
 from leads.models import Lead, OptOut, digest_of
@@ -48,6 +49,7 @@ def erase_lead(*, lead: Lead, actor: Actor) -> dict[str, int]:
     counts = {
         "events": _blank_events(ids),
         "messages": messages,
+        "files": erase_files(Message.objects.filter(conversation__lead=lead).values("pk")),
         "answers": IdempotencyKey.objects.filter(lead_id__in=ids).update(answer=Secret.of(_GONE)),
         "consent": _blank_consent([lead, *merged]),
     }

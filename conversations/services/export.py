@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models.functions import Length
 
 from conversations.models import Conversation, Message
-from conversations.presentation import conversation_json, message_json
+from conversations.presentation import conversation_json, messages_json
 from core.ids import rfc3339
 from leads.models import Lead
 from messaging.models import InboundMail
@@ -24,8 +24,8 @@ def export_conversations(lead: Lead) -> list[dict[str, Any]]:
     messages = list(Message.objects.filter(conversation__lead=lead).order_by("id"))
     mails = _mails(messages)
     by_conversation: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for message in messages:
-        shown = {**message_json(message), "folded": message.quoted_text, "mails": mails[message.pk]}
+    for message, json in zip(messages, messages_json(messages), strict=True):
+        shown = {**json, "folded": message.quoted_text, "mails": mails[message.pk]}
         by_conversation[message.conversation_id].append(shown)
     rows = Conversation.objects.filter(lead=lead).select_related("connection", "assignee").order_by("id")
     return [

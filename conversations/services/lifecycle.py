@@ -17,6 +17,7 @@ from conversations.models import Conversation, Message
 from conversations.services.events import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.templates import template_of
+from conversations.services.uploads import copy_files
 from core.problems import Refusal
 from webhooks.event_types import EventType
 
@@ -71,7 +72,9 @@ def retry(*, message: Message, author: Author) -> Message:
     is_staff = author.kind is Message.Author.STAFF
     template = template_of(locked)
     reply = Reply(locked.content, locked.conversation_id, locked.connection_id, reopens=is_staff, template=template)
-    return send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
+    again = send_reply(lead_id=locked.lead_id, reply=reply, author=author, retry_of=locked.pk)
+    copy_files(locked, again)
+    return again
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.attachments import FileReceived, describe
 from conversations.services.consent import obey_stop_words
 from conversations.services.delivery_reports import take_report
 from conversations.services.origins import messages_by, source_of
@@ -19,7 +20,7 @@ from core.ids import decode
 from leads.models import Lead
 from leads.services import Details, Identified, identify_by_channel
 from messaging.addresses import is_email, normalize_email
-from messaging.email.reader_process import reader
+from messaging.email.reader_process import NotRead, reader
 from messaging.email.reading import Mail
 from messaging.email.senders import Sender
 from messaging.email.verification import is_verified
@@ -30,6 +31,7 @@ LOOP_ANSWERS, LOOP_WINDOW = 20, timedelta(hours=1)  # by programs in one convers
 LOOP_REPEATS = 5  # mails with the same words
 SUBJECT_SHOWN = 300  # characters
 NOBODY = "Unknown sender"
+EMPTY, EMPTY_WITH_FILES = "(empty mail)", "(no text)"
 
 
 def read_mail(mail_id: UUID) -> None:
@@ -37,7 +39,9 @@ def read_mail(mail_id: UUID) -> None:
     waiting = InboundMail.objects.filter(pk=mail_id, outcome=InboundMail.Outcome.WAITING).first()
     if waiting is None:
         return
-    mail = reader.read(bytes(waiting.raw))  # outside the transaction: a stranger may make it long
+    # Outside the transaction: a stranger may make it long.
+    mail = reader.read(bytes(waiting.raw))
+    files = _files(bytes(waiting.raw)) if mail.has_files and mail.report is None else []
     with transaction.atomic():
         kept = InboundMail.objects.select_for_update().select_related("connection__source").get(pk=mail_id)
         if kept.outcome != InboundMail.Outcome.WAITING:
@@ -45,9 +49,20 @@ def read_mail(mail_id: UUID) -> None:
         sender = _sender(kept, mail)
         kept.header_id, kept.sender, kept.subject = mail.header_id, sender.address, mail.subject[:SUBJECT_SHOWN]
         kept.has_html = mail.has_html
-        kept.outcome, message = _take(kept, mail, sender)
+        kept.outcome, message = _take(kept, mail, sender, files)
         kept.message_id = message.pk if message else None
         kept.save(update_fields=["header_id", "sender", "subject", "has_html", "outcome", "message_id"])
+
+
+def _files(raw: bytes) -> list[FileReceived]:
+    """What files a mail has; none where they cannot be told apart in time. The whole mail has them all the same."""
+    try:
+        files = reader.list_files(raw)
+    except NotRead:
+        return []
+    return [
+        FileReceived(file.name, file.content_type, file.size, part=part) for part, file in enumerate(files) if file.size
+    ]
 
 
 def _sender(kept: InboundMail, mail: Mail) -> Sender:
@@ -56,7 +71,9 @@ def _sender(kept: InboundMail, mail: Mail) -> Sender:
     return Sender(mail.sender_name, mail.sender or (envelope if is_email(envelope) else ""))
 
 
-def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Outcome, Message | None]:
+def _take(
+    kept: InboundMail, mail: Mail, sender: Sender, files: list[FileReceived]
+) -> tuple[InboundMail.Outcome, Message | None]:
     """Say what a mail is, and do what follows from it. The message is the one it made or concerns."""
     outcomes = InboundMail.Outcome
     before = Message.objects.filter(connection=kept.connection, repeat_key=mail.repeat_key, direction="inbound").first()
@@ -68,8 +85,10 @@ def _take(kept: InboundMail, mail: Mail, sender: Sender) -> tuple[InboundMail.Ou
     thread = _thread(kept, mail, sender)
     came_back = bool(_returned(kept)) and not kept.envelope_from  # in words that nobody here knows
     if mail.is_automatic or came_back or _is_ours(sender.address) or (thread and _is_in_a_loop(thread, mail)):
-        return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread) if thread else None
-    return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(kept, mail, sender, thread)
+        return outcomes.AUTOMATIC, _show_automatic(kept, mail, sender, thread, files) if thread else None
+    return outcomes.MESSAGE if mail.is_understood else outcomes.UNREADABLE, _take_words(
+        kept, mail, sender, thread, files
+    )
 
 
 def _is_in_a_loop(thread: Conversation, mail: Mail) -> bool:
@@ -90,9 +109,11 @@ def _is_ours(sender: str) -> bool:
     return sender.endswith(f"@{settings.MAIL_DOMAIN.lower()}")
 
 
-def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None) -> Message:
+def _take_words(
+    kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation | None, files: list[FileReceived]
+) -> Message:
     words = InboundContent(
-        content=mail.reply_text or mail.subject or "(empty mail)",
+        content=mail.reply_text or mail.subject or (EMPTY_WITH_FILES if files else EMPTY),
         quoted_text=mail.quoted_text,
         title=mail.subject or "Mail",
         connection=kept.connection,
@@ -100,6 +121,7 @@ def _take_words(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversat
         repeat_key=mail.repeat_key,
         subject=mail.subject,
         is_unverified=not _is_verified(kept, mail, sender, thread),
+        files=files,
     )
     if thread:
         lead = Lead.objects.select_for_update(no_key=True).get(pk=thread.lead_id)
@@ -169,7 +191,9 @@ def _thread(kept: InboundMail, mail: Mail, sender: Sender) -> Conversation | Non
     return None
 
 
-def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation) -> Message:
+def _show_automatic(
+    kept: InboundMail, mail: Mail, sender: Sender, thread: Conversation, files: list[FileReceived]
+) -> Message:
     """Show an automatic answer in its conversation. It reopens nothing, marks nothing unread, and is no arrival."""
     message = Message(
         organization_id=thread.organization_id,
@@ -180,15 +204,17 @@ def _show_automatic(kept: InboundMail, mail: Mail, sender: Sender, thread: Conve
         direction=Message.Direction.INBOUND,
         author=Message.Author.AUTOMATION,  # a program's words, not the lead's
         author_name=sender.address or "Automatic answer",
-        content=mail.reply_text or mail.subject or "(empty mail)",
+        content=mail.reply_text or mail.subject or EMPTY,
         quoted_text=mail.quoted_text,
         external_id=mail.header_id,
         repeat_key=mail.repeat_key,
         status=Message.Status.RECEIVED,
         is_automatic=True,
+        attachment_count=len(files),
     )
     verdict = judge(message, subject=mail.subject, is_automatic=mail.is_automatic) if thread.answered_at else None
     message.save(force_insert=True)
+    describe(message, files)
     if verdict:
         record_reply(thread, message, verdict)
     return message

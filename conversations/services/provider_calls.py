@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 from uuid import UUID
 
 from django.db import transaction
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
+from conversations.services.attachments import FileReceived
 from conversations.services.consent import block, obey_stop_words
 from conversations.services.events import publish_conversation_event
 from conversations.services.origins import source_of
@@ -18,12 +20,13 @@ from core.mime.text import clean
 from leads.models import Lead, OptOut
 from leads.services import Details, identify_by_channel
 from messaging.accounts import account_of, account_row
-from messaging.base import InboundMessage, NotSent, NotUnderstood, Progress, ProviderCall, StatusUpdate
+from messaging.base import InboundFile, InboundMessage, NotSent, NotUnderstood, Progress, ProviderCall, StatusUpdate
+from messaging.files.kinds import UNKNOWN, safe_name
 from messaging.models import ChannelConnection, Dispatch, InboundCall
 from messaging.registry import PROVIDERS
 from webhooks.event_types import EventType
 
-EMPTY = "(empty message)"
+EMPTY, EMPTY_WITH_FILES = "(empty message)", "(no text)"
 TITLE_SHOWN = 80  # characters of a first message
 EVENTS = {
     Progress.DELIVERED: EventType.MESSAGE_DELIVERED,
@@ -73,7 +76,7 @@ def _apply(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -
 
 
 def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
-    text = clean(inbound.text).strip() or EMPTY
+    text = clean(inbound.text).strip() or (EMPTY_WITH_FILES if inbound.files else EMPTY)
     first, _, last = clean(inbound.sender_name).strip().partition(" ")
     source = source_of(connection, phone=inbound.sender)
     # Locks the address: the same message, brought twice at once, is seen by the second one.
@@ -90,10 +93,18 @@ def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
         external_id=inbound.id,
         repeat_key=inbound.id,
         said_at=inbound.said_at,
+        files=[_file(file) for file in inbound.files],
     )
     arrived = arrive(source=source, who=who, words=words, into=_answered(connection, who.lead, inbound.answers))
     obey_stop_words(arrived.lead, arrived.conversation, text, connection.kind)
     return arrived.lead.pk
+
+
+def _file(file: InboundFile) -> FileReceived:
+    """A file of which only the provider knows more: its bytes are fetched by a job."""
+    ending = mimetypes.guess_extension(file.content_type) or ""
+    name = safe_name(clean(file.name), f"file{ending}")
+    return FileReceived(name, clean(file.content_type) or UNKNOWN, media_id=file.media_id)
 
 
 def _answered(connection: ChannelConnection, lead: Lead, provider_id: str) -> Conversation | None:

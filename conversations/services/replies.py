@@ -6,7 +6,7 @@ write. Everybody who answers goes through it: the API, the team's screens, autom
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
+from conversations.services import uploads
 from conversations.services.arrivals import last_words
 from conversations.services.events import publish_conversation_event
 from conversations.services.recipients import Recipient, Route, load_recipient
@@ -21,11 +22,13 @@ from conversations.services.routes import choose_route
 from conversations.services.templates import keep_template, use_template
 from core.ids import uuid7
 from core.problems import NotFound, Refusal
-from messaging.base import FilledTemplate
+from messaging.base import Channel, FilledTemplate
 from messaging.registry import CHANNELS
 from outbox.models import Lane
 from outbox.wakes import wake
 from webhooks.event_types import EventType
+
+ONLY_A_FILE = "(a file)"  # in lists, of a message without words
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Reply:
     connection_id: int | None = None
     if_last_message_id: UUID | None = None
     template: FilledTemplate | None = None  # then it is the content, and may be sent at any time
+    file_keys: Sequence[str] = ()  # of uploads
     reopens: bool = False  # the team may write into a closed conversation, which reopens it
 
 
@@ -62,10 +66,10 @@ WITH conversation AS (
 )
 INSERT INTO conversations_message (id, organization_id, source_id, lead_id, conversation_id, connection_id, kind,
     direction, author, author_name, author_user_id, content, quoted_text, status, error_code, error_detail, retry_of_id,
-    external_id, is_automatic, created_at)
+    external_id, is_automatic, attachment_count, created_at)
 VALUES (%(id)s, %(organization)s, %(source)s, %(lead)s, %(conversation)s, %(connection)s, 'message',
     'outbound', %(author)s, %(author_name)s, %(user)s, %(content)s, '', 'queued', '', '', %(retry_of)s,
-    '', false, %(now)s)
+    '', false, %(files)s, %(now)s)
 """
 
 
@@ -82,18 +86,19 @@ def queue_reply(
     `allow` is the caller's own gate; it sees the lead before anything else is said about it. Raise Refusal with the
     code of `api.md` when the reply could never be delivered.
     """
+    files = uploads.sizes_of(reply.file_keys) if reply.file_keys else {}
     recipient = load_recipient(lead_id, reply.conversation_id)
     if recipient is None:
         raise NotFound("lead")
     allow(recipient)
     conversation_id = _repliable(recipient, reply)
     route = choose_route(recipient, reply.connection_id, has_template=reply.template is not None)
-    limit = CHANNELS[route.kind].max_length or 0
     content, template = use_template(route.id, reply.template) if reply.template else (reply.content, None)
-    if len(content) > limit:
-        raise Refusal(422, "content.tooLong", f"{CHANNELS[route.kind].label} takes at most {limit} characters.")
+    _refuse_unless_taken(CHANNELS[route.kind], content, files)
     message = _build(recipient, conversation_id, route, content, author, retry_of)
+    message.attachment_count = len(files)
     _write(message, route)
+    uploads.attach(message, files)
     if template:
         keep_template(message, template)
     if recipient.closed_at:  # the team wrote into it
@@ -115,6 +120,16 @@ def _repliable(recipient: Recipient, reply: Reply) -> UUID:
     if reply.if_last_message_id and reply.if_last_message_id != recipient.last_message_id:
         raise Refusal(409, "conversation.moved", "There is a newer message in this conversation. Read it first.")
     return recipient.conversation_id
+
+
+def _refuse_unless_taken(channel: Channel, content: str, files: dict[str, int]) -> None:
+    limit = channel.max_length or 0
+    if files:
+        uploads.check(channel, files)
+        limit = channel.max_length_with_file or limit
+    if len(content) > limit:
+        beside = " with a file" if files and channel.max_length_with_file else ""
+        raise Refusal(422, "content.tooLong", f"{channel.label} takes at most {limit} characters{beside}.")
 
 
 def _build(
@@ -145,7 +160,8 @@ def _write(message: Message, route: Route) -> None:
             {
                 "id": message.pk,
                 "now": message.created_at,
-                "words": last_words(message.content),
+                "words": last_words(message.content) or ONLY_A_FILE,
+                "files": message.attachment_count,
                 "connection": route.id,
                 "lane": route.lane_id,
                 "organization": message.organization_id,

@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 
 from conversations.models import Conversation, Message
 from conversations.services.templates import template_of
+from conversations.services.uploads import outgoing_files
 from messaging.accounts import account_of
 from messaging.base import NotSent, Outgoing
 from messaging.models import ChannelConnection
@@ -38,6 +39,7 @@ def write(message: Message) -> Outgoing:
         to=message.lead.phone_e164,
         text=message.content,
         template=template_of(message) if channel.window else None,
+        files=outgoing_files(message),
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=message.author == Message.Author.AUTOMATION,
     )
@@ -65,6 +67,7 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=is_automatic,
         unsubscribe_url=unsubscribe_url,
+        files=outgoing_files(message),
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -23,6 +22,7 @@ from conversations.reachability import reach_of_lead, usable_json
 from conversations.services import lifecycle as states
 from conversations.services.received_replies import correct
 from conversations.services.replies import Author, Reply, send_reply
+from conversations.views.reply_form import ReplyForm
 from conversations.views.templates import sendable_templates
 from core.ids import decode, encode
 from core.keyset import page_by_moment
@@ -35,7 +35,6 @@ from messaging.segments import segments
 
 PAGE_SIZE = 30
 TIMELINE_SHOWN = 200
-REPLY_MAX = 10_000  # characters
 CORRECTABLE = [(label.value, label.label) for label in Label if label != Label.BOUNCE]
 REASONS = {
     "no_email": "the lead has no email address",
@@ -45,19 +44,6 @@ REASONS = {
     "outside_window": "last message over 24 hours ago, send a template",
     "receives_only": "only receives",
 }
-
-
-class ReplyForm(forms.Form):
-    """What the team answers. `last` is the newest message that the page showed."""
-
-    content = forms.CharField(
-        label="Your answer",
-        max_length=REPLY_MAX,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Write an answer…"}),
-    )
-    connection = forms.IntegerField(required=False)
-    last = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 @login_required
@@ -114,13 +100,14 @@ def conversation(request: PageRequest, conversation_id: UUID) -> HttpResponse:
 def reply_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Answer, or (button "close") answer and close. Refused when somebody answered since the page was drawn."""
     conversation = _load(request, conversation_id, Right.ANSWER)
-    form = ReplyForm(request.POST)
+    form = ReplyForm(request.POST, request.FILES, source=conversation.source)
     if form.is_valid():
         reply = Reply(
             content=form.cleaned_data["content"],
             conversation_id=conversation.pk,
             connection_id=form.cleaned_data["connection"],
             if_last_message_id=decode("msg", form.cleaned_data["last"]),
+            file_keys=form.file_keys,
             reopens=True,
         )
         try:
@@ -164,7 +151,9 @@ def conversation_assign(request: PageRequest, conversation_id: UUID) -> HttpResp
 def note_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Write a note that only the team sees."""
     conversation = _load(request, conversation_id, Right.ANSWER)
-    form = ReplyForm(request.POST)
+    form = ReplyForm(request.POST, request.FILES, source=conversation.source)
+    if form.is_valid() and form.file_keys:
+        form.add_error("chosen", "A note takes no files. Send them to the lead, or leave them out.")
     if not form.is_valid():
         return _show(request, conversation, form)
     states.note(conversation=conversation, content=form.cleaned_data["content"], author=_author(request))
@@ -215,7 +204,7 @@ def _done(request: PageRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
-    rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes")
+    rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes", "attachments")
     newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
     routes = _ways(conversation)
@@ -242,7 +231,9 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
         "may_answer": reach_of(request.user, Right.ANSWER).includes(conversation.source),
         "people": [(encode("usr", person.pk), str(person)) for person in states.assignable(conversation)],
         "assignee": encode("usr", conversation.assignee_id) if conversation.assignee_id else "",
-        "form": _with_draft(form or ReplyForm(), f"{request.user.pk}:{conversation.public_id}"),
+        "form": _with_draft(
+            form or ReplyForm(source=conversation.source), f"{request.user.pk}:{conversation.public_id}"
+        ),
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"

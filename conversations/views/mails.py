@@ -14,11 +14,12 @@ from django.views.decorators.http import require_safe
 
 from accounts.http import PageRequest
 from accounts.reach import load
-from conversations.models import Message
+from conversations.models import Attachment, Message
 from core.keyset import page
 from core.mime.html import safe_html
 from core.problems import Invalid
 from messaging.email.reading import html_in
+from messaging.files.scanner import is_scanning
 from messaging.models import InboundMail
 
 PAGE_SIZE = 30
@@ -56,6 +57,9 @@ def message_mail(request: PageRequest, message_id: UUID) -> HttpResponse:
     mail = InboundMail.objects.filter(message_id=message.pk).exclude(header_id="").order_by("id").first()
     if mail is None:
         raise Http404
+    if is_scanning() and message.attachments.exclude(state=Attachment.State.READY).exists():
+        words = "A file in this mail was not scanned yet, or a virus was found in it.\n"
+        return HttpResponse(words, status=409, content_type="text/plain")
     return _as_file(mail, message.public_id)
 
 

@@ -6,7 +6,7 @@ Words come before attachments, so what is cut off is hardly ever words; the whol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.policy import Compat32
 from itertools import islice
 
@@ -18,8 +18,8 @@ HEADER_MAX = 16_384  # characters of one header
 PARAMETERS_MAX = 30  # of one Content-* header; each is looked for among all others
 PARAMETERS_LENGTH_MAX = 1_000  # characters
 
-_BOUNDS = (
-    (re.compile(rb"\r\n|\r|\n"), LINES_MAX),
+_LINES = (re.compile(rb"\r\n|\r|\n"), LINES_MAX)
+_PARTS = (
     (re.compile(rb"[\r\n]--"), PARTS_MAX),
     (re.compile(rb"boundary[*\d]*[ \t]*=|message/", re.IGNORECASE), NESTED_MAX),
 )
@@ -27,8 +27,16 @@ _BOUNDS = (
 
 def bounded(raw: bytes) -> bytes:
     """Return the beginning of a mail that can be read in well under a second."""
-    raw = raw[:READ_MAX]
-    ends = (islice(_starts(pattern, raw), most, most + 1) for pattern, most in _BOUNDS)
+    return _cut(raw[:READ_MAX], (_LINES, *_PARTS))
+
+
+def with_few_parts(raw: bytes) -> bytes:
+    """Return a mail with all its files, as far as its number of parts is one that people send."""
+    return _cut(raw, _PARTS)
+
+
+def _cut(raw: bytes, bounds: Iterable[tuple[re.Pattern[bytes], int]]) -> bytes:
+    ends = (islice(_starts(pattern, raw), most, most + 1) for pattern, most in bounds)
     return raw[: min((end for some in ends for end in some), default=len(raw))]
 
 

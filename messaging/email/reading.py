@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 
 from core.mime.bounds import READ_MAX, BoundedHeaders, bounded, with_line_feeds
+from core.mime.files import file_parts
 from core.mime.headers import SHOWN_MAX, Headers, decode_words
 from core.mime.html import html_of
 from core.mime.text import CONTENT_MAX, clean, text_of
@@ -40,6 +41,7 @@ class Mail:
     report: Report | None = None  # what it says of another mail
     dmarc: list[tuple[str, str]] = field(default_factory=list)  # who checked, and what came out
     has_html: bool = False
+    has_files: bool = False
     is_understood: bool = True  # False: these are its bytes as text, not its words
 
     @property
@@ -79,6 +81,7 @@ def _read(raw: bytes) -> Mail:
         report=report,
         dmarc=dmarc_results(parsed),
         has_html=bool(html_of(parsed).strip()),
+        has_files=len(beginning) < len(raw) or any(True for _ in file_parts(parsed)),
     )
 
 

@@ -48,6 +48,8 @@ def build(message: Outgoing) -> EmailMultiAlternatives:
         headers=headers,
     )
     mail.attach_alternative(message.html, "text/html")
+    for file in message.files:
+        mail.attach(file.name, file.read(), file.content_type)
     return mail
 
 

@@ -15,6 +15,7 @@ from messaging.base import (
     Limits,
     NotSent,
     Outgoing,
+    OutgoingFile,
     Provider,
     ProviderCall,
     Setting,
@@ -22,11 +23,14 @@ from messaging.base import (
     Template,
     may_have_been_sent,
 )
+from messaging.files.fetching import fetch_file
 from messaging.meta.errors import explain
+from messaging.meta.media import is_address_of_media, media_body, upload_body
 from messaging.meta.reading import read_call
 from messaging.meta.signature import is_signed
 from messaging.meta.templates import read_templates
 
+JSON = "application/json"
 TEMPLATE_PAGES_MAX = 50
 TEMPLATES_AT_ONCE = 100
 SEND_SECONDS, ASK_SECONDS = 20.0, 8.0  # a person waits for what is asked
@@ -63,10 +67,14 @@ class Meta(Provider):
         }
         if message.template:
             body |= {"type": "template", "template": _template(message)}
+        elif message.files:
+            media_id = self._upload(account, message.files[0])
+            body |= media_body(message.files[0], media_id, message.text)
         else:
             body |= {"type": "text", "text": {"body": message.text, "preview_url": False}}
         try:
-            answer = self._call("POST", account, f"/{account.settings['phone_number_id']}/messages", body)
+            path = f"/{account.settings['phone_number_id']}/messages"
+            answer = self._call("POST", account, path, json.dumps(body).encode())
         except NotAnswered as error:
             raise may_have_been_sent("WhatsApp did not confirm it") from error
         if answer.status != 200:
@@ -103,6 +111,31 @@ class Meta(Provider):
                 break
         return found
 
+    def fetch(self, account: Account, media_id: str) -> bytes:
+        """In two steps, both with the token: https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media"""
+        if not media_id.isalnum():
+            raise NotSent("channel.failed", "This is no id of a file at WhatsApp.", is_permanent=True)
+        url = self._ask(account, f"/{media_id}").json.get("url")
+        if not isinstance(url, str) or not is_address_of_media(url):
+            raise NotSent("channel.failed", "WhatsApp does not say where the file is.", is_permanent=False)
+        return fetch_file(url, self._authorization(account), "WhatsApp")
+
+    def _upload(self, account: Account, file: OutgoingFile) -> str:
+        """Hand a file over. Nobody sees it before a message names it, so it may be done again."""
+        path = f"/{account.settings['phone_number_id']}/media"
+        content_type, body = upload_body(file)
+        try:
+            answer = self._call("POST", account, path, content=body, content_type=content_type)
+        except NotAnswered as error:
+            raise NotSent("channel.failed", "WhatsApp did not take the file.", is_permanent=False) from error
+        media_id = answer.json.get("id")
+        if answer.status != 200 or not isinstance(media_id, str):
+            raise _failure(answer)
+        return media_id
+
+    def _authorization(self, account: Account) -> dict[str, str]:
+        return {"Authorization": f"Bearer {account.settings['access_token']}"}
+
     def _ask(self, account: Account, path: str) -> Answer:
         try:
             answer = self._call("GET", account, path)
@@ -112,13 +145,14 @@ class Meta(Provider):
             raise _failure(answer)
         return answer
 
-    def _call(self, method: str, account: Account, path: str, body: Any = None) -> Answer:
-        headers = {"Authorization": f"Bearer {account.settings['access_token']}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        content = json.dumps(body).encode() if body is not None else None
+    def _call(
+        self, method: str, account: Account, path: str, content: bytes | None = None, content_type: str = JSON
+    ) -> Answer:
+        headers = self._authorization(account)
+        if content is not None:
+            headers["Content-Type"] = content_type
         try:
-            seconds = ASK_SECONDS if body is None else SEND_SECONDS
+            seconds = ASK_SECONDS if content is None else SEND_SECONDS
             return call(method, f"{settings.LEADWIRE_META_URL}{path}", headers=headers, body=content, seconds=seconds)
         except NotConnected as error:
             raise NotSent("channel.failed", f"WhatsApp could not be reached: {error}", is_permanent=False) from error

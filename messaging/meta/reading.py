@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from messaging.addresses import normalize_phone
-from messaging.base import InboundMessage, NotUnderstood, Progress, StatusUpdate
+from messaging.base import InboundFile, InboundMessage, NotUnderstood, Progress, StatusUpdate
 from messaging.meta.errors import explain
 
 ID_MAX = 255  # characters
@@ -61,6 +61,7 @@ def _inbound(message: dict[str, Any], names: dict[str, str], number_id: str) -> 
         sender_name=names.get(sender, ""),
         said_at=_moment(message),
         account=number_id,
+        files=_files(message),
         answers=_text(_object(message.get("context")), "id")[:ID_MAX],
     )
 
@@ -72,8 +73,7 @@ def _words(message: dict[str, Any]) -> str | None:
     if kind == "text":
         return _text(content, "body")
     if kind in FILES:
-        name = _text(content, "filename") or _text(content, "mime_type").partition(";")[0] or kind
-        return "\n".join(filter(None, [_text(content, "caption"), f"[{name}]"]))
+        return _text(content, "caption")
     if kind == "reaction":  # taken back, it comes without an emoji
         return f"Reacted with {_text(content, 'emoji')}" if _text(content, "emoji") else None
     if kind == "button":
@@ -87,6 +87,14 @@ def _words(message: dict[str, Any]) -> str | None:
     if kind == "system":
         return _text(content, "body") or None
     return f"[a message of the kind “{kind or 'unknown'}”, which cannot be shown]"
+
+
+def _files(message: dict[str, Any]) -> list[InboundFile]:
+    content = _object(message.get(_text(message, "type"))) if _text(message, "type") in FILES else {}
+    if not _text(content, "id"):
+        return []
+    content_type = _text(content, "mime_type").partition(";")[0].strip()
+    return [InboundFile(_text(content, "id")[:ID_MAX], _text(content, "filename"), content_type[:100])]
 
 
 def _choice(content: dict[str, Any]) -> str:

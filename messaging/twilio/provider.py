@@ -12,6 +12,7 @@ from core.http_client import Answer, NotAnswered, NotConnected, call
 from messaging.addresses import normalize_phone
 from messaging.base import (
     Account,
+    InboundFile,
     InboundMessage,
     Limits,
     NotSent,
@@ -24,6 +25,7 @@ from messaging.base import (
     StatusUpdate,
     may_have_been_sent,
 )
+from messaging.files.fetching import fetch_file
 from messaging.twilio.errors import explain
 from messaging.twilio.signature import is_signed, is_signed_body
 
@@ -67,8 +69,9 @@ class Twilio(Provider):
         }
         service = account.settings.get("messaging_service_sid", "")
         fields |= {"MessagingServiceSid": service} if service else {"From": account.address}
+        files = [("MediaUrl", file.url) for file in message.files]  # Twilio fetches them
         try:
-            answer = self._call("POST", account, "/Messages.json", urlencode(fields).encode())
+            answer = self._call("POST", account, "/Messages.json", urlencode([*fields.items(), *files]).encode())
         except NotAnswered as error:
             raise may_have_been_sent("Twilio did not confirm it") from error
         if answer.status not in (200, 201):
@@ -99,9 +102,18 @@ class Twilio(Provider):
             raise NotSent("channel.failed", f"The Twilio account is {status or 'not active'}.", is_permanent=False)
         return f"Twilio knows the account “{str(name)[:100]}”."
 
-    def _call(self, method: str, account: Account, path: str, body: bytes | None = None) -> Answer:
+    def fetch(self, account: Account, media_id: str) -> bytes:
+        """Twilio names the address of a file, wants the account's credentials there, and sends us on without them."""
+        if not media_id.startswith(f"{settings.LEADWIRE_TWILIO_URL}/"):
+            raise NotSent("channel.failed", "The file is not at Twilio.", is_permanent=True)
+        return fetch_file(media_id, self._authorization(account), "Twilio")
+
+    def _authorization(self, account: Account) -> dict[str, str]:
         sid, token = account.settings["account_sid"], account.settings["auth_token"]
-        headers = {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()}
+        return {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()}
+
+    def _call(self, method: str, account: Account, path: str, body: bytes | None = None) -> Answer:
+        sid, headers = account.settings["account_sid"], self._authorization(account)
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         url = f"{settings.LEADWIRE_TWILIO_URL}/2010-04-01/Accounts/{sid}{path}"
@@ -166,10 +178,9 @@ def _inbound(sid: str, fields: dict[str, str]) -> InboundMessage:
         raise NotUnderstood("It names no sender.")
     text = fields.get("Body", "")
     count = fields.get("NumMedia", "0")
-    kinds = [
-        fields.get(f"MediaContentType{index}", "file")
+    files = [
+        InboundFile(fields[f"MediaUrl{index}"][:2_000], content_type=fields.get(f"MediaContentType{index}", "")[:100])
         for index in range(min(int(count), MEDIA_MAX) if count.isascii() and count.isdigit() else 0)
+        if f"MediaUrl{index}" in fields
     ]
-    if kinds:
-        text = "\n".join([text, *(f"[{kind}]" for kind in kinds)]).strip()
-    return InboundMessage(id=sid[:64], sender=sender, text=text)
+    return InboundMessage(id=sid[:64], sender=sender, text=text, files=files)

@@ -16,7 +16,7 @@ from conversations.models import Conversation, Message
 from conversations.services.erasing import erase_lead
 from core.ids import encode
 from tests.api.test_openapi import OPERATIONS
-from tests.support.foreign import SECRET, number_of, replay_of, reply_of, webhook_of
+from tests.support.foreign import SECRET, attachment_of, number_of, replay_of, reply_of, webhook_of
 from tests.support.people import person
 from webhooks.models import Delivery
 
@@ -147,6 +147,7 @@ def ids_of(lead) -> dict[str, str]:
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
         "reply_id": reply_of(lead).public_id,
+        "attachment_id": attachment_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
     }
 

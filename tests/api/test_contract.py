@@ -43,6 +43,8 @@ def test_when_the_lead_said_it_is_kept_and_shown(api, key, plumbing, lead_at):
 
 
 REPLIES = {
+    ("POST", "attachments"),
+    ("GET", "attachments/{attachment_id}/download"),
     ("GET", "leads"), ("GET", "leads/{lead}"), ("GET", "leads/{lead}/conversations"),
     ("GET", "conversations/{conversation}/messages"), ("GET", "messages/{message}"),
     ("GET", "messaging-channel-connections"), ("GET", "whoami"), ("POST", "leads/{lead}/conversations/reply"),

@@ -38,6 +38,7 @@ from conversations.models import Conversation, Message
 from core.ids import encode
 from integrations.lead_reply_api.whoami import WhoamiApi
 from leads.models import CustomField
+from tests.support.foreign import attachment_of
 from tests.support.openapi_diff import RELEASED, breaking_changes
 from tests.whole.test_structure import FLOORS
 from webhooks.event_types import SUBSCRIBABLE
@@ -107,6 +108,7 @@ def world(_keeps_the_connection, dana, actor, northside, plumbing, lead_at, key_
         "source_id": plumbing.public_id,
         "conversation_id": Conversation.objects.get().public_id,
         "message_id": Message.objects.get().public_id,
+        "attachment_id": attachment_of(lead).public_id,
         "webhook_id": webhook.public_id,
         "delivery_id": encode("dlv", delivery.pk),
         "job_id": job.public_id,

@@ -133,6 +133,7 @@ def test_the_screen_assigns_and_notes_too(dana_client, thread, northside, dana):
 
 
 PARITY = {  # what the team's screens do with conversations and leads -> the API's operation that does it
+    "attachment": "download_attachment",
     "conversation": "get_conversation",
     "conversation-assign": "update_conversation",
     "conversation-close": "update_conversation",
@@ -155,6 +156,10 @@ PARITY = {  # what the team's screens do with conversations and leads -> the API
     "template-use": "send_reply",
 }
 ONLY_FOR_PEOPLE = {
+    "attachment-item",
+    "attachment-preview",
+    "file-by-link",
+    "upload-by-link",
     "home",
     "form",
     "form-thanks",

@@ -145,9 +145,9 @@ def test_a_kept_mail_is_locked_while_a_message_is_made_of_it(eastgate, address_o
     inbound = incoming.keep(connection=address_of(eastgate), envelope_from="", envelope_to="", raw=mail())
     take, seen = taking._take, []
 
-    def looked_at(row, read, sender):
+    def looked_at(row, read, sender, files):
         seen.append(is_locked("messaging_inboundmail", row.pk, "NO KEY UPDATE"))
-        return take(row, read, sender)
+        return take(row, read, sender, files)
 
     monkeypatch.setattr(taking, "_take", looked_at)
     taking.read_mail(inbound.pk)

@@ -98,12 +98,6 @@ def test_any_text_is_taken(sms, twilio_server, read_calls, text):
     assert Message.objects.get().content.strip() == (text.strip("\x00\x07 ") or "(empty message)")
 
 
-def test_a_picture_is_named_where_it_cannot_be_shown(sms, twilio_server, read_calls):
-    twilio_server.bring(sms, "Look", NumMedia="1", MediaUrl0="https://api.twilio.com/x", MediaContentType0="image/jpeg")
-    read_calls()
-    assert Message.objects.get().content == "Look\n[image/jpeg]"
-
-
 def test_the_report_of_a_delivery_is_shown_and_is_an_event(texted, twilio_server, read_calls):
     message = answer(texted)
     sent = twilio_server.taken[-1]

@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,12 +17,14 @@ pytestmark = pytest.mark.processes
 FORM = {"Content-Type": "application/json"}
 
 
-def send(place, path: str, body: bytes, *, chunked: bool = False, **headers: str) -> tuple[int, bytes]:
+def send(
+    place, path: str, body: bytes, *, method: str = "POST", chunked: bool = False, **headers: str
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", place.running.stack.port, timeout=20)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     chunks = iter([body[start : start + 100_000] for start in range(0, len(body), 100_000)])
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has answered already
-        connection.request("POST", path, chunks if chunked else body, named, encode_chunked=chunked)
+        connection.request(method, path, chunks if chunked else body, named, encode_chunked=chunked)
     answer = connection.getresponse()
     return answer.status, answer.read()
 
@@ -71,7 +74,18 @@ def test_a_body_in_chunks_is_a_body(place):
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(
-    "path", ["/v1/leads", "/accounts/login/", "/leads/import/", "/v1/leads/import", "/forms/x", "/nowhere"]
+    "path",
+    [
+        "/v1/leads",
+        "/accounts/login/",
+        "/leads/import/",
+        "/v1/leads/import",
+        "/forms/x",
+        "/nowhere",
+        f"/inbox/conv_{'0' * 26}/reply/",
+        "/files/upload/x",
+        "/files/download/x",
+    ],
 )
 def test_a_stranger_takes_no_large_body_to_our_disk(place, path, chunked):
     status, body = send(place, path, b"x" * 3_000_000, chunked=chunked, Content_Type="multipart/form-data; boundary=x")
@@ -90,6 +104,18 @@ def test_a_file_to_import_may_be_large(place, chunked):
         place, "/v1/leads/import?dry_run=true", rows, chunked=chunked, Content_Type="application/x-ndjson", **key
     )
     assert status == 202, body
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_file_to_send_may_be_large(place, chunked):
+    content = b"%PDF-1.4\n" + b"x" * 5_000_000
+    status, told = place.call("POST", "/v1/attachments", {"name": "a.pdf", "size": len(content)}, key=place.key)
+    assert status == 201, told
+    path = urlsplit(told["data"]["upload"]["url"]).path
+    kind = {"Content_Type": "application/pdf"}
+    assert send(place, path, content[:-1], method="PUT", chunked=chunked, **kind)[0] == 400
+    assert send(place, path, content, method="PUT", chunked=chunked, **kind) == (204, b"")
+    assert send(place, f"{path[:-1]}!", content, method="PUT", chunked=chunked, **kind)[0] == 413
 
 
 def test_a_header_with_underscores_speaks_for_nobody(place):

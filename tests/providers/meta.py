@@ -4,7 +4,7 @@
 
 `POST /_next` takes a list of how the next messages are answered: "busy" (429), "broken" (500), "cut" (taken, and the
 line breaks before the answer), "garbage" (somebody else's answer), or one of the API's error codes. `POST /_templates`
-takes the list of templates. `GET /_taken` shows what was taken.
+takes the list of templates. `GET /_taken` shows what was taken. `PUT /_media/ID` keeps a file that somebody sent.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import sys
 import threading
 import time
+from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -27,6 +28,7 @@ TEXT_MAX = 4_096
 taken: list[dict[str, Any]] = []
 following: list[Any] = []
 templates: list[dict[str, Any]] = []
+media: dict[str, bytes] = {}
 lock = threading.Lock()
 
 
@@ -39,6 +41,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._answer(200, taken)
         if not self._is_known():
             return self._refuse(401, 190, "Invalid OAuth access token.")
+        if parts.path.startswith("/_file/"):
+            return self._answer(200, media[parts.path.rpartition("/")[2]])
+        if (media_id := parts.path.lstrip("/")) in media:
+            url = f"http://{self.headers['Host']}/_file/{media_id}"
+            return self._answer(200, {"url": url, "mime_type": "image/jpeg", "id": media_id})
         if parts.path == f"/{PHONE_NUMBER_ID}":
             name = {
                 "verified_name": "Northside Plumbing",
@@ -54,7 +61,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self._refuse(400, 100, "Unsupported get request. Object with ID does not exist")
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == f"/{PHONE_NUMBER_ID}/media":
+            return self._keep(raw) if self._is_known() else self._refuse(401, 190, "Invalid OAuth access token.")
+        body = json.loads(raw)
         if self.path in ("/_next", "/_templates"):
             (following if self.path == "/_next" else templates)[:] = body
             return self._answer(200, {})
@@ -65,6 +75,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             how = following.pop(0) if following else None
         return self._take(body, how)
+
+    def do_PUT(self) -> None:
+        media[self.path.rpartition("/")[2]] = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, {})
+
+    def _keep(self, raw: bytes) -> None:
+        """Keep an upload: a form (RFC 7578) with the product, the type and the file."""
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        parts = message_from_bytes(head + raw, policy=policy.HTTP).iter_parts()
+        fields: dict[Any, Any] = {
+            part.get_param("name", header="Content-Disposition"): part.get_payload(decode=True) for part in parts
+        }
+        if fields.get("messaging_product") != b"whatsapp" or not fields.get("file"):
+            return self._refuse(400, 100, "The parameter messaging_product is required.")
+        media_id = str(10**14 + len(media))
+        media[media_id] = fields["file"]
+        return self._answer(200, {"id": media_id})
 
     def _take(self, message: dict[str, Any], how: Any) -> None:
         if how == "busy":
@@ -95,7 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._answer(status, {"error": {**error, "error_data": {"messaging_product": "whatsapp", "details": message}}})
 
     def _answer(self, status: int, value: Any) -> None:
-        body = json.dumps(value).encode()
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -113,6 +140,8 @@ def _error_of(message: dict[str, Any]) -> tuple[int, str] | None:
     if message["type"] == "text":
         text = message.get("text", {}).get("body", "")
         return None if 0 < len(text) <= TEXT_MAX else (100, "Param text['body'] must be at most 4096 characters long")
+    if message["type"] in ("image", "document", "video", "audio"):
+        return None if message[message["type"]].get("id") in media else (131053, "Media upload error")
     wanted = message.get("template", {})
     known = next((row for row in templates if row["name"] == wanted.get("name")), None)
     if known is None or known["language"] != wanted.get("language", {}).get("code"):

@@ -4,7 +4,8 @@
 
 `POST /_next` takes a list of how the next messages are answered: "busy" (429), "broken" (500), "cut" (taken, and the
 line breaks before the answer), "silent" (taken, and no answer), "garbage" (somebody else's answer), or one of Twilio's
-error codes. `GET /_taken` shows what was taken, with the server's own time.
+error codes. `GET /_taken` shows what was taken, with the server's own time. `PUT /_media/ID` keeps a file that somebody
+sent: its address wants the account's credentials and moves on to one that refuses them, as at Twilio.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from uuid import uuid4
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 32, "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 OUR_NUMBER = "+15005550006"
 _MESSAGES = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/Messages\.json")
+_MEDIA = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/Messages/MM1/Media/(ME\w+)")
 _ACCOUNT = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})\.json")
 
 taken: list[dict[str, Any]] = []
 following: list[Any] = []
+media: dict[str, bytes] = {}
 lock = threading.Lock()
 
 
@@ -36,12 +39,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/_taken":
             return self._answer(200, taken)
+        if self.path.startswith("/_media/"):
+            return self._give(self.path.rpartition("/")[2])
+        if file := _MEDIA.fullmatch(self.path):
+            if not self._is_known(file[1]):
+                return self._refuse(401, 20003, "Authenticate")
+            return self._answer(307, {}, {"Location": f"/_media/{file[2]}"})
         match = _ACCOUNT.fullmatch(self.path)
         if match is None:
             return self._refuse(404, 20404, "The requested resource was not found")
         if not self._is_known(match[1]):
             return self._refuse(401, 20003, "Authenticate")
         return self._answer(200, {"sid": match[1], "friendly_name": "Northside Plumbing", "status": "active"})
+
+    def do_PUT(self) -> None:
+        media[self.path.rpartition("/")[2]] = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, {})
+
+    def _give(self, media_id: str) -> None:
+        if self.headers.get("Authorization"):  # as a store of files does, where a link has its own signature
+            return self._refuse(400, 0, "Only one auth mechanism allowed")
+        if media_id not in media:
+            return self._refuse(404, 20404, "The requested resource was not found")
+        return self._answer(200, media[media_id], {"Content-Type": "application/octet-stream"})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -55,9 +75,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._refuse(401, 20003, "Authenticate")
         with lock:
             how = following.pop(0) if following else None
-        return self._take({name: values[-1] for name, values in parse_qs(body.decode()).items()}, how)
+        fields = parse_qs(body.decode())
+        media_urls = {"MediaUrls": fields.pop("MediaUrl")} if "MediaUrl" in fields else {}
+        return self._take({name: values[-1] for name, values in fields.items()} | media_urls, how)
 
-    def _take(self, fields: dict[str, str], how: Any) -> None:
+    def _take(self, fields: dict[str, Any], how: Any) -> None:
         if how == "busy":
             return self._refuse(429, 20429, "Too Many Requests", {"Retry-After": "7"})
         if how == "broken":
@@ -77,7 +99,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if how == "garbage":
             return self._answer(200, ["hello"])
-        segments = str(-(-len(fields["Body"]) // 160))
+        segments = str(-(-len(fields.get("Body", "")) // 160))
         return self._answer(201, {"sid": sid, "status": "queued", "num_segments": segments, "error_code": None})
 
     def _is_known(self, sid: str) -> bool:
@@ -89,7 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._answer(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
 
     def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(value).encode()
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         for name, text in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, text)
@@ -101,11 +123,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _error_of(fields: dict[str, str]) -> tuple[int, str] | None:
+def _error_of(fields: dict[str, Any]) -> tuple[int, str] | None:
     """What Twilio refuses a message for, with its error codes."""
     if not re.fullmatch(r"\+[1-9]\d{6,14}", fields.get("To", "")):
         return 21211, "The 'To' number is not a valid phone number."
-    if not fields.get("Body") and not fields.get("MediaUrl"):
+    if not fields.get("Body") and not fields.get("MediaUrls"):
         return 21602, "Message body is required."
     if len(fields.get("Body", "")) > 1600:
         return 21617, "The concatenated message body exceeds the 1600 character limit."

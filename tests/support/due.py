@@ -52,3 +52,9 @@ def run_jobs() -> None:
         Job.objects.filter(next_attempt_at__lte=Now()).update(next_attempt_at=LONG_AGO)
         if not any(jobs.run_due(handlers(queue), one_each=queue == "imports") for queue in settings.BACKGROUND_JOBS):
             return
+
+
+def run_failed_jobs() -> None:
+    """Run those jobs again that failed and wait for their next attempt."""
+    Job.objects.filter(status=Job.Status.SCHEDULED).update(next_attempt_at=Now())
+    run_jobs()

@@ -9,7 +9,7 @@ from accounts.actors import Actor
 from accounts.models import Membership
 from api.models import ApiCall, ApiToken
 from api.services import make_token
-from conversations.models import Conversation, Message, ReceivedReply
+from conversations.models import Attachment, Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
 from leads.models import OptOut
@@ -46,6 +46,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
         "reply_id": reply_of(lead).public_id,
+        "attachment_id": attachment_of(lead).public_id,
         "opt_out_id": opt_out_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
         "token_id": encode("tok", token.pk),
@@ -119,6 +120,23 @@ def keep_secret_mail(lead) -> str:
     texts = {"sender": f"{SECRET}@example.net", "subject": SECRET, "header_id": "<2>"}
     mail = InboundMail.objects.create(connection=connection, outcome="automatic", raw=SECRET.encode(), **texts)
     return mail.public_id
+
+
+def attachment_of(lead) -> Attachment:
+    """A file that came with the lead's first message, with the secret word in its name."""
+    message = Message.objects.get(lead=lead)
+    Message.objects.filter(pk=message.pk).update(attachment_count=1)
+    return Attachment.objects.create(
+        organization_id=lead.organization_id,
+        source_id=lead.source_id,
+        message=message,
+        name=SECRET,
+        content_type="image/png",
+        size=5,
+        key=f"{encode('org', lead.organization_id)}/{lead.source.public_id}/{message.public_id}",
+        state="ready",
+        has_preview=True,
+    )
 
 
 def webhook_of(creator: Membership, actor: Actor) -> Subscription:

@@ -47,6 +47,12 @@ class ProviderServer:
         taken: list[dict[str, Any]] = self._call("/_taken")
         return taken
 
+    def keep(self, media_id: str, content: bytes) -> None:
+        """Keep a file that somebody sent."""
+        request = urllib.request.Request(f"{self.url}/_media/{media_id}", content, method="PUT")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
     def _call(self, path: str, body: bytes | None = None) -> Any:
         with urllib.request.urlopen(f"{self.url}{path}", data=body, timeout=10) as answer:
             return json.load(answer)

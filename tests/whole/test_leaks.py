@@ -17,6 +17,7 @@ from core.ids import encode
 from outbox.models import Job
 from tests.support.foreign import (
     SECRET,
+    attachment_of,
     call_of,
     keep_secret_mail,
     number_of,
@@ -32,8 +33,10 @@ pytestmark = pytest.mark.django_db
 
 # Django's and the library's own pages; the API has its own test; what is public by design.
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
-# The last two take keys and signatures: see test_mcp.py and test_twilio.py.
-PUBLIC = {"metrics", "form", "form-thanks", "unsubscribe", "mcp", "provider-call"}
+# The last four take keys and signatures: see test_mcp.py, test_twilio.py, and test_attachments.py.
+PUBLIC = {
+    "metrics", "form", "form-thanks", "unsubscribe", "mcp", "provider-call", "file-by-link", "upload-by-link",
+}  # fmt: skip
 
 
 def patterns() -> Iterator[tuple[str, str, list[str]]]:
@@ -113,6 +116,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "lead_id": lead.public_id,
         "conversation_id": Conversation.objects.get(lead=lead).public_id,
         "message_id": Message.objects.get(lead=lead).public_id,
+        "attachment_id": attachment_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
         "call_id": encode("call", call_of(westgate).pk),
         "job_id": encode("job", replay_of(westgate).pk),
@@ -147,6 +151,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "lead_id": lead.public_id,
         "conversation_id": Conversation.objects.get().public_id,
         "message_id": Message.objects.get().public_id,
+        "attachment_id": attachment_of(lead).public_id,
         "delivery_id": encode("dlv", Delivery.objects.get().pk),
         "call_id": encode("call", call_of(plumbing).pk),
         "job_id": encode("job", replay_of(plumbing).pk),

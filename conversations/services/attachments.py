@@ -1,0 +1,194 @@
+"""Keep the files of messages: bring their bytes here, see what they are, have them scanned, draw pictures anew.
+
+A message is written with rows that describe its files, and a job that prepares them. What fails is tried again with the
+same key in the store, so nothing is kept twice, and nothing lies in the store without its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from conversations.models import Attachment, Message
+from conversations.models.attachments import UPLOADS, make_key
+from core.ids import uuid7
+from messaging.accounts import account_of
+from messaging.base import NotSent
+from messaging.email.reader_process import NotRead, reader
+from messaging.files import store
+from messaging.files.kinds import content_type_of
+from messaging.files.pictures import SHOWN_AS
+from messaging.files.scanner import TooLarge, is_scanning, virus_in
+from messaging.models import InboundMail
+from messaging.registry import PROVIDERS
+from outbox import hints
+from outbox.models import Job
+
+PREPARE, REMOVE = "prepare-files", "remove-file"
+
+
+@dataclass(frozen=True)
+class FileReceived:
+    """A file that came with a message. Its bytes are in the mail (`part`), or at the provider (`media_id`)."""
+
+    name: str
+    content_type: str
+    size: int = 0  # bytes; 0: nobody knows yet
+    part: int | None = None
+    media_id: str = ""
+
+
+class Unavailable(Exception):
+    """The bytes of a file cannot be had, now or later."""
+
+
+def describe(message: Message, files: Sequence[FileReceived]) -> None:
+    """Write what files a message has, and the job that prepares them, in the transaction that writes the message."""
+    if not files:
+        return
+    Attachment.objects.bulk_create(
+        Attachment(
+            id=uuid7(),
+            organization_id=message.organization_id,
+            source_id=message.source_id,
+            message=message,
+            name=file.name,
+            content_type=file.content_type,
+            size=file.size,
+            key=make_key(message.source),
+            part=file.part,
+            media_id=file.media_id,
+        )
+        for file in files
+    )
+    prepare_soon(message)
+
+
+def prepare_soon(message: Message) -> None:
+    Job.objects.create(
+        organization_id=message.organization_id, source_id=message.source_id, category=PREPARE, subject_id=message.pk
+    )
+    transaction.on_commit(lambda: hints.send(hints.MAIL))
+
+
+def prepare_files(message_id: UUID) -> None:
+    """Prepare all files of a message that wait for it. What the store or the scanner refuses is tried again.
+
+    A file that was erased while an earlier attempt kept it is removed here.
+    """
+    rows = Attachment.objects.filter(message=message_id).select_related("message__connection")
+    for erased in rows.filter(state=Attachment.State.ERASED):
+        remove_file(erased.pk)
+    waiting = list(rows.to_prepare())
+    contents = _mail_contents(message_id) if any(attachment.part is not None for attachment in waiting) else []
+    for attachment in waiting:
+        prepare(attachment, contents)
+
+
+def prepare(attachment: Attachment, mail_contents: Sequence[bytes] = ()) -> None:
+    """Bring one file's bytes into the store, and say what it is. Done twice, it changes nothing the second time."""
+    try:
+        content = _bytes_of(attachment, mail_contents)
+    except Unavailable as error:
+        return _finish(attachment, Attachment.State.FAILED, detail=str(error))
+    attachment.size, attachment.content_type = len(content), content_type_of(content, attachment.name)
+    try:
+        virus = virus_in(content) if is_scanning() else ""
+    except TooLarge as error:
+        store.remove(attachment.key)
+        return _finish(attachment, Attachment.State.FAILED, detail=str(error))
+    if virus:
+        store.remove(attachment.key)
+        return _finish(attachment, Attachment.State.INFECTED, detail=virus)
+    if preview := reader.preview(content) if attachment.content_type in SHOWN_AS else None:
+        store.put(attachment.preview_key, preview)
+        attachment.has_preview = True
+    _finish(attachment, Attachment.State.READY)
+
+
+def _finish(attachment: Attachment, state: Attachment.State, *, detail: str = "") -> None:
+    """Write what became of a file, unless it was erased meanwhile: then its bytes go too."""
+    rows = Attachment.objects.filter(pk=attachment.pk).exclude(state=Attachment.State.ERASED)
+    values = {name: getattr(attachment, name) for name in ("size", "content_type", "has_preview")}
+    if not rows.update(state=state, detail=detail[:300], **values):
+        store.remove(attachment.key)
+        store.remove(attachment.preview_key)
+
+
+def _bytes_of(attachment: Attachment, mail_contents: Sequence[bytes]) -> bytes:
+    """Return the bytes of a file, which are in the store then. Raise Unavailable."""
+    if attachment.part is None and not attachment.media_id and not attachment.copy_of:  # somebody uploaded it
+        return store.get(attachment.key)
+    if attachment.copy_of:
+        return _copy(attachment)
+    if attachment.part is not None:
+        if attachment.part >= len(mail_contents):
+            raise Unavailable("It could not be taken out of the mail. Open the whole mail instead.")
+        content = mail_contents[attachment.part]
+    else:
+        content = _fetch(attachment)
+    store.put(attachment.key, content)
+    return content
+
+
+def _copy(attachment: Attachment) -> bytes:
+    """Copy a file within the store. An upload goes then; an earlier attempt may have come as far."""
+    try:
+        content = store.get(attachment.copy_of)
+    except FileNotFoundError:
+        try:
+            return store.get(attachment.key)
+        except FileNotFoundError as error:
+            raise Unavailable("It is not in the store any more.") from error
+    store.put(attachment.key, content)
+    if f"/{UPLOADS}" in attachment.copy_of:
+        store.remove(attachment.copy_of)
+    return content
+
+
+def _mail_contents(message_id: UUID) -> list[bytes]:
+    mail = InboundMail.objects.filter(message_id=message_id).exclude(header_id="").order_by("id").first()
+    try:
+        return reader.file_contents(bytes(mail.raw)) if mail else []
+    except NotRead:
+        return []
+
+
+def _fetch(attachment: Attachment) -> bytes:
+    """Get a file from its provider. What may come later is raised as it is, so that the job tries again."""
+    connection = attachment.message.connection if attachment.message else None
+    if connection is None or not connection.is_connected:
+        raise Unavailable("The channel was disconnected before it was fetched.")
+    try:
+        return PROVIDERS[connection.provider].fetch(account_of(connection), attachment.media_id)
+    except NotSent as error:
+        if error.is_permanent:
+            raise Unavailable(error.detail) from error
+        raise
+
+
+def erase_files(messages: QuerySet[Message, Any]) -> int:
+    """Forget the files of messages: their names now, their bytes by jobs that try until the store has removed them."""
+    rows = list(Attachment.objects.filter(message__in=messages).exclude(state=Attachment.State.ERASED))
+    for attachment in rows:
+        remove_soon(attachment)
+    erased = {"state": Attachment.State.ERASED, "name": "[erased]", "detail": "", "media_id": "", "has_preview": False}
+    return Attachment.objects.filter(pk__in=[attachment.pk for attachment in rows]).update(**erased)
+
+
+def remove_soon(attachment: Attachment) -> None:
+    Job.objects.create(organization_id=attachment.organization_id, category=REMOVE, subject_id=attachment.pk)
+    transaction.on_commit(lambda: hints.send(hints.JOBS))
+
+
+def remove_file(attachment_id: UUID) -> None:
+    """Remove the bytes of an erased file."""
+    attachment = Attachment.objects.filter(pk=attachment_id, state=Attachment.State.ERASED).first()
+    if attachment:
+        store.remove(attachment.key)
+        store.remove(attachment.preview_key)

@@ -1,0 +1,188 @@
+"""Files that go out: callers announce and upload them, people choose them in the browser, a message takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts.models import Organization, Source
+from conversations.models import Attachment, Message
+from conversations.models.attachments import UPLOADS, make_key
+from conversations.services.attachment_links import TOLD_LASTS, download_url
+from conversations.services.attachments import prepare, prepare_soon
+from core.ids import encode, first_id
+from core.problems import Refusal
+from messaging.base import Channel, NotSent, OutgoingFile
+from messaging.files import store
+from messaging.files.kinds import UNKNOWN, content_type_of, safe_name
+from messaging.files.scanner import NotScanned
+
+KEPT_UNUSED = timedelta(hours=24)
+UNUSED_MAX = 500 * 1024 * 1024  # bytes of one organization that no message has taken yet
+SWEPT_AT_ONCE = 200
+
+
+@transaction.atomic
+def announce(*, source: Source, name: str, size: int) -> Attachment:
+    """Make room for a file of so many bytes. Raise Refusal `attachment.tooMany`."""
+    Organization.objects.select_for_update(no_key=True).get(pk=source.organization_id)  # two at once count each other
+    unused = Attachment.objects.uploads().filter(organization=source.organization_id)
+    used = unused.aggregate(total=Sum("size"))["total"] or 0
+    if used + size > UNUSED_MAX:
+        detail = (
+            f"At most {UNUSED_MAX // 1024**2} MB may wait for a message. Send some, or wait until they are removed."
+        )
+        raise Refusal(409, "attachment.tooMany", detail)
+    return Attachment.objects.create(
+        organization_id=source.organization_id,
+        source=source,
+        name=safe_name(name),
+        content_type=UNKNOWN,
+        size=size,
+        key=make_key(source, UPLOADS if store.is_bucket() else ""),
+        state=Attachment.State.ANNOUNCED,
+    )
+
+
+@transaction.atomic
+def receive(attachment_id: UUID, content: bytes) -> bool:
+    """Keep the bytes of an announced file. False when a message has it already: what was checked stays as it is."""
+    attachment = Attachment.objects.uploads().select_for_update().filter(pk=attachment_id).first()
+    if attachment is None:
+        return False
+    store.put(attachment.key, content)
+    attachment.content_type, attachment.size = content_type_of(content, attachment.name), len(content)
+    attachment.state = Attachment.State.WAITING
+    attachment.save(update_fields=["content_type", "size", "state"])
+    return True
+
+
+def keep(*, source: Source, name: str, content: bytes) -> Attachment:
+    """Keep a file that somebody chose in the browser, for a message to come."""
+    attachment = announce(source=source, name=name, size=len(content))
+    receive(attachment.pk, content)
+    return attachment
+
+
+def sizes_of(keys: Sequence[str]) -> dict[str, int]:
+    """Return the bytes of files as the store has them. Raise Refusal `attachment.notFound`.
+
+    Call it before rows are locked: a bucket answers over the network.
+    """
+    known = set(Attachment.objects.uploads().filter(key__in=keys).values_list("key", flat=True))
+    sizes = {}
+    for key in keys:
+        size = store.size_of(key) if key in known or store.is_bucket() else None
+        if not size:
+            raise _not_found()
+        sizes[key] = size
+    return sizes
+
+
+def check(channel: Channel, sizes: dict[str, int]) -> None:
+    """Raise Refusal when a channel does not take these files."""
+    if len(sizes) > channel.files_max:
+        takes = f"at most {channel.files_max}" if channel.files_max else "no files"
+        raise Refusal(422, "attachment.tooManyForChannel", f"{channel.label} takes {takes} with a message.")
+    if sum(sizes.values()) > channel.file_bytes_max:
+        detail = f"{channel.label} takes files of at most {channel.file_bytes_max // 1024**2} MB with a message."
+        raise Refusal(422, "attachment.tooLarge", detail)
+
+
+def attach(message: Message, sizes: dict[str, int]) -> None:
+    """Give a message the files, in the transaction that writes it. Raise Refusal `attachment.notFound`.
+
+    They are of its own source, or of the business above it, whose key a location may use.
+    """
+    if not sizes:
+        return
+    source = Source.objects.get(pk=message.source_id)
+    family = [source.pk, source.parent_id] if source.parent_id else [source.pk]
+    rows = Attachment.objects.uploads().select_for_update().filter(source__in=family, key__in=sizes)
+    by_key = {attachment.key: attachment for attachment in rows}
+    for key, size in sizes.items():
+        attachment = by_key.get(key) or _copy_of(source, key)
+        if attachment.key == key and store.is_bucket():  # its link could still change it, after it was checked
+            attachment.copy_of, attachment.key = key, make_key(source)
+        attachment.message, attachment.size, attachment.state = message, size, Attachment.State.WAITING
+        attachment.save()
+    prepare_soon(message)
+
+
+def _copy_of(source: Source, key: str) -> Attachment:
+    """An object that the business put into the bucket itself, under its source's own prefix: it stays there."""
+    own = f"{encode('org', source.organization_id)}/{source.public_id}/"
+    if not store.is_bucket() or not key.startswith(own) or Attachment.objects.filter(key=key).exists():
+        raise _not_found()
+    name = safe_name(key.rpartition("/")[2])
+    copy = Attachment(organization_id=source.organization_id, source=source, name=name, content_type=UNKNOWN)
+    copy.key, copy.copy_of = make_key(source), key
+    return copy
+
+
+def copy_files(before: Message, again: Message) -> None:
+    """Give a message that is sent again the files of the one that failed."""
+    if not before.attachment_count:
+        return
+    files = list(before.attachments.exclude(state=Attachment.State.ERASED).select_related("source"))
+    for file in files:
+        copied = Attachment(organization_id=again.organization_id, source=file.source, message=again, name=file.name)
+        copied.content_type, copied.size = file.content_type, file.size
+        copied.copy_of, copied.key = file.key, make_key(file.source)
+        copied.save(force_insert=True)
+    again.attachment_count = len(files)
+    Message.objects.filter(pk=again.pk).update(attachment_count=len(files))
+    prepare_soon(again)
+
+
+def _not_found() -> Refusal:
+    detail = "There is no such file for this lead's source, it is not uploaded yet, or a message has it already."
+    return Refusal(422, "attachment.notFound", detail)
+
+
+def outgoing_files(message: Message) -> list[OutgoingFile]:
+    """Return the files of a message as its channel sends them. Raise NotSent for one that may not go out."""
+    if not message.attachment_count:
+        return []
+    return [_outgoing(attachment) for attachment in message.attachments.all()]
+
+
+def _outgoing(attachment: Attachment) -> OutgoingFile:
+    if attachment.state == Attachment.State.WAITING:
+        try:
+            prepare(attachment)
+        except (NotScanned, OSError) as error:
+            raise NotSent("channel.failed", f"The file waits: {error}"[:300], is_permanent=False) from error
+        attachment.refresh_from_db()
+    if not attachment.is_ready:
+        words = f"The file “{attachment.name}” was not sent: {attachment.get_state_display().lower()}."
+        raise NotSent("attachment.notReady", f"{words} {attachment.detail}".strip(), is_permanent=True)
+    url = download_url(attachment, TOLD_LASTS)
+    return OutgoingFile(
+        attachment.name, attachment.content_type, attachment.size, url, lambda: store.get(attachment.key)
+    )
+
+
+def sweep_uploads() -> int:
+    """Remove files that no message took within KEPT_UNUSED. Return how many."""
+    old = Attachment.objects.uploads().filter(pk__lt=first_id(timezone.now() - KEPT_UNUSED)).order_by("pk")
+    count = 0
+    while some := list(old.values_list("pk", flat=True)[:SWEPT_AT_ONCE]):
+        count += sum(map(_sweep, some))
+    return count
+
+
+@transaction.atomic
+def _sweep(attachment_id: UUID) -> bool:
+    """Remove an upload, unless a message takes it just now."""
+    attachment = Attachment.objects.uploads().select_for_update().filter(pk=attachment_id).first()
+    if attachment is None:
+        return False
+    store.remove(attachment.key)  # first: a row without its file is swept again, a file without its row never
+    attachment.delete()
+    return True

@@ -1,0 +1,12 @@
+"""Celery's doorways. They decide nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from conversations.services import uploads
+
+
+@shared_task(ignore_result=True)
+def sweep_uploads() -> None:
+    uploads.sweep_uploads()
