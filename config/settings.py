@@ -6,6 +6,7 @@ from csp.constants import NONCE, NONE, SELF
 
 from config.env import BASE_DIR, at_least, env, networks, required
 from config.logs import logging_of
+from config.oauth_mailboxes import OAUTH_MAILBOXES  # noqa: F401  a setting
 
 # --- what an operator sets ---
 SECRET_KEY = required("SECRET_KEY")
@@ -122,6 +123,7 @@ LETTER_WRITERS = {
     "password": "accounts.services.invitations.write_password_link",
     "new-lead": "conversations.services.notifications.write_of_lead",
     "trouble": "webhooks.services.trouble.write_of_trouble",
+    "mailbox": "messaging.oauth.tokens.write_of_mailbox",
 }
 FORM_RENDERER = "core.forms.FormRenderer"
 ROOT_URLCONF = "config.urls"

@@ -157,9 +157,9 @@ class AccountBackend(PatientBackend):
     A server on this machine may do without. `is_patient`: False where a person waits for the answer.
     """
 
-    def __init__(self, *, is_patient: bool = True, **more: Any) -> None:
+    def __init__(self, *, is_patient: bool = True, token: str = "", **more: Any) -> None:
         super().__init__(**more)
-        self.is_patient = is_patient
+        self.is_patient, self.token = is_patient, token
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -180,7 +180,9 @@ class AccountBackend(PatientBackend):
                 client.starttls(context=tls())
             elif not is_on_this_machine(client.sock):
                 raise smtplib.SMTPException("The mail server offers no TLS, so the password would be readable.")
-        if self.username:
+        if self.token:
+            _log_in_with_token(client, self.username, self.token)
+        elif self.username:
             _log_in(client, self.username, self.password)
         return True
 
@@ -195,6 +197,17 @@ def _log_in(client: smtplib.SMTP, username: str, password: str) -> None:
         return
     token = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
     code, answer = client.docmd("AUTH", f"PLAIN {token}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+
+def _log_in_with_token(client: smtplib.SMTP, username: str, token: str) -> None:
+    """Log in by OAuth 2.0: https://developers.google.com/workspace/gmail/imap/xoauth2-protocol"""
+    client.ehlo_or_helo_if_needed()
+    words = base64.b64encode(f"user={username}\1auth=Bearer {token}\1\1".encode()).decode()
+    code, answer = client.docmd("AUTH", f"XOAUTH2 {words}")
+    if code == 334:  # the server explains its refusal, and waits
+        code, answer = client.docmd("")
     if code != 235:
         raise smtplib.SMTPAuthenticationError(code, answer)
 

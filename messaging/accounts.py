@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -10,6 +11,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from core.secrets import Secret, Unreadable
 from messaging.base import Account, NotSent, Setting
 from messaging.models import ChannelConnection
+from messaging.oauth.tokens import access_token_of
 from messaging.registry import PROVIDERS
 
 # The accounts of connections, for select_related(): whoever reads many connections reads theirs with them.
@@ -41,15 +43,27 @@ def secrets_to_enter_again(connection: ChannelConnection, settings: Mapping[str,
 
 
 def account_of(connection: ChannelConnection) -> Account:
-    """Return a connection's account as its provider uses it. Raise NotSent when a secret cannot be read."""
-    settings = PROVIDERS[connection.provider].settings
-    row = account_row(connection) if settings else None
+    """Return a connection's account as its provider uses it.
+
+    Raise NotSent when a secret cannot be read, or when nobody is signed in.
+    """
+    account = account_as_configured(connection)
+    if not PROVIDERS[connection.provider].needs_consent:
+        return account
+    token = access_token_of(account_row(connection))
+    return replace(account, settings={**account.settings, "access_token": token})
+
+
+def account_as_configured(connection: ChannelConnection) -> Account:
+    """Return a connection's account without signing in: enough to say what it allows. Raise NotSent as above."""
+    provider = PROVIDERS[connection.provider]
+    row = account_row(connection) if provider.settings else None
     values = {}
-    for setting in settings:
+    for setting in provider.settings:
         value = getattr(row, setting.name)
         try:
             values[setting.name] = value.reveal() if isinstance(value, Secret) else (value or "")
         except Unreadable as error:
             detail = f"{setting.label} cannot be read any more. Enter it again."
             raise NotSent("channel.failed", detail, is_permanent=False) from error
-    return Account(connection.address, values, connection.callback_url)
+    return Account(connection.address, {**values, **provider.fixed_settings()}, connection.callback_url)

@@ -131,6 +131,7 @@ class Setting:
     max_length: int = 200  # characters
     is_secret: bool = False  # kept encrypted, never shown again
     is_server: bool = False  # secrets are sent there: for another server they have to be entered again
+    is_granted: bool = False  # it comes from the provider's own page, and nobody enters it
     is_required: bool = True
 
 
@@ -216,6 +217,7 @@ class Provider(ABC):
     # How one connects it, step by step, for people; `{url}` is where the provider shall call.
     steps: ClassVar[tuple[str, ...]] = ()
     is_called: ClassVar[bool] = True  # it calls us; False: we look there
+    needs_consent: ClassVar[bool] = False  # one signs in on the provider's page, instead of entering credentials
     is_built_in: ClassVar[bool] = False  # every source has it without any set-up
     # The setting by which one call names several accounts (`InboundMessage.account`); "": each has calls of its own.
     account_setting: ClassVar[str] = ""
@@ -225,6 +227,15 @@ class Provider(ABC):
     @abstractmethod
     def send(self, account: Account, message: Outgoing) -> str:
         """Hand a message to the provider. Return the provider's id of it, "" where there is none. Raise NotSent."""
+
+    @property
+    def is_offered(self) -> bool:
+        """False where this installation is not set up for it."""
+        return not self.is_built_in
+
+    def fixed_settings(self) -> Mapping[str, str]:
+        """Return settings that are the same for all accounts."""
+        return {}
 
     def receives(self, account: Account) -> bool:
         """True when what leads answer to the account's own address arrives here."""

@@ -62,8 +62,9 @@ class ConnectionForm(forms.Form):
             sources: Any = self.fields["source"]
             sources.queryset = (rows.filter(pk__in=member.source_ids) if member.is_limited else rows).order_by("name")
         kind = CHANNELS[provider.channel].address
-        self.fields["own_address"] = AddressField(kind=kind, label=provider.address_label, help_text=EXAMPLES[kind])
-        for setting in provider.settings:
+        if not provider.needs_consent:  # else its owner signs in, and so names it
+            self.fields["own_address"] = AddressField(kind=kind, label=provider.address_label, help_text=EXAMPLES[kind])
+        for setting in self._entered:
             self.fields[setting.name] = field_of(setting, is_new=connection is None or not connection.is_connected)
         if connection:
             self.initial = {**self.initial, **_as_filled_in(provider, connection)}
@@ -80,10 +81,15 @@ class ConnectionForm(forms.Form):
             for setting in secrets_to_enter_again(self.connection, self.settings()):
                 self.add_error(setting.name, ENTER_AGAIN)
         if self.connection and not self.errors:
-            account = Account(values["own_address"], self.settings())
+            address = values.get("own_address", self.connection.own_address)
+            account = Account(address, {**self.settings(), **self.provider.fixed_settings()})
             for name, error in limit_errors(self.limits(), self.provider.limits(account)).items():
                 self.add_error(name, error)
         return values
+
+    @property
+    def _entered(self) -> list[Setting]:
+        return [setting for setting in self.provider.settings if not setting.is_granted]
 
     def limits(self) -> Limits:
         """The limits that were filled in: whole messages, but for those of a second."""
@@ -93,7 +99,7 @@ class ConnectionForm(forms.Form):
 
     def settings(self) -> dict[str, str]:
         """The account's settings, as they were filled in."""
-        return {setting.name: self.cleaned_data[setting.name] for setting in self.provider.settings}
+        return {setting.name: self.cleaned_data[setting.name] for setting in self._entered}
 
 
 def field_of(setting: Setting, *, is_new: bool) -> forms.CharField:

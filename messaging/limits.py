@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from messaging.accounts import account_of
+from messaging.accounts import account_as_configured
 from messaging.base import Limits
 from messaging.models import ChannelConnection, Pace
 from messaging.registry import PROVIDERS
@@ -14,7 +14,7 @@ NAMES = {"per_second": "a second", "per_hour": "an hour", "per_day": "a day"}
 
 def largest(connection: ChannelConnection) -> Limits:
     """Return what the provider allows. Raise NotSent when the account cannot be read."""
-    return PROVIDERS[connection.provider].limits(account_of(connection))
+    return PROVIDERS[connection.provider].limits(account_as_configured(connection))
 
 
 def chosen(connection: ChannelConnection) -> Limits:

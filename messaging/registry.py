@@ -6,6 +6,7 @@ from messaging.base import Channel, NotSent, Provider
 from messaging.email.sending import InstallationMail
 from messaging.mailbox.provider import Mailbox
 from messaging.meta.provider import Meta
+from messaging.oauth.providers import GoogleMailbox, MicrosoftMailbox
 from messaging.twilio.provider import Twilio
 from messaging.website import WebsiteForm
 
@@ -31,7 +32,16 @@ CHANNELS: dict[str, Channel] = {
     )
 }
 PROVIDERS: dict[str, Provider] = {
-    provider.slug: provider for provider in (InstallationMail(), WebsiteForm(), Mailbox(), Twilio(), Meta())
+    provider.slug: provider
+    for provider in (
+        InstallationMail(),
+        WebsiteForm(),
+        GoogleMailbox(),
+        MicrosoftMailbox(),
+        Mailbox(),
+        Twilio(),
+        Meta(),
+    )
 }
 
 __all__ = ["CHANNELS", "PROVIDERS", "Channel", "NotSent", "Provider"]

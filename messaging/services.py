@@ -145,7 +145,7 @@ def change(
     connection.name = connection.name if name is None else name
     connection.own_address = connection.own_address if own_address is None else own_address
     changed = _store(connection, settings or {})
-    if changed:
+    if changed and not provider_of(connection).needs_consent:  # else somebody has to sign in
         connection.last_check, connection.disconnected_at = None, None
     connection.save(update_fields=["name", "own_address", "last_check", "disconnected_at"])
     set_limits(connection, chosen(connection) if limits is None else limits)

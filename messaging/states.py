@@ -29,7 +29,7 @@ WAITING, READING = "Waiting for the first message", "Looking into the mailbox fo
 def _state_of_mailbox(connection: ChannelConnection) -> State:
     """Of a mailbox: green once its inbox has been read, or at once where it only sends."""
     folder = getattr(connection, "folder", None)
-    if not account_row(connection).imap_host:
+    if not (PROVIDERS[connection.provider].needs_consent or account_row(connection).imap_host):
         return State("ok", "Connected, for sending only")
     if folder and folder.failing_since:
         return State("bad", "Not reading", folder.last_error)
@@ -40,7 +40,8 @@ def state_of(connection: ChannelConnection) -> State:
     """Return the state of a connection whose lane is loaded."""
     check, lane = connection.last_check or {}, connection.lane
     if not connection.is_connected:
-        return State("off", "Disconnected", "Enter the credentials to connect it again.")
+        detail = check["detail"] if check and not check["ok"] else "Enter the credentials to connect it again."
+        return State("off", "Disconnected", detail)
     if lane.failing_since:
         return State("bad", "Failing", lane.last_error)
     if check and not check["ok"]:

@@ -4,7 +4,7 @@ from django.urls import path
 
 from core import converters  # noqa: F401  makes <src:...> and its like known
 from messaging import callbacks
-from messaging.views import connections, domains, source_channels
+from messaging.views import connections, consent, domains, source_channels
 
 app_name = "messaging"
 SETTINGS = "settings/channels/"
@@ -13,6 +13,9 @@ urlpatterns = [
     path("channels/<str:token>/", callbacks.provider_call, name="provider-call"),
     path(SETTINGS, connections.connections, name="connections"),
     path(f"{SETTINGS}new/", connections.connection_create, name="connection-create"),
+    path(f"{SETTINGS}consent/<slug:provider>/", consent.consent_begin, name="consent-begin"),
+    path(f"{SETTINGS}consent/<slug:provider>/done/", consent.consent_done, name="consent-done"),
+    path(f"{CONNECTION}consent/", consent.consent_again, name="consent-again"),
     path(CONNECTION, connections.connection, name="connection"),
     path(f"{CONNECTION}edit/", connections.connection_edit, name="connection-edit"),
     path(f"{CONNECTION}domain/", domains.connection_domain, name="connection-domain"),

@@ -28,6 +28,7 @@ from messaging.stream import Dispatches
 from outbox.streams import StreamThread
 from sources.services import create_source
 from tests.support.api import Api
+from tests.support.consent import consent_server, google, token_imap, token_smtp  # noqa: F401
 from tests.support.files import file_store, scanner  # noqa: F401
 from tests.support.foreign import foreign  # noqa: F401
 from tests.support.mailboxes import (  # noqa: F401
@@ -35,6 +36,7 @@ from tests.support.mailboxes import (  # noqa: F401
     mailbox,
     mailbox_settings,
     smtp_account,
+    watched,
 )
 from tests.support.people import WEBHOOK_SCOPES, log_in, person
 from tests.support.product import running, stack  # noqa: F401

@@ -25,6 +25,8 @@ def valid_address(provider: Provider, data: Mapping[str, Any]) -> str | None:
         if other != kind and field in data:
             raise Invalid.at(f"#/{field}", f"Connections of {provider.slug} have {ADDRESS_FIELDS[kind]}.", "invalid")
     field = ADDRESS_FIELDS[kind]
+    if provider.needs_consent and field in data:
+        raise Invalid.at(f"#/{field}", "Its owner signs in with it. Connect another mailbox instead.", "invalid")
     return read_address_at(field, kind, data[field]) if field in data else None
 
 
@@ -38,7 +40,7 @@ def read_address_at(field: str, kind: str, text: str) -> str:
 
 def valid_settings(provider: Provider, given: Mapping[str, str], *, partial: bool = False) -> dict[str, str]:
     """Return an account's settings. Raise Invalid, all errors at once. `partial`: what is left out stays."""
-    known = {setting.name: setting for setting in provider.settings}
+    known = {setting.name: setting for setting in provider.settings if not setting.is_granted}
     errors = [
         {"pointer": _place(name), "detail": "There is no such field.", "code": "unknown"}
         for name in given

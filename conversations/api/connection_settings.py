@@ -30,7 +30,10 @@ from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS, PROVIDERS
 
 CONNECTION = enveloped("messaging_channel_connection", ConnectionDetails, many=False)
-PROVIDER_CHOICES = [provider.slug for provider in PROVIDERS.values() if not provider.is_built_in]
+# A mailbox whose owner has to sign in is connected in the browser.
+PROVIDER_CHOICES = [
+    provider.slug for provider in PROVIDERS.values() if not provider.is_built_in and not provider.needs_consent
+]
 
 
 class PaceInput(WholeObject):

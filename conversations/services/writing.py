@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from conversations.models import Conversation, Message
 from conversations.services.templates import template_of
 from conversations.services.uploads import outgoing_files
-from messaging.accounts import account_of
+from messaging.accounts import account_as_configured
 from messaging.base import NotSent, Outgoing
 from messaging.models import ChannelConnection
 from messaging.models.connections import RETURNED
@@ -73,7 +73,7 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
 
 def _reply_to(connection: ChannelConnection, conversation: Conversation) -> str:
     """Where answers go: to the mailbox that sends, and to the source's own address where nobody reads that mailbox."""
-    if not connection.is_built_in and PROVIDERS[connection.provider].receives(account_of(connection)):
+    if not connection.is_built_in and PROVIDERS[connection.provider].receives(account_as_configured(connection)):
         return connection.address
     own = connection
     if not connection.is_built_in:

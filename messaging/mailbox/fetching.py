@@ -11,6 +11,7 @@ from django.utils import timezone
 from imapclient.exceptions import IMAPClientError
 
 from core.mime.text import clean
+from messaging.accounts import account_row
 from messaging.addresses import normalize_email
 from messaging.email.incoming import keep
 from messaging.mailbox.inbox import Inbox
@@ -63,7 +64,7 @@ def _begin_at(inbox: Inbox, connection: ChannelConnection, folder: MailFolder, *
 def _read_from(connection: ChannelConnection, folder: MailFolder) -> date | None:
     if folder.read_at is not None:
         return (folder.read_at - READ_AGAIN).date()
-    days = connection.smtp.first_days
+    days = account_row(connection).first_days
     return (timezone.now() - timedelta(days=int(days))).date() if days else None
 
 

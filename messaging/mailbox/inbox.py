@@ -102,6 +102,9 @@ class Inbox(IMAPClient):
                 self.starttls(tls())
             elif not is_on_this_machine(self.socket()):
                 raise NoTls("The mail server offers no TLS, so the password would be readable.")
+        if self.place.token:
+            self.oauth2_login(self.place.username, self.place.token)
+            return
         # LOGIN takes ASCII only; PLAIN takes any password (RFC 4616).
         log_in = self.plain_login if self.has_capability("AUTH=PLAIN") else self.login
         log_in(self.place.username, self.place.password)

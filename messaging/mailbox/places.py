@@ -18,6 +18,7 @@ class Place:
     port: int
     username: str
     password: str
+    token: str  # in place of a password (XOAUTH2)
     begins_with_tls: bool  # else STARTTLS
 
     def __str__(self) -> str:
@@ -40,4 +41,5 @@ def for_reading(account: Account) -> Place | None:
 def _place(account: Account, host: str, port: int, *, begins_with_tls: bool) -> Place:
     settings = account.settings
     username = settings.get("username") or account.address
-    return Place(settings[host], port, username, settings["password"], begins_with_tls)
+    password, token = settings.get("password", ""), settings.get("access_token", "")
+    return Place(settings[host], port, username, password, token, begins_with_tls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable
+from typing import ClassVar
 
 from core.smtp import AccountBackend
 from messaging.base import Account, Limits, Outgoing, Provider, Setting
@@ -24,12 +25,23 @@ KNOWN_LIMITS = {
 PERSONAL_GMAIL = ("@gmail.com", "@googlemail.com")
 
 
+FIRST_DAYS = Setting(
+    "first_days",
+    "Days of old mail to read at first",
+    "Empty: only mails that arrive from now on.",
+    r"[1-9]\d?",
+    "7",
+    max_length=2,
+    is_required=False,
+)
+
+
 class Mailbox(Provider):
     slug, label, channel = "smtp", "your mail server", "email"
     address_label = "Mail address"
     is_called = False
     may_send_again = True  # each copy has the same Message-ID
-    settings = (
+    settings: ClassVar[tuple[Setting, ...]] = (
         Setting("username", "User name", "Empty: the mail address.", max_length=320, is_required=False),
         Setting("password", "Password", "Many providers want an app password here, and not the one you log in with.",
                 is_secret=True),
@@ -41,8 +53,7 @@ class Mailbox(Provider):
                 " leads answer to Leadwire's own address.", HOST, "imap.example.com", max_length=253,
                 is_server=True, is_required=False),
         Setting("imap_port", "Port for reading", "Empty: 993.", PORT, "993", max_length=5, is_required=False),
-        Setting("first_days", "Days of old mail to read at first", "Empty: only mails that arrive from now on.",
-                r"[1-9]\d?", "7", max_length=2, is_required=False),
+        FIRST_DAYS,
     )  # fmt: skip
     steps = ("Send a mail to this address from another account: it arrives in the Inbox.",)
 
@@ -91,6 +102,7 @@ def _connect(account: Account, *, is_patient: bool = True) -> Callable[[], Accou
             port=place.port,
             username=place.username,
             password=place.password,
+            token=place.token,
             use_ssl=place.begins_with_tls,
             use_tls=False,
             timeout=None if is_patient else CHECK_SECONDS,

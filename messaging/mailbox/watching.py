@@ -21,12 +21,12 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.db.models.functions import Coalesce, Now
 
-from messaging.accounts import account_of
+from messaging.accounts import ACCOUNTS, account_of
 from messaging.base import NotSent
 from messaging.mailbox.fetching import MovedOn, TooManyWaiting, read_new
 from messaging.mailbox.inbox import Failure, Inbox, in_words
 from messaging.mailbox.places import for_reading
-from messaging.models import ChannelConnection, MailboxAccount, MailFolder
+from messaging.models import ChannelConnection, GoogleAccount, MailboxAccount, MailFolder, MicrosoftAccount
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -127,7 +127,7 @@ class _Watch:
             return await self.watcher._in_thread(work, *arguments)
 
     def _connect(self) -> Inbox:
-        connection = ChannelConnection.objects.select_related("smtp").get(pk=self.connection_id)
+        connection = ChannelConnection.objects.select_related(*ACCOUNTS).get(pk=self.connection_id)
         place = for_reading(account_of(connection))
         if place is None:
             raise NotSent("channel.failed", "There is no server for reading.", is_permanent=False)
@@ -135,7 +135,7 @@ class _Watch:
         return self.inbox
 
     def _read(self, inbox: Inbox) -> None:
-        read_new(inbox, ChannelConnection.objects.select_related("smtp").get(pk=self.connection_id))
+        read_new(inbox, ChannelConnection.objects.select_related(*ACCOUNTS).get(pk=self.connection_id))
 
     def hang_up(self) -> None:
         """A thread that waits for its server ends, too."""
@@ -145,13 +145,14 @@ class _Watch:
 
 def _mailboxes() -> dict[tuple[int, datetime], UUID]:
     """The mailboxes that are watched, each with the time of its last change, and whose they are."""
-    rows = MailboxAccount.objects.exclude(imap_host="").filter(
-        connection__disconnected_at=None, connection__removed_at=None, connection__source__archived_at=None
-    )
-    return {
-        (pk, changed_at): organization
-        for pk, changed_at, organization in rows.values_list("pk", "changed_at", "connection__organization_id")
-    }
+    wanted: dict[tuple[int, datetime], UUID] = {}
+    for accounts in (MailboxAccount.objects.exclude(imap_host=""), GoogleAccount.objects, MicrosoftAccount.objects):
+        rows = accounts.filter(
+            connection__disconnected_at=None, connection__removed_at=None, connection__source__archived_at=None
+        )
+        for pk, changed_at, organization in rows.values_list("pk", "changed_at", "connection__organization_id"):
+            wanted[pk, changed_at] = organization
+    return wanted
 
 
 def _note_trouble(connection_id: int, detail: str) -> None:

@@ -2,7 +2,7 @@ from messaging.models.calls import InboundCall
 from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
-from messaging.models.mailboxes import MailboxAccount, MailFolder
+from messaging.models.mailboxes import GoogleAccount, MailboxAccount, MailFolder, MicrosoftAccount
 from messaging.models.meta import MetaAccount
 from messaging.models.pace import Pace, PaceHour
 from messaging.models.templates import MessageTemplate
@@ -11,12 +11,14 @@ from messaging.models.twilio import TwilioAccount
 __all__ = [
     "ChannelConnection",
     "Dispatch",
+    "GoogleAccount",
     "InboundCall",
     "InboundMail",
     "MailFolder",
     "MailboxAccount",
     "MessageTemplate",
     "MetaAccount",
+    "MicrosoftAccount",
     "Pace",
     "PaceHour",
     "SourceConnection",

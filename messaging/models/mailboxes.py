@@ -27,6 +27,35 @@ class MailboxAccount(models.Model):
         return self.imap_host or self.smtp_host
 
 
+class ConsentedMailbox(models.Model):
+    """A mailbox that its owner lets us use (OAuth 2.0). Its settings are columns; the tokens come by themselves."""
+
+    refresh_token = OptionalSecretField(null=True, editable=False)
+    access_token = OptionalSecretField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True)  # the access token
+    renewing_at = models.DateTimeField(null=True)  # since when a process renews it
+    first_days = models.CharField(max_length=2, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)  # the watcher connects anew
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class GoogleAccount(ConsentedMailbox):
+    connection = models.OneToOneField(
+        ChannelConnection, primary_key=True, on_delete=models.CASCADE, related_name="google"
+    )
+
+
+class MicrosoftAccount(ConsentedMailbox):
+    connection = models.OneToOneField(
+        ChannelConnection, primary_key=True, on_delete=models.CASCADE, related_name="microsoft"
+    )
+
+
 class MailFolder(models.Model):
     """A folder of a mailbox: up to which mail it has been read (RFC 9051, 2.3.1.1)."""
 

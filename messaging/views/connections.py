@@ -25,6 +25,7 @@ from messaging.base import Provider
 from messaging.forms import AddressField, ConnectionForm
 from messaging.limits import NAMES, chosen
 from messaging.models import ChannelConnection, Pace, UsableConnection
+from messaging.oauth.servers import server_of
 from messaging.registry import CHANNELS, PROVIDERS
 from messaging.states import state_of
 
@@ -49,7 +50,7 @@ def connections(request: PageRequest) -> HttpResponse:
     shown = list(_connections(request).filter(organization=mine.organization).exclude(callback_token=""))
     waiting = services.counts_waiting(shown)
     rows = [(row, state_of(row), PROVIDERS[row.provider], waiting.get(row.pk, 0)) for row in shown]
-    providers = [provider for provider in PROVIDERS.values() if not provider.is_built_in]
+    providers = [provider for provider in PROVIDERS.values() if provider.is_offered]
     values = {"rows": rows, "providers": [(provider, CHANNELS[provider.channel].label) for provider in providers]}
     return render(request, "messaging/connections_page.html", values)
 
@@ -61,6 +62,8 @@ def connection_create(request: PageRequest) -> HttpResponse:
     """Connect an account at `?provider=`; its page then says what is left to do there."""
     mine = membership_with(request, Right.CONFIGURE)
     named = _provider(request.GET.get("provider", ""))
+    if named.needs_consent:
+        return redirect("messaging:consent-begin", named.slug)
     form = ConnectionForm(request.POST or None, provider=named, member=mine)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -105,7 +108,7 @@ def connection_edit(request: PageRequest, connection_id: int) -> HttpResponse:
                 connection=found,
                 actor=Actor.of(request),
                 name=values["name"],
-                own_address=values["own_address"],
+                own_address=values.get("own_address"),
                 settings=form.settings(),
                 limits=form.limits(),
             )
@@ -188,7 +191,7 @@ def _connections(request: PageRequest) -> Any:
 
 def _provider(slug: str) -> Provider:
     provider = PROVIDERS.get(slug)
-    if provider is None or provider.is_built_in:
+    if provider is None or not provider.is_offered:
         raise Http404
     return provider
 
@@ -229,4 +232,7 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
         "form": form or TestForm(kind=CHANNELS[found.kind].address),
     }
     name = "messaging/_connection.html" if request.htmx else "messaging/connection_page.html"
-    return render(request, name, values)
+    response = render(request, name, values)
+    if provider.needs_consent:  # "Connect again" is a form that ends at the provider
+        response._csp_update = {"form-action": [server_of(found.provider).origin]}  # type: ignore[attr-defined]
+    return response

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.http import PageRequest
 from messaging.accounts import account_row
 from messaging.email.domains import check_domain
-from messaging.registry import CHANNELS
+from messaging.registry import CHANNELS, PROVIDERS
 from messaging.views.connections import load_connection
 
 
@@ -38,7 +38,8 @@ def connection_domain(request: PageRequest, connection_id: int) -> HttpResponse:
     form = SelectorForm(request.GET or None)
     selector = form.cleaned_data["selector"] if form.is_valid() else ""
     domain = connection.address.rpartition("@")[2]
-    server = account_row(connection).smtp_host
+    fixed = PROVIDERS[connection.provider].fixed_settings()
+    server = fixed["smtp_host"] if fixed else account_row(connection).smtp_host
     values = {
         "connection": connection,
         "domain": domain,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -17,42 +14,14 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from messaging.mailbox.watching import Watcher
-from messaging.models import ChannelConnection, InboundMail, MailFolder
+from messaging.models import InboundMail, MailFolder
 from messaging.services import change
 from outbox.models import Job
 from supervisor.stack import ROOT
 from tests.support.killed_watcher import POINTS
-from tests.support.mailboxes import look, numbered, understand
+from tests.support.mailboxes import is_watched, look, numbered, understand, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def watched():
-    """The process that watches mailboxes, here in a thread."""
-    loop, stopping = asyncio.new_event_loop(), asyncio.Event()
-
-    def run() -> None:
-        loop.run_until_complete(Watcher().run(stopping))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    loop.call_soon_threadsafe(stopping.set)
-    thread.join(30)
-    assert not thread.is_alive()
-
-
-def until(what, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_watched(connection: ChannelConnection) -> bool:
-    return any(folder.is_watched for folder in MailFolder.objects.filter(connection=connection))
 
 
 def test_mails_are_kept_as_they_come_and_a_cut_connection_is_made_again(

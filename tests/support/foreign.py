@@ -59,6 +59,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "connection_id": str(number_of(dental).pk),
         "template_id": str(template_of(dental).pk),
         "slug": "rest-webhook",
+        "provider": "google",
     }
 
 

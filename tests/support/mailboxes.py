@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +23,8 @@ from messaging.email.transports import hang_up_all
 from messaging.mailbox.fetching import read_new
 from messaging.mailbox.inbox import Inbox
 from messaging.mailbox.places import for_reading
-from messaging.models import ChannelConnection, InboundMail
+from messaging.mailbox.watching import Watcher
+from messaging.models import ChannelConnection, InboundMail, MailFolder
 from messaging.registry import PROVIDERS
 from messaging.services import connect
 from supervisor.ports import choose
@@ -165,3 +168,30 @@ def understand() -> list[Message]:
 def numbered(*numbers: int) -> list[bytes]:
     """Mails that tell which one they are."""
     return [mail(f"Mail {number}", Message_ID=f"<{number}@example.net>") for number in numbers]
+
+
+@pytest.fixture
+def watched():
+    """The process that watches mailboxes, here in a thread."""
+    loop, stopping = asyncio.new_event_loop(), asyncio.Event()
+
+    def run() -> None:
+        loop.run_until_complete(Watcher().run(stopping))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    loop.call_soon_threadsafe(stopping.set)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def until(what, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_watched(connection: ChannelConnection) -> bool:
+    return any(folder.is_watched for folder in MailFolder.objects.filter(connection=connection))

@@ -127,6 +127,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "connection_id": str(number_of(westgate).pk),
         "template_id": str(template_of(westgate).pk),
         "slug": "rest-webhook",
+        "provider": "google",
     }
     member = log_in(person("mia", northside, role, eastgate))
     for call in (member.get, member.post):
@@ -164,6 +165,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "connection_id": str(number_of(plumbing).pk),
         "template_id": str(template_of(plumbing).pk),
         "slug": "rest-webhook",
+        "provider": "google",
     }
     viewer = log_in(person("vic", northside, "viewer"))
     before = _state()
