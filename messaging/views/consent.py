@@ -42,8 +42,8 @@ CODE_MAX = 4_096  # characters
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent_begin(request: PageRequest, provider: str) -> HttpResponse:
     """Say how the mailbox is called and who uses it; then its owner signs in at the provider."""
-    mine = membership_with(request, Right.CONFIGURE)
     named = _provider(provider)
+    mine = membership_with(request, Right.CONFIGURE)
     form = ConnectionForm(request.POST or None, provider=named, member=mine)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
