@@ -229,6 +229,11 @@ class Provider(ABC):
         """Hand a message to the provider. Return the provider's id of it, "" where there is none. Raise NotSent."""
 
     @property
+    def title(self) -> str:
+        """How it is called where it stands alone."""
+        return self.label
+
+    @property
     def is_offered(self) -> bool:
         """False where this installation is not set up for it."""
         return not self.is_built_in

@@ -26,8 +26,9 @@ class AddressField(forms.CharField):
         super().__init__(max_length=30 if kind == "phone" else 254, widget=widget, **more)
 
     def clean(self, value: Any) -> str:
+        text = super().clean(value)
         try:
-            return read_address(self.kind, super().clean(value))
+            return read_address(self.kind, text) if text else ""
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

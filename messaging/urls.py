@@ -4,7 +4,7 @@ from django.urls import path
 
 from core import converters  # noqa: F401  makes <src:...> and its like known
 from messaging import callbacks
-from messaging.views import connections, consent, domains, source_channels
+from messaging.views import connections, consent, domains, mail_settings, source_channels
 
 app_name = "messaging"
 SETTINGS = "settings/channels/"
@@ -19,6 +19,8 @@ urlpatterns = [
     path(CONNECTION, connections.connection, name="connection"),
     path(f"{CONNECTION}edit/", connections.connection_edit, name="connection-edit"),
     path(f"{CONNECTION}domain/", domains.connection_domain, name="connection-domain"),
+    path(f"{CONNECTION}mail/", mail_settings.mail_settings, name="mail-settings"),
+    path(f"{CONNECTION}mail/preview/", mail_settings.mail_preview, name="mail-preview"),
     path(f"{CONNECTION}check/", connections.connection_check, name="connection-check"),
     path(f"{CONNECTION}test/", connections.connection_test, name="connection-test"),
     path(f"{CONNECTION}sources/", connections.connection_use, name="connection-use"),

@@ -26,6 +26,8 @@ from conversations.api.connection_input import (
 from conversations.api.connection_shapes import CheckShown, ConnectionDetails, check_json, details_json
 from core.problems import Invalid, NotFound
 from messaging import services, trying
+from messaging.addresses import is_email, normalize_email
+from messaging.email.signatures import HTML_MAX, TEXT_MAX, change_mail_settings
 from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS, PROVIDERS
 
@@ -42,6 +44,20 @@ class PaceInput(WholeObject):
     per_day = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10**9)
 
 
+class MailInput(serializers.Serializer[Any]):
+    sender_name = StrictString(max_length=100, required=False, allow_blank=True)
+    reply_to = StrictString(max_length=254, required=False, allow_blank=True, help_text="Empty: answers come to us.")
+    signature_text = StrictString(max_length=TEXT_MAX, required=False, allow_blank=True, trim_whitespace=False)
+    signature_html = StrictString(
+        max_length=HTML_MAX, required=False, allow_blank=True, help_text="Scripts and forms are taken out."
+    )
+
+    def validate_reply_to(self, reply_to: str) -> str:
+        if reply_to and not is_email(normalize_email(reply_to)):
+            raise serializers.ValidationError("This is not an email address.")
+        return normalize_email(reply_to)
+
+
 class ConnectionFields(serializers.Serializer[Any]):
     name = StrictString(max_length=100)
     phone_number = StrictString(
@@ -55,6 +71,7 @@ class ConnectionFields(serializers.Serializer[Any]):
 
 
 class ConnectionChanges(ConnectionFields):
+    mail = MailInput(required=False, help_text="Of email: whom it is from, where answers go, how it ends.")
     pace = PaceInput(required=False, help_text="The most messages in a time; null is the provider's own limit.")
 
 
@@ -113,9 +130,14 @@ class ConnectionApi(Api):
         own_address = valid_address(PROVIDERS[connection.provider], data)
         changes = {name: data[name] for name in ("name", "settings") if name in data}
         limits = valid_limits(connection, data.pop("pace")) if "pace" in data else None
+        mail = data.get("mail")
+        if mail and connection.kind != "email":
+            raise Invalid.at("#/mail", "Only connections for email have this.", "invalid")
         services.change(
             connection=connection, actor=actor_of(request), own_address=own_address, limits=limits, **changes
         )
+        if mail:
+            change_mail_settings(connection=connection, actor=actor_of(request), values=mail)
         return _shown(request, _load(request, connection_id))
 
     @extend_schema(operation_id="remove_channel_connection", responses={204: None}, tags=["Channels"])

@@ -12,6 +12,7 @@ from api.callers import Caller
 from core.ids import encode, rfc3339
 from core.secrets import MASK
 from messaging.accounts import account_row
+from messaging.email.signatures import mail_settings_of
 from messaging.limits import chosen
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
@@ -37,6 +38,13 @@ class ReadingShown(serializers.Serializer[Any]):
     last_error = serializers.CharField(allow_null=True)
 
 
+class MailShown(serializers.Serializer[Any]):
+    sender_name = serializers.CharField(help_text="Empty: the connection's name.")
+    reply_to = serializers.CharField(help_text="Empty: answers come to us.")
+    signature_text = serializers.CharField()
+    signature_html = serializers.CharField()
+
+
 class ConnectionDetails(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -45,6 +53,7 @@ class ConnectionDetails(serializers.Serializer[Any]):
     phone_number = serializers.CharField(help_text="Empty for email.")
     email_address = serializers.CharField(help_text="Empty for all but email.")
     settings = serializers.DictField(child=serializers.CharField(), help_text="Secrets are masked.")
+    mail = MailShown(allow_null=True, help_text="Null for all but email.")
     pace = PaceShown()
     connected = serializers.BooleanField()
     source_id = serializers.CharField(help_text="Its home.")
@@ -77,6 +86,7 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
             else getattr(row, setting.name)
             for setting in PROVIDERS[connection.provider].settings
         },
+        "mail": mail_json(connection) if connection.kind == "email" else None,
         "pace": asdict(chosen(connection)),
         "connected": connection.is_connected,
         "source_id": encode("src", connection.source_id),
@@ -89,6 +99,16 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
         "failing_since": rfc3339(lane.failing_since),
         "last_error": lane.last_error or None,
         "waiting": counts_waiting([connection]).get(connection.pk, 0),
+    }
+
+
+def mail_json(connection: ChannelConnection) -> dict[str, str]:
+    row = mail_settings_of(connection)
+    return {
+        "sender_name": row.sender_name,
+        "reply_to": row.reply_to,
+        "signature_text": row.signature_text,
+        "signature_html": row.signature_html,
     }
 
 

@@ -54,7 +54,10 @@ GAPS = (
 )
 
 
-LOADED = ("lead", "conversation", "source", "connection", *(f"connection__{account}" for account in ACCOUNTS))
+LOADED = (
+    "lead", "conversation", "source", "connection", "connection__mail_settings",
+    *(f"connection__{account}" for account in ACCOUNTS),
+)  # fmt: skip
 
 
 def send_claimed(claimed: Claimed) -> None:

@@ -10,6 +10,7 @@ from conversations.services.templates import template_of
 from conversations.services.uploads import outgoing_files
 from messaging.accounts import account_as_configured
 from messaging.base import NotSent, Outgoing
+from messaging.email.signatures import mail_settings_of, with_signature
 from messaging.models import ChannelConnection
 from messaging.models.connections import RETURNED
 from messaging.registry import CHANNELS, PROVIDERS
@@ -51,18 +52,20 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
     subject = _subject(conversation)
     is_automatic = message.author == Message.Author.AUTOMATION
     unsubscribe_url = unsubscribe_url_of(conversation) if is_automatic else ""
-    values = {"message": message, "unsubscribe_url": unsubscribe_url}
+    mail_settings = mail_settings_of(connection)
+    text = with_signature(message.content, mail_settings)
+    values = {"content": message.content, "mail_settings": mail_settings, "unsubscribe_url": unsubscribe_url}
     return Outgoing(
         reference=message.public_id,
         to=message.lead.email,
-        text=f"{message.content}\n\nUnsubscribe: {unsubscribe_url}" if unsubscribe_url else message.content,
+        text=f"{text}\n\nUnsubscribe: {unsubscribe_url}" if unsubscribe_url else text,
         html=render_to_string("mail/message.html", values),
         subject=f"Re: {subject}" if references else subject,
         message_id=message_id_of(message),
         references=references,
-        sender_name=connection.name,
+        sender_name=mail_settings.sender_name or connection.name,
         sender_address=connection.address,
-        reply_to=_reply_to(connection, conversation),
+        reply_to=mail_settings.reply_to or _reply_to(connection, conversation),
         return_path=connection.address_with(f"{RETURNED}{message.public_id}") if connection.is_built_in else "",
         is_from_a_program=message.author != Message.Author.STAFF,
         is_automatic=is_automatic,

@@ -22,7 +22,10 @@ from messaging.files.kinds import header_name
 
 BLOCK = 64 * 1024  # bytes that are read of a file at a time
 # A stranger sent it. It is downloaded, and a browser that shows it all the same gives it no origin and loads nothing.
-HARMLESS = {"default-src": [NONE], "sandbox": [], "frame-ancestors": [NONE]}
+HARMLESS = {
+    "default-src": [NONE], "script-src": [NONE], "style-src": [NONE], "img-src": [NONE], "form-action": [NONE],
+    "sandbox": [], "frame-ancestors": [NONE],
+}  # fmt: skip
 
 
 @login_required

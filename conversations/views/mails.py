@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +15,7 @@ from accounts.http import PageRequest
 from accounts.reach import load
 from conversations.models import Attachment, Message
 from core.keyset import page
+from core.mime.frames import framed
 from core.mime.html import safe_html
 from core.problems import Invalid
 from messaging.email.reading import html_in
@@ -63,11 +63,6 @@ def message_mail(request: PageRequest, message_id: UUID) -> HttpResponse:
     return _as_file(mail, message.public_id)
 
 
-# The page has no origin: nothing in it can reach us, run, or post. Links open outside.
-SANDBOX = ["allow-popups", "allow-popups-to-escape-sandbox"]
-FRAME = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "sandbox": SANDBOX, "frame-ancestors": [SELF]}
-
-
 @login_required
 @require_safe
 @xframe_options_sameorigin
@@ -79,10 +74,7 @@ def message_html(request: PageRequest, message_id: UUID) -> HttpResponse:
         raise Http404
     values = {"html": mark_safe(safe_html(html_in(bytes(mail.raw))))}  # noqa: S308  nh3 cleaned it, and it is sandboxed
     response = render(request, "conversations/mail_frame.html", values)
-    pictures = {"img-src": ["http:", "https:"]} if "pictures" in request.GET else {}
-    response._csp_replace = {**FRAME, **pictures}  # type: ignore[attr-defined]  # as csp_replace does it
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    return framed(response, shows_pictures="pictures" in request.GET)
 
 
 def _as_file(mail: InboundMail, name: str) -> HttpResponse:

@@ -2,6 +2,7 @@ from messaging.models.calls import InboundCall
 from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
 from messaging.models.inbound import InboundMail
+from messaging.models.mail_settings import MailSettings
 from messaging.models.mailboxes import GoogleAccount, MailboxAccount, MailFolder, MicrosoftAccount
 from messaging.models.meta import MetaAccount
 from messaging.models.pace import Pace, PaceHour
@@ -15,6 +16,7 @@ __all__ = [
     "InboundCall",
     "InboundMail",
     "MailFolder",
+    "MailSettings",
     "MailboxAccount",
     "MessageTemplate",
     "MetaAccount",

@@ -20,6 +20,10 @@ class ConsentMailbox(Mailbox):
     )  # fmt: skip
 
     @property
+    def title(self) -> str:
+        return f"email by {self.label}"
+
+    @property
     def is_offered(self) -> bool:
         return bool(settings.OAUTH_MAILBOXES[self.slug]["client_id"])
 

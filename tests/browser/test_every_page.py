@@ -34,13 +34,15 @@ def pages_of(page: Page) -> list[str]:
     replay = page.url
     business = f"/sources/{source_id(page, 'Northside Plumbing')}/messaging/integrations/rest-webhook/locations/"
     webhook = make_webhook(page, "Warehouse")
+    page.goto(f"{source}messaging/channels/")
+    mail = page.get_by_role("link", name="Sender and signature").first.get_attribute("href") or ""
     page.goto("/settings/channels/")
     number = page.get_by_role("link", name="Main line").get_attribute("href") or ""
     page.goto(tab)
     page.get_by_role("button", name="Send a test lead").click()
     return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
             f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
-            business, number, f"{number}edit/", f"{number}remove/", "/demo/phone/", webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
+            business, mail, number, f"{number}edit/", f"{number}remove/", "/demo/phone/", webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
