@@ -306,6 +306,8 @@ STORAGES = {
     },
 }
 if LEADWIRE_BUCKET:
+    from botocore.config import Config
+
     STORAGES["attachments"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -314,7 +316,9 @@ if LEADWIRE_BUCKET:
             "region_name": LEADWIRE_S3_REGION,
             "file_overwrite": True,
             "default_acl": None,
-            "signature_version": "s3v4",
+            "client_config": Config(
+                signature_version="s3v4", connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}
+            ),
         },
     }
 if not env.bool("LEADWIRE_COMPRESS_STATIC", default=True):  # the demo: compressing takes longer than all the rest

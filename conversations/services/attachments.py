@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from conversations.models import Attachment, Message
 from conversations.models.attachments import UPLOADS, make_key
 from core.ids import uuid7
 from messaging.accounts import account_of
 from messaging.base import NotSent
-from messaging.email.reader_process import NotRead, reader
+from messaging.email.reader_process import reader
 from messaging.files import store
 from messaging.files.kinds import content_type_of
 from messaging.files.pictures import SHOWN_AS
@@ -29,6 +32,7 @@ from messaging.registry import PROVIDERS
 from outbox import hints
 from outbox.models import Job
 
+TRIED_FOR = timedelta(hours=8)  # as long as a job is tried again
 PREPARE, REMOVE = "prepare-files", "remove-file"
 
 
@@ -84,16 +88,25 @@ def prepare_files(message_id: UUID) -> None:
     rows = Attachment.objects.filter(message=message_id).select_related("message__connection")
     for erased in rows.filter(state=Attachment.State.ERASED):
         remove_file(erased.pk)
-    waiting = list(rows.to_prepare())
-    contents = _mail_contents(message_id) if any(attachment.part is not None for attachment in waiting) else []
-    for attachment in waiting:
-        prepare(attachment, contents)
+    trouble, mail = None, _Mail(message_id)
+    for attachment in rows.to_prepare():
+        try:
+            prepare(attachment, mail)
+        except Exception as error:  # the store's, the scanner's, the provider's: the other files go on
+            trouble = error
+            if attachment.created_at < timezone.now() - TRIED_FOR:
+                _finish(attachment, Attachment.State.FAILED, detail=f"It was tried for {TRIED_FOR}: {error}")
+    if trouble:
+        raise trouble
 
 
-def prepare(attachment: Attachment, mail_contents: Sequence[bytes] = ()) -> None:
-    """Bring one file's bytes into the store, and say what it is. Done twice, it changes nothing the second time."""
+def prepare(attachment: Attachment, mail: _Mail | None = None) -> None:
+    """Bring one file's bytes into the store, and say what it is. Done twice, it changes nothing the second time.
+
+    Raise what may be over later: of the store, of the scanner, of the provider, of a mail that took too long to read.
+    """
     try:
-        content = _bytes_of(attachment, mail_contents)
+        content = _bytes_of(attachment, mail.contents if mail and attachment.part is not None else [])
     except Unavailable as error:
         return _finish(attachment, Attachment.State.FAILED, detail=str(error))
     attachment.size, attachment.content_type = len(content), content_type_of(content, attachment.name)
@@ -151,12 +164,17 @@ def _copy(attachment: Attachment) -> bytes:
     return content
 
 
-def _mail_contents(message_id: UUID) -> list[bytes]:
-    mail = InboundMail.objects.filter(message_id=message_id).exclude(header_id="").order_by("id").first()
-    try:
+class _Mail:
+    """The mail behind a message, taken apart when it is asked for its files."""
+
+    def __init__(self, message_id: UUID) -> None:
+        self.message_id = message_id
+
+    @cached_property
+    def contents(self) -> list[bytes]:
+        """The bytes of its files; none when it is kept no longer. Raise NotRead."""
+        mail = InboundMail.objects.filter(message_id=self.message_id).exclude(header_id="").order_by("id").first()
         return reader.file_contents(bytes(mail.raw)) if mail else []
-    except NotRead:
-        return []
 
 
 def _fetch(attachment: Attachment) -> bytes:

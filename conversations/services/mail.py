@@ -59,7 +59,10 @@ def _files(raw: bytes) -> list[FileReceived]:
     try:
         files = reader.list_files(raw)
     except NotRead:
-        return []
+        try:
+            files = reader.list_files(raw)  # the machine may have been busy
+        except NotRead:
+            return []
     return [
         FileReceived(file.name, file.content_type, file.size, part=part) for part, file in enumerate(files) if file.size
     ]

@@ -110,6 +110,7 @@ def attach(message: Message, sizes: dict[str, int]) -> None:
         if attachment.key == key and store.is_bucket():  # its link could still change it, after it was checked
             attachment.copy_of, attachment.key = key, make_key(source)
         attachment.message, attachment.size, attachment.state = message, size, Attachment.State.WAITING
+        attachment.source = source  # who sees the message sees its files
         attachment.save()
     prepare_soon(message)
 

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from PIL import Image
 
 from conversations.models import Attachment, Message
@@ -176,6 +177,17 @@ def test_a_store_that_cannot_be_written_loses_nothing(take, file_store):
     file_store.unlink()
     run_failed_jobs()
     assert kept_in(file_store) == [PDF]
+
+
+def test_one_file_that_cannot_be_scanned_does_not_stop_the_others(take, scanner, file_store):
+    scanner.answers = [b"stream: lstat() failed. ERROR\0"]
+    first, second = take(("a.pdf", PDF), ("b.pdf", PDF))
+    assert (first.state, second.state) == ("waiting", "ready")
+    Attachment.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(hours=9))
+    scanner.answers = [b"stream: lstat() failed. ERROR\0"]
+    run_failed_jobs()
+    first.refresh_from_db()
+    assert (first.state, "lstat() failed" in first.detail) == ("failed", True)  # nobody waits for it for ever
 
 
 def test_a_job_that_is_done_again_keeps_nothing_twice(take, file_store):

@@ -104,7 +104,11 @@ def test_a_file_of_another_source_is_refused(api, key_of, plumbing, eastgate, we
     for other in (westgate, dental):
         answer = api.reply(key, lead, s3_attachment=upload(key_of(other)))
         assert answer.json()["code"] == "attachment.notFound"
-    assert api.reply(key, lead, s3_attachment=upload(key_of(plumbing))).status_code == 201  # the business above it
+    sent = api.reply(key, lead, s3_attachment=upload(key_of(plumbing)))  # the business above it
+    assert sent.status_code == 201
+    run_jobs()
+    [file] = sent.json()["data"]["message"]["attachments"]
+    assert api.get(f"attachments/{file['id']}/download", key).status_code == 302  # it is the message's now
 
 
 def test_a_token_says_for_which_source(api, dana, actor, eastgate, dental, upload, key_of):
