@@ -45,17 +45,17 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     beat_schedule={
-        **{queue: _looks_for_jobs(queue) for queue in ("jobs", "mail", "imports")},
+        **{queue: _looks_for_jobs(queue) for queue in ("jobs", "mail", "files", "imports")},
         "partitions": {"task": "core.tasks.ensure_partitions", "schedule": 86_400.0},
         "months": {"task": "core.tasks.drop_expired_partitions", "schedule": 3_600.0},
-        "files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
+        "import-files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
         "uploads": {"task": "conversations.tasks.sweep_uploads", "schedule": 3_600.0},
         "mails": {"task": "messaging.tasks.forget_mails", "schedule": 3_600.0},
         "templates": {"task": "messaging.tasks.refresh_templates", "schedule": 3_600.0},
         "forget": {"task": "core.tasks.delete_expired_rows", "schedule": 3_600.0},
     },
 )
-app.autodiscover_tasks(["core", "outbox", "messaging", "leads"])
+app.autodiscover_tasks(["core", "outbox", "messaging", "leads", "conversations"])
 
 
 def send_hints_briefly() -> None:

@@ -112,6 +112,8 @@ BACKGROUND_JOBS = {
     "mail": {
         "read-mail": "conversations.services.mail.read_mail",
         "read-call": "conversations.services.provider_calls.read_call",
+    },
+    "files": {
         "prepare-files": "conversations.services.attachments.prepare_files",
         "remove-file": "conversations.services.attachments.remove_file",
     },
@@ -301,7 +303,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     # The files of messages: in a folder, or in a bucket of S3 (or of what speaks like it).
     "attachments": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "messaging.files.folder.WholeFiles",
         "OPTIONS": {"location": f"{MEDIA_ROOT}/attachments", "allow_overwrite": True},
     },
 }

@@ -168,6 +168,8 @@ def disconnect(*, connection: ChannelConnection, actor: Actor) -> None:
         for setting in provider_of(connection).settings:
             if setting.is_secret:
                 setattr(row, setting.name, None)
+        if provider_of(connection).needs_consent:
+            row.access_token = row.expires_at = row.renewing_at = None
         row.save()
     record(actor, "channel.disconnect", connection, before={"connected": True}, after={"connected": False})
 

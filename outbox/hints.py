@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 MINIMUM_GAP_SECONDS = 0.1
 EXPIRES_SECONDS = 2
-JOBS, MAIL, IMPORTS = "jobs", "mail", "imports"  # queues of jobs
+JOBS, MAIL, FILES, IMPORTS = "jobs", "mail", "files", "imports"  # queues of jobs
 QUEUES = {"webhook": "deliver", "channel": "send"}
 WAKE, RUN_JOBS = "outbox.wake", "outbox.run-due-jobs"  # names of tasks (outbox/tasks.py)
 

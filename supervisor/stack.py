@@ -39,7 +39,7 @@ WEB_PORT, MAIL_PORT, SINK_PORT, CRM_PORT, PHONE_PORT = 8000, 2525, 2526, 8010, 8
 WEB_WORKERS, WEB_THREADS = 2, 8
 # What serves each queue of jobs: its processes, and how far they stand back where the machine has too much to do.
 # Nobody waits for a replay or an import as for a page or an answer.
-JOB_QUEUES = {"jobs": ("2", "10"), "mail": ("1", "5"), "imports": ("1", "10")}
+JOB_QUEUES = {"jobs": ("2", "10"), "mail": ("1", "5"), "files": ("1", "10"), "imports": ("1", "10")}
 FIRST_PAGE_SECONDS = 60
 
 

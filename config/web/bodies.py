@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 BODY_MAX_BYTES, BODY_SECONDS = 1_100_000, 10
 UPLOAD_MAX_BYTES, UPLOAD_SECONDS = 65 * 1024 * 1024, 300  # a file to import: 64 MB, and what a form puts around it
-UPLOADS_AT_ONCE = 4  # of one process
+UPLOADS_AT_ONCE = 16  # of one process, each in a file: slow ones are many
 
 
 @dataclass

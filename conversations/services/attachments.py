@@ -6,6 +6,7 @@ same key in the store, so nothing is kept twice, and nothing lies in the store w
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,7 @@ from conversations.models.attachments import UPLOADS, make_key
 from core.ids import uuid7
 from messaging.accounts import account_of
 from messaging.base import NotSent
-from messaging.email.reader_process import reader
+from messaging.email.reader_process import pictures, reader
 from messaging.files import store
 from messaging.files.kinds import content_type_of
 from messaging.files.pictures import SHOWN_AS
@@ -32,7 +33,11 @@ from messaging.registry import PROVIDERS
 from outbox import hints
 from outbox.models import Job
 
-TRIED_FOR = timedelta(hours=8)  # as long as a job is tried again
+logger = logging.getLogger(__name__)
+
+# A scanner or a store may be away for a night: first the gaps of every job, then now and then.
+TRIED_FAST, TRIED_EVERY, TRIED_FOR = timedelta(minutes=30), timedelta(minutes=10), timedelta(days=3)
+CUT = "The mail was longer than Leadwire reads, so the end of this file is missing."
 PREPARE, REMOVE = "prepare-files", "remove-file"
 
 
@@ -45,6 +50,7 @@ class FileReceived:
     size: int = 0  # bytes; 0: nobody knows yet
     part: int | None = None
     media_id: str = ""
+    is_whole: bool = True  # False: the mail was longer than we read
 
 
 class Unavailable(Exception):
@@ -67,6 +73,8 @@ def describe(message: Message, files: Sequence[FileReceived]) -> None:
             key=make_key(message.source),
             part=file.part,
             media_id=file.media_id,
+            state=Attachment.State.WAITING if file.is_whole else Attachment.State.FAILED,
+            detail="" if file.is_whole else CUT,
         )
         for file in files
     )
@@ -77,10 +85,10 @@ def prepare_soon(message: Message) -> None:
     Job.objects.create(
         organization_id=message.organization_id, source_id=message.source_id, category=PREPARE, subject_id=message.pk
     )
-    transaction.on_commit(lambda: hints.send(hints.MAIL))
+    transaction.on_commit(lambda: hints.send(hints.FILES))
 
 
-def prepare_files(message_id: UUID) -> None:
+def prepare_files(message_id: UUID) -> timedelta | None:
     """Prepare all files of a message that wait for it. What the store or the scanner refuses is tried again.
 
     A file that was erased while an earlier attempt kept it is removed here.
@@ -89,15 +97,20 @@ def prepare_files(message_id: UUID) -> None:
     for erased in rows.filter(state=Attachment.State.ERASED):
         remove_file(erased.pk)
     trouble, mail = None, _Mail(message_id)
-    for attachment in rows.to_prepare():
+    waiting = list(rows.to_prepare())
+    for attachment in waiting:
         try:
             prepare(attachment, mail)
         except Exception as error:  # the store's, the scanner's, the provider's: the other files go on
             trouble = error
             if attachment.created_at < timezone.now() - TRIED_FOR:
-                _finish(attachment, Attachment.State.FAILED, detail=f"It was tried for {TRIED_FOR}: {error}")
-    if trouble:
+                _finish(attachment, Attachment.State.FAILED, detail=f"It was tried for three days: {error}")
+    if trouble is None:
+        return None
+    if any(attachment.created_at > timezone.now() - TRIED_FAST for attachment in waiting):
         raise trouble
+    logger.warning("files of message %s wait: %s", message_id, trouble)
+    return TRIED_EVERY
 
 
 def prepare(attachment: Attachment, mail: _Mail | None = None) -> None:
@@ -118,7 +131,7 @@ def prepare(attachment: Attachment, mail: _Mail | None = None) -> None:
     if virus:
         store.remove(attachment.key)
         return _finish(attachment, Attachment.State.INFECTED, detail=virus)
-    if preview := reader.preview(content) if attachment.content_type in SHOWN_AS else None:
+    if preview := pictures.preview(content) if attachment.content_type in SHOWN_AS else None:
         store.put(attachment.preview_key, preview)
         attachment.has_preview = True
     _finish(attachment, Attachment.State.READY)
@@ -159,8 +172,8 @@ def _copy(attachment: Attachment) -> bytes:
         except FileNotFoundError as error:
             raise Unavailable("It is not in the store any more.") from error
     store.put(attachment.key, content)
-    if f"/{UPLOADS}" in attachment.copy_of:
-        store.remove(attachment.copy_of)
+    if upload := _upload_of(attachment):
+        store.remove(upload)
     return content
 
 
@@ -201,12 +214,23 @@ def erase_files(messages: QuerySet[Message, Any]) -> int:
 
 def remove_soon(attachment: Attachment) -> None:
     Job.objects.create(organization_id=attachment.organization_id, category=REMOVE, subject_id=attachment.pk)
-    transaction.on_commit(lambda: hints.send(hints.JOBS))
+    transaction.on_commit(lambda: hints.send(hints.FILES))
 
 
-def remove_file(attachment_id: UUID) -> None:
-    """Remove the bytes of an erased file."""
+def remove_file(attachment_id: UUID) -> timedelta | None:
+    """Remove the bytes of an erased file, until the store has removed them."""
     attachment = Attachment.objects.filter(pk=attachment_id, state=Attachment.State.ERASED).first()
-    if attachment:
-        store.remove(attachment.key)
-        store.remove(attachment.preview_key)
+    if attachment is None:
+        return None
+    try:
+        for key in filter(None, (attachment.key, attachment.preview_key, _upload_of(attachment))):
+            store.remove(key)
+    except Exception:
+        logger.exception("file %s is erased and still in the store", attachment_id)
+        return TRIED_EVERY
+    return None
+
+
+def _upload_of(attachment: Attachment) -> str:
+    """Where a caller put it, if it has not been copied from there."""
+    return attachment.copy_of if f"/{UPLOADS}" in attachment.copy_of else ""

@@ -64,7 +64,9 @@ def _files(raw: bytes) -> list[FileReceived]:
         except NotRead:
             return []
     return [
-        FileReceived(file.name, file.content_type, file.size, part=part) for part, file in enumerate(files) if file.size
+        FileReceived(file.name, file.content_type, file.size, part=part, is_whole=file.is_whole)
+        for part, file in enumerate(files)
+        if file.size
     ]
 
 

@@ -86,7 +86,7 @@ def queue_reply(
     `allow` is the caller's own gate; it sees the lead before anything else is said about it. Raise Refusal with the
     code of `api.md` when the reply could never be delivered.
     """
-    files = uploads.sizes_of(reply.file_keys) if reply.file_keys else {}
+    files = uploads.sizes_of(reply.file_keys, lead_id) if reply.file_keys else {}
     recipient = load_recipient(lead_id, reply.conversation_id)
     if recipient is None:
         raise NotFound("lead")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,10 +19,10 @@ from conversations.services.attachment_links import TOLD_LASTS, download_url
 from conversations.services.attachments import prepare, prepare_soon
 from core.ids import encode, first_id
 from core.problems import Refusal
+from leads.models import Lead
 from messaging.base import Channel, NotSent, OutgoingFile
 from messaging.files import store
 from messaging.files.kinds import UNKNOWN, content_type_of, safe_name
-from messaging.files.scanner import NotScanned
 
 KEPT_UNUSED = timedelta(hours=24)
 UNUSED_MAX = 500 * 1024 * 1024  # bytes of one organization that no message has taken yet
@@ -65,19 +67,24 @@ def receive(attachment_id: UUID, content: bytes) -> bool:
 def keep(*, source: Source, name: str, content: bytes) -> Attachment:
     """Keep a file that somebody chose in the browser, for a message to come."""
     attachment = announce(source=source, name=name, size=len(content))
-    receive(attachment.pk, content)
+    store.put(attachment.key, content)  # nobody else knows the key, so no row is locked while the store works
+    attachment.content_type, attachment.state = content_type_of(content, attachment.name), Attachment.State.WAITING
+    attachment.save(update_fields=["content_type", "state"])
     return attachment
 
 
-def sizes_of(keys: Sequence[str]) -> dict[str, int]:
+def sizes_of(keys: Sequence[str], lead_id: UUID) -> dict[str, int]:
     """Return the bytes of files as the store has them. Raise Refusal `attachment.notFound`.
 
-    Call it before rows are locked: a bucket answers over the network.
+    Call it before rows are locked: a bucket answers over the network. It is asked for nothing but uploads and what is
+    below the prefix of the lead's own source.
     """
     known = set(Attachment.objects.uploads().filter(key__in=keys).values_list("key", flat=True))
+    source = Source.objects.filter(pk__in=Lead.objects.filter(pk=lead_id).values("source_id")).first()
     sizes = {}
     for key in keys:
-        size = store.size_of(key) if key in known or store.is_bucket() else None
+        may_be_asked_for = key in known or (source is not None and _is_own_object(source, key))
+        size = store.size_of(key) if may_be_asked_for else None
         if not size:
             raise _not_found()
         sizes[key] = size
@@ -117,13 +124,22 @@ def attach(message: Message, sizes: dict[str, int]) -> None:
 
 def _copy_of(source: Source, key: str) -> Attachment:
     """An object that the business put into the bucket itself, under its source's own prefix: it stays there."""
-    own = f"{encode('org', source.organization_id)}/{source.public_id}/"
-    if not store.is_bucket() or not key.startswith(own) or Attachment.objects.filter(key=key).exists():
+    if not _is_own_object(source, key) or Attachment.objects.filter(key=key).exists():
         raise _not_found()
     name = safe_name(key.rpartition("/")[2])
     copy = Attachment(organization_id=source.organization_id, source=source, name=name, content_type=UNKNOWN)
     copy.key, copy.copy_of = make_key(source), key
     return copy
+
+
+def _is_own_object(source: Source, key: str) -> bool:
+    """True for a key in the bucket below the source's own prefix, and outside the folder of uploads.
+
+    The storage makes `a/../b` into `b`: a key that it would change is nobody's.
+    """
+    own = f"{encode('org', source.organization_id)}/{source.public_id}/"
+    is_plain = posixpath.normpath(key) == key and "\\" not in key and "\0" not in key
+    return store.is_bucket() and is_plain and key.startswith(own) and not key.startswith(own + UPLOADS)
 
 
 def copy_files(before: Message, again: Message) -> None:
@@ -155,18 +171,28 @@ def outgoing_files(message: Message) -> list[OutgoingFile]:
 
 def _outgoing(attachment: Attachment) -> OutgoingFile:
     if attachment.state == Attachment.State.WAITING:
-        try:
+        with _as_not_sent():
             prepare(attachment)
-        except (NotScanned, OSError) as error:
-            raise NotSent("channel.failed", f"The file waits: {error}"[:300], is_permanent=False) from error
         attachment.refresh_from_db()
     if not attachment.is_ready:
         words = f"The file “{attachment.name}” was not sent: {attachment.get_state_display().lower()}."
         raise NotSent("attachment.notReady", f"{words} {attachment.detail}".strip(), is_permanent=True)
     url = download_url(attachment, TOLD_LASTS)
-    return OutgoingFile(
-        attachment.name, attachment.content_type, attachment.size, url, lambda: store.get(attachment.key)
-    )
+
+    def read() -> bytes:
+        with _as_not_sent():
+            return store.get(attachment.key)
+
+    return OutgoingFile(attachment.name, attachment.content_type, attachment.size, url, read)
+
+
+@contextmanager
+def _as_not_sent() -> Iterator[None]:
+    """Whatever the store or the scanner raises: the provider has nothing yet, so the message is tried again."""
+    try:
+        yield
+    except Exception as error:
+        raise NotSent("channel.failed", f"The file waits: {error}"[:300], is_permanent=False) from error
 
 
 def sweep_uploads() -> int:

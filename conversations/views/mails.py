@@ -13,13 +13,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.http import PageRequest
 from accounts.reach import load
-from conversations.models import Attachment, Message
+from conversations.models import Message
 from core.keyset import page
 from core.mime.frames import framed
 from core.mime.html import safe_html
 from core.problems import Invalid
 from messaging.email.reading import html_in
-from messaging.files.scanner import is_scanning
+from messaging.files.scanner import NotScanned, TooLarge, is_scanning, virus_in
 from messaging.models import InboundMail
 
 PAGE_SIZE = 30
@@ -57,9 +57,6 @@ def message_mail(request: PageRequest, message_id: UUID) -> HttpResponse:
     mail = InboundMail.objects.filter(message_id=message.pk).exclude(header_id="").order_by("id").first()
     if mail is None:
         raise Http404
-    if is_scanning() and message.attachments.exclude(state=Attachment.State.READY).exists():
-        words = "A file in this mail was not scanned yet, or a virus was found in it.\n"
-        return HttpResponse(words, status=409, content_type="text/plain")
     return _as_file(mail, message.public_id)
 
 
@@ -78,6 +75,15 @@ def message_html(request: PageRequest, message_id: UUID) -> HttpResponse:
 
 
 def _as_file(mail: InboundMail, name: str) -> HttpResponse:
-    """A stranger wrote it: it is never shown by the browser on our own origin."""
+    """A stranger wrote it: the browser never shows it on our own origin, and it is scanned, whatever we found in it."""
+    if is_scanning():
+        try:
+            virus = virus_in(bytes(mail.raw))
+        except (NotScanned, TooLarge) as error:
+            return HttpResponse(f"{error}\n", status=503, content_type="text/plain; charset=utf-8")
+        if virus:
+            return HttpResponse(
+                f"A virus was found in this mail: {virus}\n", status=409, content_type="text/plain; charset=utf-8"
+            )
     headers = {"Content-Disposition": f'attachment; filename="{name}.eml"', "Cache-Control": "no-store"}
     return HttpResponse(bytes(mail.raw), content_type="message/rfc822", headers=headers)

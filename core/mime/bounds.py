@@ -18,21 +18,18 @@ HEADER_MAX = 16_384  # characters of one header
 PARAMETERS_MAX = 30  # of one Content-* header; each is looked for among all others
 PARAMETERS_LENGTH_MAX = 1_000  # characters
 
-_LINES = (re.compile(rb"\r\n|\r|\n"), LINES_MAX)
-_PARTS = (
-    (re.compile(rb"[\r\n]--"), PARTS_MAX),
-    (re.compile(rb"boundary[*\d]*[ \t]*=|message/", re.IGNORECASE), NESTED_MAX),
-)
+_LEVELS = ((re.compile(rb"boundary[*\d]*[ \t]*=|message/", re.IGNORECASE), NESTED_MAX),)
+_BOUNDS = ((re.compile(rb"\r\n|\r|\n"), LINES_MAX), (re.compile(rb"[\r\n]--"), PARTS_MAX), *_LEVELS)
 
 
 def bounded(raw: bytes) -> bytes:
     """Return the beginning of a mail that can be read in well under a second."""
-    return _cut(raw[:READ_MAX], (_LINES, *_PARTS))
+    return _cut(raw[:READ_MAX], _BOUNDS)
 
 
-def with_few_parts(raw: bytes) -> bytes:
-    """Return a mail with all its files, as far as its number of parts is one that people send."""
-    return _cut(raw, _PARTS)
+def with_few_levels(raw: bytes) -> bytes:
+    """Return a mail with all its files, as far as its parts are not nested deeper than anybody sends them."""
+    return _cut(raw, _LEVELS)
 
 
 def _cut(raw: bytes, bounds: Iterable[tuple[re.Pattern[bytes], int]]) -> bytes:

@@ -96,8 +96,9 @@ class Reader:
             child.communicate()
 
 
-reader = Reader()
+reader, pictures = Reader(), Reader()  # nobody's picture keeps a mail waiting
 atexit.register(reader.stop)
+atexit.register(pictures.stop)
 
 
 def _mail_of(values: dict[str, Any]) -> Mail:

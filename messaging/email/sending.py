@@ -10,6 +10,7 @@ from django.utils import timezone
 from core.smtp import patient_connection
 from messaging.base import Account, Outgoing, Provider
 from messaging.email.transports import send_by
+from messaging.files.kinds import UNKNOWN
 
 
 class InstallationMail(Provider):
@@ -49,7 +50,9 @@ def build(message: Outgoing) -> EmailMultiAlternatives:
     )
     mail.attach_alternative(message.html, "text/html")
     for file in message.files:
-        mail.attach(file.name, file.read(), file.content_type)
+        # A text that begins like a mail would be taken apart and written anew.
+        kind = UNKNOWN if file.content_type.startswith("message/") else file.content_type
+        mail.attach(file.name, file.read(), kind)
     return mail
 
 

@@ -13,11 +13,11 @@ from imapclient.exceptions import IMAPClientError
 from core.mime.text import clean
 from messaging.accounts import account_row
 from messaging.addresses import normalize_email
+from messaging.email.files import MAIL_MAX_BYTES
 from messaging.email.incoming import keep
 from messaging.mailbox.inbox import Inbox
 from messaging.models import ChannelConnection, InboundMail, MailFolder
 
-MAIL_MAX_BYTES = 25 * 1024 * 1024  # of a longer one the beginning is read
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 1024 * 1024  # mails in one transaction, and their bytes
 WAITING_MAX = 500  # mails of one mailbox that nobody has made sense of yet: then reading waits
 # After a change of the numbers mails are read again from so long before the last look; those that are known are known

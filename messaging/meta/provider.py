@@ -33,6 +33,7 @@ from messaging.meta.templates import read_templates
 JSON = "application/json"
 TEMPLATE_PAGES_MAX = 50
 TEMPLATES_AT_ONCE = 100
+BYTES_A_SECOND = 250_000  # of a file; slower lines are given up
 SEND_SECONDS, ASK_SECONDS = 20.0, 8.0  # a person waits for what is asked
 
 
@@ -152,7 +153,7 @@ class Meta(Provider):
         if content is not None:
             headers["Content-Type"] = content_type
         try:
-            seconds = ASK_SECONDS if content is None else SEND_SECONDS
+            seconds = ASK_SECONDS if content is None else SEND_SECONDS + len(content) / BYTES_A_SECOND
             return call(method, f"{settings.LEADWIRE_META_URL}{path}", headers=headers, body=content, seconds=seconds)
         except NotConnected as error:
             raise NotSent("channel.failed", f"WhatsApp could not be reached: {error}", is_permanent=False) from error

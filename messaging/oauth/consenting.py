@@ -38,7 +38,7 @@ def renew_consent(*, connection: ChannelConnection, actor: Actor, tokens: Tokens
     if tokens.address != connection.own_address:
         detail = f"You signed in as {tokens.address}. This connection is for {connection.own_address}."
         raise Refusal(409, "mailbox.otherAddress", detail)
-    connection = ChannelConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    connection = ChannelConnection.objects.active().select_for_update(no_key=True).get(pk=connection.pk)
     connection.disconnected_at = connection.last_check = None
     connection.save(update_fields=["disconnected_at", "last_check"])
     _keep(connection, tokens)

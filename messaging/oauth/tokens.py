@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -37,27 +37,30 @@ def access_token_of(row: Any) -> str:
     rows = type(row).objects.filter(pk=row.pk)
     is_free = Q(renewing_at=None) | Q(renewing_at__lt=Now() - CLAIM_LASTS)
     is_as_read = Q(expires_at=row.expires_at)  # nobody has renewed it since
-    if rows.filter(is_free & is_as_read).update(renewing_at=Now()):
-        return _renew(row)
+    claimed_at = timezone.now()
+    if rows.filter(is_free & is_as_read).update(renewing_at=claimed_at):
+        return _renew(row, claimed_at)
     row.refresh_from_db()
     if row.expires_at and row.expires_at > timezone.now():
         return _revealed(row.access_token)
     raise NotSent("channel.failed", "The permission for the mailbox is just being renewed.", is_permanent=False)
 
 
-def _renew(row: Any) -> str:
-    server = server_of(row.connection.provider)
+def _renew(row: Any, claimed_at: datetime) -> str:
+    """Ask for new tokens. What comes back counts only if nobody signed in, or disconnected, meanwhile."""
+    server, mine = server_of(row.connection.provider), type(row).objects.filter(pk=row.pk, renewing_at=claimed_at)
     try:
         tokens = server.refresh(_revealed(row.refresh_token))
     except GrantEnded as error:
-        end_grant(row)
+        if not end_grant(row, claimed_at):
+            raise NotSent("channel.failed", "Somebody signed in just now.", is_permanent=False) from error
         detail = f"{server.label} ended the permission for this mailbox. Connect it again."
         raise NotSent("channel.notConnected", detail, is_permanent=True) from error
     except NotSent:
-        type(row).objects.filter(pk=row.pk).update(renewing_at=None)
+        mine.update(renewing_at=None)
         raise
     keep(row, tokens)
-    type(row).objects.filter(pk=row.pk).update(
+    mine.update(
         access_token=row.access_token, refresh_token=row.refresh_token, expires_at=row.expires_at, renewing_at=None
     )
     return tokens.access_token
@@ -83,14 +86,19 @@ def _revealed(secret: Secret | None) -> str:
 
 
 @transaction.atomic
-def end_grant(row: Any) -> None:
-    """Disconnect a mailbox whose permission is over, and tell those who can give it again."""
+def end_grant(row: Any, claimed_at: datetime) -> bool:
+    """Disconnect a mailbox whose permission is over, and tell those who can give it again.
+
+    False when it is another permission by now.
+    """
     label = server_of(row.connection.provider).label
     said = {"ok": False, "title": f"{label} ended the permission.", "detail": "Connect the mailbox again."}
     connection = ChannelConnection.objects.select_for_update(no_key=True).select_related("source").get(pk=row.pk)
-    type(row).objects.filter(pk=row.pk).update(access_token=None, refresh_token=None, expires_at=None, renewing_at=None)
+    forgotten = {"access_token": None, "refresh_token": None, "expires_at": None, "renewing_at": None}
+    if not type(row).objects.filter(pk=row.pk, renewing_at=claimed_at).update(**forgotten):
+        return False
     if connection.disconnected_at:
-        return
+        return True
     connection.disconnected_at, connection.last_check = timezone.now(), said
     connection.save(update_fields=["disconnected_at", "last_check"])
     SYSTEM.record(
@@ -108,6 +116,7 @@ def end_grant(row: Any) -> None:
         organization_id=connection.organization_id,
         occasion=str(connection.disconnected_at),
     )
+    return True
 
 
 def _configurers(connection: ChannelConnection) -> list[User]:

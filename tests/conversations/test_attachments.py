@@ -14,6 +14,8 @@ from conversations.models import Attachment, Message
 from conversations.services.attachment_links import DOWNLOAD, UPLOAD, link_to
 from conversations.services.erasing import erase_lead
 from leads.models import Lead
+from messaging.email.files import files_in
+from messaging.email.reader_process import reader
 from messaging.files import store
 from messaging.files.pictures import preview_of
 from outbox.models import Job
@@ -149,6 +151,19 @@ def test_a_virus_is_not_kept(take, scanner, dana_client, api, key_of, eastgate):
     assert dana_client.get(f"/messages/{Message.objects.get().public_id}/mail/").status_code == 409
 
 
+@pytest.mark.parametrize("kind", ["application/pkcs7-signature", "text/html"])
+def test_a_virus_where_no_file_is_seen_leaves_with_no_mail(receive, address_of, eastgate, scanner, dana_client, kind):
+    raw = (
+        mail_with(("x", EICAR)).replace(b"application/x-unheard-of", kind.encode()).replace(b"attachment;", b"inline;")
+    )
+    receive(address_of(eastgate), raw)
+    run_jobs()
+    message = Message.objects.get()
+    answer = dana_client.get(f"/messages/{message.public_id}/mail/")
+    assert (message.attachment_count, answer.status_code) == (0, 409)
+    assert EICAR not in answer.content
+
+
 def test_what_is_not_scanned_yet_cannot_be_opened(take, scanner, dana_client, client):
     scanner.answers = [b"stream: lstat() failed. ERROR\0"]
     [file] = take(("a.jpg", photo()))
@@ -183,7 +198,7 @@ def test_one_file_that_cannot_be_scanned_does_not_stop_the_others(take, scanner,
     scanner.answers = [b"stream: lstat() failed. ERROR\0"]
     first, second = take(("a.pdf", PDF), ("b.pdf", PDF))
     assert (first.state, second.state) == ("waiting", "ready")
-    Attachment.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(hours=9))
+    Attachment.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(days=4))
     scanner.answers = [b"stream: lstat() failed. ERROR\0"]
     run_failed_jobs()
     first.refresh_from_db()
@@ -240,6 +255,21 @@ def test_names_that_pretend_are_made_plain(sent, shown):
     from messaging.files.kinds import safe_name
 
     assert safe_name(sent) == shown
+
+
+def test_text_with_many_dashes_is_kept_whole(take):
+    script = b"-- a comment of SQL\n--- a/diff\n-----BEGIN X-----\n" * 500
+    first, second = take(("dump.sql", script), ("offer.pdf", PDF))
+    assert (first.state, store.get(first.key), second.state) == ("ready", script, "ready")
+
+
+def test_the_last_file_of_a_mail_that_was_cut_says_so(take, monkeypatch):
+    raw = mail_with(("a.pdf", PDF), ("b.pdf", PDF * 100))
+    monkeypatch.setattr(reader, "list_files", lambda _: [file for file, _ in files_in(raw)])
+    monkeypatch.setattr("messaging.email.files.MAIL_MAX_BYTES", 1_000)
+    first, second = take(("a.pdf", PDF), ("b.pdf", PDF * 100))
+    assert (first.state, second.state) == ("ready", "failed")
+    assert "the end of this file is missing" in second.detail
 
 
 def test_a_mail_of_nothing_but_a_file_says_so(take):

@@ -16,6 +16,7 @@ from conversations.services.erasing import erase_lead
 from conversations.services.sending import _send
 from core.ids import encode
 from leads.models import Lead
+from messaging.files import store
 from supervisor.ports import choose
 from tests.support.due import claim_of, run_jobs
 from tests.support.files import PDF, mail_with, photo
@@ -48,6 +49,12 @@ def bucket(s3, settings, monkeypatch):
     made.objects.all().delete()
     made.delete()
     resource.meta.client.close()
+    hang_up()
+
+
+def hang_up() -> None:
+    """Close the connections of the storage in use, before another one takes its place."""
+    store.store().connection.meta.client.close()
 
 
 def names_in(bucket) -> list[str]:
@@ -124,8 +131,41 @@ def test_a_file_of_the_business_in_the_bucket_is_sent_and_stays(
         assert (part.get_filename(), part.get_content()) == ("Spring 2026.pdf", PDF)
     assert own in names_in(bucket)
     assert api.reply(key, lead, s3_attachment=other).json()["code"] == "attachment.notFound"
+    for way_round in ("../", "./", "brochures/../../", "uploads/../", "..\\"):
+        named = f"{own.partition('brochures')[0]}{way_round}{westgate.public_id}/brochures/Spring 2026.pdf"
+        assert api.reply(key, lead, s3_attachment=named).json()["code"] == "attachment.notFound", named
     sent = Attachment.objects.first().key
     assert api.reply(key, lead, s3_attachment=sent).json()["code"] == "attachment.notFound"  # of another message
+
+
+def test_erasing_takes_the_upload_along_that_was_not_yet_copied(bucket, api, key_of, eastgate, lead_at, actor):
+    key, lead = key_of(eastgate), lead_at(eastgate)
+    told = api.post("attachments", key, {"name": "offer.pdf", "size": len(PDF)}).json()["data"]
+    put(told["upload"]["url"], PDF)
+    api.reply(key, lead, s3_attachment=told["key"])
+    erase_lead(lead=lead, actor=actor)
+    run_jobs()
+    assert names_in(bucket) == []
+
+
+def test_a_bucket_that_is_away_delays_a_message(bucket, api, key_of, eastgate, lead_at, mail_server, settings):
+    key, lead = key_of(eastgate), lead_at(eastgate)
+    told = api.post("attachments", key, {"name": "offer.pdf", "size": len(PDF)}).json()["data"]
+    put(told["upload"]["url"], PDF)
+    api.reply(key, lead, s3_attachment=told["key"])
+    message, there = Message.objects.get(direction="outbound"), settings.STORAGES
+    options = {**there["attachments"]["OPTIONS"], "endpoint_url": "http://127.0.0.1:1"}  # nobody listens
+    hang_up()
+    settings.STORAGES = {**there, "attachments": {**there["attachments"], "OPTIONS": options}}
+    _send(claim_of(message))
+    message.refresh_from_db()
+    assert (message.status, "The file waits" in message.error_detail) == ("sending", True)
+    hang_up()
+    settings.STORAGES = there
+    _send(claim_of(message))
+    message.refresh_from_db()
+    assert (message.status, message.error_detail) == ("sent", "")
+    assert len(mail_server.mails) == 1
 
 
 def test_unused_uploads_leave_the_bucket(bucket, api, key_of, eastgate, monkeypatch):

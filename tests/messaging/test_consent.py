@@ -20,6 +20,7 @@ from conversations.services.sending import _send
 from messaging.accounts import account_of
 from messaging.base import NotSent
 from messaging.models import ChannelConnection, GoogleAccount, InboundMail
+from messaging.services import disconnect
 from messaging.trying import check
 from tests.support.due import claim_of, run_jobs
 from tests.support.mailboxes import ADDRESS, is_watched, look, numbered, understand, until
@@ -165,6 +166,38 @@ def test_a_permission_that_ended_disconnects_and_tells_those_who_can_mend_it(
     assert account_of(again(mailbox)).settings["access_token"] == google.access_tokens[-1]
     actions = set(AuditEntry.objects.values_list("action", flat=True))
     assert {"channel.add", "channel.disconnect", "channel.connect"} <= actions
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_old_answer_does_not_end_a_new_permission(mailbox, google, sign_in):
+    ends_in(mailbox, seconds=-1)
+    google.wait = threading.Event()
+    failures: list[NotSent] = []
+
+    def ask() -> None:
+        try:
+            account_of(again(mailbox))
+        except NotSent as failure:
+            failures.append(failure)
+        database.close()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while len(google.asked) < 2:
+        asking.join(0.05)
+    late, google.wait = google.wait, None
+    sign_in(f"/settings/channels/{mailbox.pk}/consent/")
+    late.set()  # the old refresh token is good for nothing by now
+    asking.join(10)
+    assert again(mailbox).is_connected
+    assert account_of(again(mailbox)).settings["access_token"] == google.access_tokens[-1]
+    assert [failure.is_permanent for failure in failures] == [False]
+
+
+def test_disconnecting_forgets_each_token(mailbox, actor):
+    disconnect(connection=mailbox, actor=actor)
+    row = GoogleAccount.objects.get()
+    assert (row.refresh_token, row.access_token, row.expires_at) == (None, None, None)
 
 
 def test_another_mailbox_does_not_take_its_place(mailbox, google, sign_in):

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def file_store(tmp_path: Path, settings: Any) -> Path:
     """A folder in which the files of messages are kept."""
     folder = tmp_path / "attachments"
     options = {"location": str(folder), "allow_overwrite": True}
-    backend = "django.core.files.storage.FileSystemStorage"
+    backend = "messaging.files.folder.WholeFiles"
     settings.STORAGES = {**settings.STORAGES, "attachments": {"BACKEND": backend, "OPTIONS": options}}
     return folder
 
@@ -72,7 +73,11 @@ def scanner(settings: Any) -> Iterator[Scanner]:
             while length := struct.unpack("!L", self.rfile.read(4))[0]:
                 content += self.rfile.read(length)
             seen.scanned.append(content)
-            verdict = b"stream: Eicar-Test FOUND\0" if EICAR in content else b"stream: OK\0"
+            parts = [
+                part.get_payload(decode=True) or b"" for part in message_from_bytes(content).walk()
+            ]  # as clamd does
+            is_bad = EICAR in content or any(isinstance(part, bytes) and EICAR in part for part in parts)
+            verdict = b"stream: Eicar-Test FOUND\0" if is_bad else b"stream: OK\0"
             self.wfile.write(seen.answers.pop(0) if seen.answers else verdict)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
