@@ -5,6 +5,7 @@ from datetime import timedelta
 from csp.constants import NONCE, NONE, SELF
 
 from config.env import BASE_DIR, at_least, env, networks, required
+from config.file_store import file_store
 from config.logs import logging_of
 from config.oauth_mailboxes import OAUTH_MAILBOXES  # noqa: F401  a setting
 
@@ -25,12 +26,6 @@ LEADWIRE_META_URL: str = env.str("LEADWIRE_META_URL", default="https://graph.fac
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")
 LEADWIRE_MODEL_KEY: str = env.str("LEADWIRE_MODEL_KEY", default="")
-# A bucket for the files of messages; its keys are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without it: a folder.
-LEADWIRE_BUCKET: str = env.str("LEADWIRE_BUCKET", default="")
-LEADWIRE_S3_URL: str | None = (
-    env.str("LEADWIRE_S3_URL", default="") or None
-)  # of what speaks like S3; else Amazon's own
-LEADWIRE_S3_REGION: str | None = env.str("LEADWIRE_S3_REGION", default="") or None
 # A virus scanner: tcp://host:3310 or unix:///path/to/clamd.sock. With it no file is opened before it was scanned.
 LEADWIRE_SCANNER_URL: str = env.str("LEADWIRE_SCANNER_URL", default="")
 MAIL_DOMAIN: str = env.str("MAIL_DOMAIN", default="mail.localhost")
@@ -301,28 +296,8 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "files"))  #
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-    # The files of messages: in a folder, or in a bucket of S3 (or of what speaks like it).
-    "attachments": {
-        "BACKEND": "messaging.files.folder.WholeFiles",
-        "OPTIONS": {"location": f"{MEDIA_ROOT}/attachments", "allow_overwrite": True},
-    },
+    "attachments": file_store(f"{MEDIA_ROOT}/attachments"),
 }
-if LEADWIRE_BUCKET:
-    from botocore.config import Config
-
-    STORAGES["attachments"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": LEADWIRE_BUCKET,
-            "endpoint_url": LEADWIRE_S3_URL,
-            "region_name": LEADWIRE_S3_REGION,
-            "file_overwrite": True,
-            "default_acl": None,
-            "client_config": Config(
-                signature_version="s3v4", connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}
-            ),
-        },
-    }
 if not env.bool("LEADWIRE_COMPRESS_STATIC", default=True):  # the demo: compressing takes longer than all the rest
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
 if DEBUG or env.bool("LEADWIRE_PLAIN_STATIC", default=False):  # tests run without collectstatic
