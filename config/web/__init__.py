@@ -6,8 +6,8 @@ from config.wsgi import application as django  # before the others: it sets Djan
 from config.checks import refuse_unsafe
 from config.document import the_document
 from config.web.buffered import Buffered
-from config.web.uploads import may_upload
+from config.web.uploads import uploader
 
 refuse_unsafe()
-application = Buffered(django, may_upload=may_upload)
+application = Buffered(django, uploader=uploader)
 the_document()  # now, and not while somebody waits for it

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import io
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 BODY_MAX_BYTES, BODY_SECONDS = 1_100_000, 10
 UPLOAD_MAX_BYTES, UPLOAD_SECONDS = 65 * 1024 * 1024, 300  # a file to import: 64 MB, and what a form puts around it
-UPLOADS_AT_ONCE = 16  # of one process, each in a file: slow ones are many
+UPLOADS_AT_ONCE, UPLOADS_OF_ONE = 16, 4  # of one process, and of one organization or person in it
 
 
 @dataclass
@@ -43,18 +44,18 @@ class UploadSlots:
     """Some large bodies at a time."""
 
     def __init__(self) -> None:
-        self.free = UPLOADS_AT_ONCE
+        self.taken_by: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
-        """Raise Refused when there is none."""
-        if not self.free:
+    def taken(self, owner: str) -> Iterator[None]:
+        """Raise Refused when there is none: slow bodies of one tenant keep nobody else out."""
+        if self.taken_by.total() >= UPLOADS_AT_ONCE or self.taken_by[owner] >= UPLOADS_OF_ONE:
             raise Refused(503, "service.busy", "Other files are being received. Try again in a minute.")
-        self.free -= 1
+        self.taken_by[owner] += 1
         try:
             yield
         finally:
-            self.free += 1
+            self.taken_by -= Counter([owner])  # forgets who has none
 
 
 def is_large(headers: Any) -> bool:

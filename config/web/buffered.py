@@ -36,8 +36,8 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class Buffered:
     """Serve a WSGI application over RSGI (Granian's interface, version 1.5 and later)."""
 
-    def __init__(self, wsgi: Wsgi, *, may_upload: Callable[[Environ], bool] = lambda _: False) -> None:
-        self.wsgi, self.may_upload = wsgi, may_upload
+    def __init__(self, wsgi: Wsgi, *, uploader: Callable[[Environ], str] = lambda _: "") -> None:
+        self.wsgi, self.uploader = wsgi, uploader
         self.threads = ThreadPoolExecutor(int(os.environ.get("LEADWIRE_WEB_THREADS", "8")), thread_name_prefix="web")
         self.uploads = UploadSlots()
 
@@ -59,8 +59,10 @@ class Buffered:
         try:
             headers = scope.headers
             is_too_large = is_large(headers)
-            if (is_too_large or is_of_unknown_length(headers)) and await self._in_a_thread(self.may_upload, environ):
-                with self.uploads.taken():
+            may_be_large = is_too_large or is_of_unknown_length(headers)
+            owner = await self._in_a_thread(self.uploader, environ) if may_be_large else ""
+            if owner:
+                with self.uploads.taken(owner):
                     return await read_upload(protocol)
             if is_too_large:
                 raise Refused(413, "request.tooLarge", f"A body may have {BODY_MAX_BYTES:,} bytes.")

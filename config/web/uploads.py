@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from api.authentication import authenticate
 from config.web.bodies import Refused, empty
 from config.web.environ import Environ
+from conversations.models import Attachment
 from conversations.services.attachment_links import UPLOAD, file_named_by
 from core.problems import Refusal
 
@@ -24,36 +25,48 @@ PAGES = re.compile(r"/leads/import/|/inbox/conv_\w{26}/(reply|notes)/", re.ASCII
 UPLOADS = "/files/upload/"
 
 
-def may_upload(environ: Environ) -> bool:
-    """True for the addresses that take a file, when somebody known asks. What they may do the view decides.
+def uploader(environ: Environ) -> str:
+    """Return who sends a file, where an address takes one and somebody known asks; "" for everybody else.
+
+    What they may do the view decides.
 
     Raise Refused 503 when the database cannot say.
     """
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    if method == "PUT" and path.startswith(UPLOADS):
-        return file_named_by(path.removeprefix(UPLOADS), UPLOAD) is not None
-    if method != "POST" or not (path == API_IMPORT or PAGES.fullmatch(path)):
-        return False
+    is_link = method == "PUT" and path.startswith(UPLOADS)
+    if not is_link and (method != "POST" or not (path == API_IMPORT or PAGES.fullmatch(path))):
+        return ""
     request = WSGIRequest({**environ, "wsgi.input": empty().file, "CONTENT_LENGTH": "0"})
     try:
-        return _shows_a_key(request) if path == API_IMPORT else _is_logged_in(request)
+        if is_link:
+            return _organization_of(path.removeprefix(UPLOADS))
+        return _key_of(request) if path == API_IMPORT else _person_of(request)
     except (OperationalError, InterfaceError) as error:
         raise Refused(503, "service.unavailable", "The database is not available right now. Try again.") from error
     finally:
         close_old_connections()
 
 
-def _shows_a_key(request: WSGIRequest) -> bool:
+def _organization_of(token: str) -> str:
+    """Whose file a link takes, until a message has it."""
+    named = file_named_by(token, UPLOAD)
+    waiting = Attachment.objects.uploads().filter(pk=named).first() if named else None
+    return str(waiting.organization_id) if waiting else ""
+
+
+def _key_of(request: WSGIRequest) -> str:
     try:
-        return authenticate(Request(request)) is not None
+        caller = authenticate(Request(request))
     except (APIException, Refusal):
-        return False
+        return ""
+    return str(caller.organization_id) if caller else ""
 
 
-def _is_logged_in(request: WSGIRequest) -> bool:
+def _person_of(request: WSGIRequest) -> str:
     engine = import_module(settings.SESSION_ENGINE)
     try:
         request.session = engine.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     except CookieError:
-        return False
-    return get_user(request).is_authenticated
+        return ""
+    person = get_user(request)
+    return str(person.pk) if person.is_authenticated else ""

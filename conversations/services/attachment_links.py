@@ -15,7 +15,8 @@ from messaging.files import store
 from messaging.files.kinds import header_name
 
 API_LASTS = timedelta(minutes=5)
-TOLD_LASTS = timedelta(hours=24)  # in webhooks, and for providers that fetch files themselves
+TOLD_LASTS = timedelta(days=6)  # in webhooks: a day longer than a delivery is tried, for its bytes stay as they are
+FETCHED_LASTS = timedelta(hours=24)  # for providers that fetch files themselves
 UPLOAD_LASTS = timedelta(hours=1)
 DOWNLOAD, UPLOAD = "download", "upload"
 

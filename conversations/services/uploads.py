@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Organization, Source
 from conversations.models import Attachment, Message
 from conversations.models.attachments import UPLOADS, make_key
-from conversations.services.attachment_links import TOLD_LASTS, download_url
+from conversations.services.attachment_links import FETCHED_LASTS, download_url
 from conversations.services.attachments import prepare, prepare_soon
 from core.ids import encode, first_id
 from core.problems import Refusal
@@ -177,7 +177,7 @@ def _outgoing(attachment: Attachment) -> OutgoingFile:
     if not attachment.is_ready:
         words = f"The file “{attachment.name}” was not sent: {attachment.get_state_display().lower()}."
         raise NotSent("attachment.notReady", f"{words} {attachment.detail}".strip(), is_permanent=True)
-    url = download_url(attachment, TOLD_LASTS)
+    url = download_url(attachment, FETCHED_LASTS)
 
     def read() -> bytes:
         with _as_not_sent():

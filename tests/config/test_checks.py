@@ -104,7 +104,7 @@ def test_an_upload_is_503_while_the_database_is_away(monkeypatch):
     def away(request):
         raise OperationalError("the database is gone")
 
-    monkeypatch.setattr(uploads, "_shows_a_key", away)
+    monkeypatch.setattr(uploads, "_key_of", away)
     monkeypatch.setattr(uploads, "close_old_connections", lambda: None)
     with pytest.raises(Refused, match="not available"):
-        uploads.may_upload({"REQUEST_METHOD": "POST", "PATH_INFO": uploads.API_IMPORT})
+        uploads.uploader({"REQUEST_METHOD": "POST", "PATH_INFO": uploads.API_IMPORT})
