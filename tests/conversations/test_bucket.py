@@ -72,7 +72,8 @@ def put(url: str, content: bytes) -> int:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def test_files_of_a_mail_are_in_the_bucket(bucket, receive, address_of, eastgate, dana_client, api, key_of):

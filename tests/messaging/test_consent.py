@@ -39,7 +39,8 @@ def consent_at(url: str) -> str:
     try:
         urllib.request.build_opener(NoRedirect).open(url, timeout=10)
     except urllib.error.HTTPError as error:
-        return error.headers["Location"].removeprefix("http://localhost:8000")
+        with error:
+            return error.headers["Location"].removeprefix("http://localhost:8000")
     raise AssertionError("it did not send the browser back")
 
 

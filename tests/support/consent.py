@@ -46,8 +46,10 @@ def token_imap(imap_server, consent_server) -> Iterator[int]:
 
     class Proxy(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            with socket.create_connection(("127.0.0.1", imap_server.port)) as inner:
-                answers = inner.makefile("rb")
+            with (
+                socket.create_connection(("127.0.0.1", imap_server.port)) as inner,
+                inner.makefile("rb") as answers,  # left open, it keeps the socket open
+            ):
                 self.wfile.write(answers.readline())
                 while line := self.rfile.readline():
                     tag, _, command = line.decode().strip().partition(" ")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from django.db import connections
 from imapclient import IMAPClient
 
 from conversations.models import Message
@@ -171,8 +172,10 @@ def numbered(*numbers: int) -> list[bytes]:
 
 
 @pytest.fixture
-def watched():
+def watched(monkeypatch):
     """The process that watches mailboxes, here in a thread."""
+    # Its threads end with the test, so they leave no connection behind.
+    monkeypatch.setattr("messaging.mailbox.watching.close_old_connections", connections.close_all)
     loop, stopping = asyncio.new_event_loop(), asyncio.Event()
 
     def run() -> None:
@@ -184,6 +187,7 @@ def watched():
     loop.call_soon_threadsafe(stopping.set)
     thread.join(30)
     assert not thread.is_alive()
+    loop.close()
 
 
 def until(what, seconds: float = 30) -> None:
