@@ -37,9 +37,13 @@ def message_json(message: Message) -> dict[str, Any]:
     }
 
 
-def messages_json(messages: list[Message]) -> list[dict[str, Any]]:
-    """Show messages, with one question about the files of all of them."""
+def load_files(messages: Iterable[Message]) -> None:
+    """Load the files of those messages that have some, all at once."""
     prefetch_related_objects([message for message in messages if message.attachment_count], "attachments")
+
+
+def messages_json(messages: list[Message]) -> list[dict[str, Any]]:
+    load_files(messages)
     return [message_json(message) for message in messages]
 
 
@@ -49,14 +53,13 @@ def attachments_json(message: Message) -> list[dict[str, Any]]:
 
 
 def attachment_json(attachment: Attachment) -> dict[str, Any]:
-    can_be_had = attachment.state in (Attachment.State.WAITING, Attachment.State.READY)
     return {
         "id": attachment.public_id,
         "name": attachment.name,
         "content_type": attachment.content_type,
         "size": attachment.size or None,
         "state": attachment.state,
-        "url": attachment.api_url if can_be_had else None,
+        "url": attachment.api_url if attachment.can_be_had else None,
     }
 
 

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
 from conversations.models import Attachment
+from conversations.presentation import attachment_json
 from conversations.services.attachment_links import DOWNLOAD, TOLD_LASTS, link_to
 from core.ids import decode, encode, rfc3339
 from webhooks.delivery.claims import ClaimedDelivery
@@ -138,25 +139,21 @@ async def _files(cursor: AsyncCursor[dict[str, Any]], rows: list[dict[str, Any]]
 
 
 def _file(row: dict[str, Any]) -> dict[str, Any]:
-    can_be_had = row["state"] in (Attachment.State.WAITING, Attachment.State.READY)
-    return {
-        "id": encode("file", row["id"]),
-        "name": row["name"],
-        "content_type": row["content_type"],
-        "size": row["size"] or None,
-        "state": row["state"],
-        "url": link_to(row["id"], DOWNLOAD, TOLD_LASTS) if can_be_had else None,
-    }
+    return _with_link(attachment_json(Attachment(**row)))
+
+
+def _with_link(file: dict[str, Any]) -> dict[str, Any]:
+    named = decode("file", file["id"])
+    return {**file, "url": link_to(named, DOWNLOAD, TOLD_LASTS) if file["url"] and named else None}
 
 
 def with_links(told: str) -> str:
-    """Give the files of an event links that need no key and end after a day, in place of the API's."""
+    """Give the files of an event links that need no key, in place of the API's."""
     if '"attachments": [{' not in told:
         return told
     event = json.loads(told)
-    for file in (event.get("message") or {}).get("attachments", ()):
-        named = decode("file", file["id"])
-        file["url"] = link_to(named, DOWNLOAD, TOLD_LASTS) if file["url"] and named else None
+    message = event.get("message") or {}
+    message["attachments"] = [_with_link(file) for file in message.get("attachments", ())]
     return json.dumps(event, ensure_ascii=False)
 
 

@@ -22,7 +22,7 @@ from conversations.api.access import load_conversation, refuse_archived
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
 from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
-from conversations.presentation import conversation_json
+from conversations.presentation import conversation_json, load_files
 from conversations.services import lifecycle as states
 from core.ids import decode
 from core.keyset import page_by_moment
@@ -58,6 +58,7 @@ class InboxApi(Api):
         last = Message.objects.in_bulk(
             [conversation.last_message_id for conversation in conversations if conversation.last_message_id]
         )
+        load_files(last.values())
         shown = [
             _shown(conversation, [last[conversation.last_message_id]] if conversation.last_message_id in last else [])
             for conversation in conversations

@@ -82,6 +82,11 @@ class Attachment(models.Model):
         return self.state == self.State.READY
 
     @property
+    def can_be_had(self) -> bool:
+        """True when it can be downloaded, now or in a while."""
+        return self.state in (self.State.WAITING, self.State.READY)
+
+    @property
     def preview_key(self) -> str:
         return f"{self.key}.preview"
 

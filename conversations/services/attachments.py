@@ -163,14 +163,14 @@ def _bytes_of(attachment: Attachment, mail_contents: Sequence[bytes]) -> bytes:
 
 
 def _copy(attachment: Attachment) -> bytes:
-    """Copy a file within the store. An upload goes then; an earlier attempt may have come as far."""
+    """Copy a file within the store. An upload goes then; an earlier attempt may have come as far.
+
+    What is in neither place may still come: the file of a message that failed before it was prepared.
+    """
     try:
         content = store.get(attachment.copy_of)
     except FileNotFoundError:
-        try:
-            return store.get(attachment.key)
-        except FileNotFoundError as error:
-            raise Unavailable("It is not in the store any more.") from error
+        return store.get(attachment.key)
     store.put(attachment.key, content)
     if upload := _upload_of(attachment):
         store.remove(upload)

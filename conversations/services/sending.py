@@ -24,7 +24,7 @@ from conversations.services.templates import template_of
 from conversations.services.writing import write
 from conversations.window import is_window_open
 from leads.models import OptOut
-from messaging.accounts import ACCOUNTS, account_of
+from messaging.accounts import account_of
 from messaging.base import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
 from messaging.registry import CHANNELS, PROVIDERS
@@ -54,10 +54,8 @@ GAPS = (
 )
 
 
-LOADED = (
-    "lead", "conversation", "source", "connection", "connection__mail_settings",
-    *(f"connection__{account}" for account in ACCOUNTS),
-)  # fmt: skip
+# The account is loaded where there is one: a join of every provider costs each mail of the installation too.
+LOADED = ("lead", "conversation", "source", "connection", "connection__mail_settings")
 
 
 def send_claimed(claimed: Claimed) -> None:

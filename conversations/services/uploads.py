@@ -151,6 +151,8 @@ def copy_files(before: Message, again: Message) -> None:
         copied = Attachment(organization_id=again.organization_id, source=file.source, message=again, name=file.name)
         copied.content_type, copied.size = file.content_type, file.size
         copied.copy_of, copied.key = file.key, make_key(file.source)
+        if not file.can_be_had:
+            copied.state, copied.detail = file.state, file.detail
         copied.save(force_insert=True)
     again.attachment_count = len(files)
     Message.objects.filter(pk=again.pk).update(attachment_count=len(files))

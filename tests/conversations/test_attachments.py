@@ -7,9 +7,13 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image
 
+from accounts.models import Membership
+from api.services import make_token
 from conversations.models import Attachment, Message
 from conversations.services.attachment_links import DOWNLOAD, UPLOAD, link_to
 from conversations.services.erasing import erase_lead
@@ -287,3 +291,15 @@ def test_webhooks_carry_links_that_need_no_key(take, client):
     [shown] = json.loads(with_links(told))["message"]["attachments"]
     assert shown["id"] == file.public_id
     assert body_of(client.get(path_of(shown["url"]))) == PDF
+
+
+def test_a_page_of_conversations_asks_once_for_all_files(receive, address_of, eastgate, api, dana, actor):
+    for number in range(3):
+        raw = mail_with(("offer.pdf", PDF), sender=f"lead{number}@example.net")
+        receive(address_of(eastgate), raw.replace(b"<files@", f"<{number}@".encode()))
+    creator = Membership.objects.get(user=dana)
+    token = make_token(creator=creator, actor=actor, name="X", scopes=["conversations:read"])[1]
+    with CaptureQueriesContext(connection) as asked:
+        shown = api.get("conversations", token).json()["data"]["conversations"]
+    assert [len(row["messages"][0]["attachments"]) for row in shown] == [1, 1, 1]
+    assert sum('FROM "conversations_attachment"' in query["sql"] for query in asked) == 1

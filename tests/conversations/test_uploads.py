@@ -202,6 +202,16 @@ def test_sending_again_sends_the_file_again(eastgate, lead_at, upload, key_of, a
     assert kept_in(file_store) == [PDF, PDF]  # each message has its own: erasing one leaves the other
 
 
+def test_a_file_with_a_virus_is_not_sent_by_sending_again(eastgate, lead_at, upload, key_of, api, mail_server, scanner):
+    key = key_of(eastgate)
+    api.reply(key, lead_at(eastgate), s3_attachment=upload(key, "game.exe", EICAR))
+    failed = send(Message.objects.get(direction="outbound"))
+    again = send(retry(message=failed, author=STAFF))
+    assert (again.status, again.error_code) == ("failed", "attachment.notReady")
+    assert "Eicar-Test" in again.error_detail
+    assert mail_server.mails == []
+
+
 def test_the_team_answers_with_files(dana_client, eastgate, lead_at, mail_server):
     lead = lead_at(eastgate)
     path = f"/inbox/{lead.conversations.get().public_id}/"
