@@ -39,9 +39,9 @@ $(VENV)/dev.installed: requirements/dev.txt $(VENV)/run.installed
 # Locks name versions and hashes, and no index.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 lock: $(VENV)/dev.installed
-	$(BIN)/$(LOCK) --extra s3 -o requirements/production.txt
+	$(BIN)/$(LOCK) --extra s3 --extra ses -o requirements/production.txt
 	$(BIN)/$(LOCK) --extra embedded -c requirements/production.txt -o requirements/run.txt
-	$(BIN)/$(LOCK) --extra s3 --extra embedded --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/$(LOCK) --extra s3 --extra ses --extra embedded --group dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .data

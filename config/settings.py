@@ -22,6 +22,14 @@ MAIL_AUTHSERV_ID: str = env.str("MAIL_AUTHSERV_ID", default="")
 # Where providers of channels are. Tests and the demo have servers of their own.
 LEADWIRE_TWILIO_URL: str = env.str("LEADWIRE_TWILIO_URL", default="https://api.twilio.com").rstrip("/")
 LEADWIRE_META_URL: str = env.str("LEADWIRE_META_URL", default="https://graph.facebook.com/v24.0").rstrip("/")
+LEADWIRE_POSTMARK_URL: str = env.str("LEADWIRE_POSTMARK_URL", default="https://api.postmarkapp.com").rstrip("/")
+LEADWIRE_MAILGUN_URL: str = env.str("LEADWIRE_MAILGUN_URL", default="https://api.mailgun.net/v3").rstrip("/")
+LEADWIRE_MAILGUN_EU_URL: str = env.str("LEADWIRE_MAILGUN_EU_URL", default="https://api.eu.mailgun.net/v3").rstrip("/")
+LEADWIRE_SENDGRID_URL: str = env.str("LEADWIRE_SENDGRID_URL", default="https://api.sendgrid.com/v3").rstrip("/")
+LEADWIRE_SENDGRID_EU_URL: str = env.str("LEADWIRE_SENDGRID_EU_URL", default="https://api.eu.sendgrid.com/v3").rstrip(
+    "/"
+)
+LEADWIRE_SES_URL: str = env.str("LEADWIRE_SES_URL", default="")  # empty: where boto3 finds AWS
 # A language model that classifies replies (conversations/services/language_model.py). Without the URL none is asked.
 LEADWIRE_MODEL_URL: str = env.str("LEADWIRE_MODEL_URL", default="").rstrip("/")
 LEADWIRE_MODEL_NAME: str = env.str("LEADWIRE_MODEL_NAME", default="")

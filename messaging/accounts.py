@@ -9,7 +9,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 
 from core.secrets import Secret, Unreadable
-from messaging.base import Account, NotSent, Setting
+from messaging.base import Account, Setting
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.oauth.tokens import access_token_of
 from messaging.registry import PROVIDERS

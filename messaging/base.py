@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import ClassVar
+
+from messaging.call_parts import Part, ProviderCall
+from messaging.failures import NotSent, NotUnderstood
 
 
 @dataclass(frozen=True)
@@ -69,41 +71,6 @@ class Template:
     is_sendable: bool  # False: it needs a file, or a variable outside the body
 
 
-class NotSent(Exception):
-    """A message did not reach its provider: is it worth another try, and what does a person read?
-
-    `is_unknown`: the provider may have taken it all the same. `retry_after`: seconds that the provider asks for.
-    `has_opted_out`: the provider sends nothing more to this address, because its owner said STOP there.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        detail: str,
-        *,
-        is_permanent: bool,
-        is_unknown: bool = False,
-        retry_after: float | None = None,
-        has_opted_out: bool = False,
-    ) -> None:
-        super().__init__(detail)
-        self.code, self.detail, self.is_permanent, self.is_unknown = code, detail, is_permanent, is_unknown
-        self.retry_after, self.has_opted_out = retry_after, has_opted_out
-
-
-UNKNOWN = "channel.unknown"  # the code of what may have been sent
-
-
-def may_have_been_sent(because: str) -> NotSent:
-    """The failure of a message that nobody may send again by itself: the lead could read it twice."""
-    detail = f"{because}, so it may have been sent. Send it again only if it has not arrived."
-    return NotSent(UNKNOWN, detail, is_permanent=True, is_unknown=True)
-
-
-class NotUnderstood(Exception):
-    """A provider's call is not what its contract says."""
-
-
 @dataclass(frozen=True)
 class Channel:
     """A way to a lead, whoever provides it."""
@@ -153,59 +120,6 @@ class Limits:
     per_day: int | None = None
 
 
-@dataclass(frozen=True)
-class ProviderCall:
-    """A call of a provider, as it came."""
-
-    url: str  # as the provider called it
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class InboundFile:
-    """A file that came with a message, and that the provider still has."""
-
-    media_id: str  # the provider's id or address of it
-    name: str = ""
-    content_type: str = ""  # as the provider says
-
-
-@dataclass(frozen=True)
-class InboundMessage:
-    """Something that a person wrote to one of our addresses."""
-
-    id: str  # the provider's
-    sender: str  # E.164 or an email address
-    text: str
-    sender_name: str = ""
-    said_at: datetime | None = None  # by the sender's clock
-    account: str = ""  # which of our accounts it came to, where one call brings for several
-    files: Sequence[InboundFile] = ()
-    answers: str = ""  # the provider's id of the message that it answers
-
-
-class Progress(StrEnum):
-    """How far a provider has come with a message."""
-
-    SENT = "sent"
-    DELIVERED = "delivered"
-    READ = "read"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class StatusUpdate:
-    """What a provider reports about a message of ours."""
-
-    id: str  # the provider's
-    progress: Progress
-    reference: str = ""  # ours, where the provider repeats it
-    failure: NotSent | None = None
-    reported_at: datetime | None = None  # by the provider's clock
-    account: str = ""  # as with an inbound message
-
-
 class Provider(ABC):
     """Carries messages of one channel. It gets plain values, never a model, and is used from many threads."""
 
@@ -217,6 +131,8 @@ class Provider(ABC):
     # How one connects it, step by step, for people; `{url}` is where the provider shall call.
     steps: ClassVar[tuple[str, ...]] = ()
     is_called: ClassVar[bool] = True  # it calls us; False: we look there
+    takes_mails: ClassVar[bool] = False  # its calls bring whole mails, with their files
+    asks_for_password: ClassVar[bool] = False  # it says who it is only when it is asked (RFC 7617)
     needs_consent: ClassVar[bool] = False  # one signs in on the provider's page, instead of entering credentials
     is_built_in: ClassVar[bool] = False  # every source has it without any set-up
     # The setting by which one call names several accounts (`InboundMessage.account`); "": each has calls of its own.
@@ -242,9 +158,9 @@ class Provider(ABC):
         """Return settings that are the same for all accounts."""
         return {}
 
-    def receives(self, account: Account) -> bool:
-        """True when what leads answer to the account's own address arrives here."""
-        return True
+    def answers_to(self, account: Account) -> str:
+        """Return the mail address at which answers of leads arrive here; "" where none do."""
+        return account.address
 
     def limits(self, account: Account) -> Limits:
         """Return how fast the provider lets this account send. People may choose less, never more."""
@@ -266,7 +182,7 @@ class Provider(ABC):
         """True when the call really comes from the provider."""
         return False
 
-    def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
+    def parse(self, account: Account, call: ProviderCall) -> Iterable[Part]:
         """Return what a verified call brings. Raise NotUnderstood."""
         raise NotUnderstood(f"{self.label} calls nobody.")
 

@@ -13,14 +13,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from core.ids import uuid7
+from core.mime.text import clean
 from core.text import text_problem
 from messaging.accounts import ACCOUNTS, account_of
-from messaging.base import NotSent, ProviderCall
+from messaging.base import Provider
+from messaging.call_parts import ProviderCall
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
 from outbox import hints
 
-URL_MAX = 2_000  # characters
+URL_MAX, CONTENT_TYPE_MAX = 2_000, 200  # characters
 NOTED_AT_MOST_EVERY = timedelta(minutes=1)
 
 
@@ -42,20 +45,29 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "GET":
         answer = provider.challenge(account, request.GET.dict())
         return HttpResponse(answer, content_type="text/plain") if answer else HttpResponse(status=403)
-    call = ProviderCall(settings.BASE_URL + request.get_full_path(), request.body, request.headers)
+    content_type = clean(request.headers.get("Content-Type", ""))[:CONTENT_TYPE_MAX]
+    # Not `request.body`: config/web has seen to the size, and that of a whole mail is above what Django takes.
+    call = ProviderCall(settings.BASE_URL + request.get_full_path(), request.read(), request.headers, content_type)
     if not provider.verify(account, call):
-        return HttpResponse(status=403)
+        return _not_known(provider, call)
     _keep(connection, call)
     content_type, body = provider.acknowledgement(call)
     return HttpResponse(body, content_type=content_type)
 
 
+def _not_known(provider: Provider, call: ProviderCall) -> HttpResponse:
+    """403, or 401 for a provider that says who it is only when it is asked."""
+    if not provider.asks_for_password or "Authorization" in call.headers:
+        return HttpResponse(status=403)
+    return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="Leadwire"'})
+
+
 # One statement, which commits by itself.
 _KEEP = """
 WITH kept AS (
-    INSERT INTO messaging_inboundcall (id, organization_id, connection_id, url, body, outcome, detail, lead_ids,
-        received_at)
-    VALUES (%(id)s, %(organization)s, %(connection)s, %(url)s, %(body)s, 'waiting', '', '{}', now())
+    INSERT INTO messaging_inboundcall (id, organization_id, connection_id, url, content_type, body, outcome, detail,
+        lead_ids, received_at)
+    VALUES (%(id)s, %(organization)s, %(connection)s, %(url)s, %(content_type)s, %(body)s, 'waiting', '', '{}', now())
 )
 INSERT INTO outbox_job (id, organization_id, category, subject_id, status, attempts, error, cancelled_because)
 VALUES (%(job)s, %(organization)s, 'read-call', %(id)s, 'scheduled', 0, '', '')
@@ -70,6 +82,7 @@ def _keep(connection: ChannelConnection, call: ProviderCall) -> None:
         "organization": connection.organization_id,
         "connection": connection.pk,
         "url": call.url[:URL_MAX],
+        "content_type": call.content_type,
         "body": call.body,
     }
     with database.cursor() as cursor:

@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
-from messaging.base import Channel, NotSent, Provider
+from messaging.base import Channel, Provider
 from messaging.email.sending import InstallationMail
+from messaging.esp.mailgun import Mailgun
+from messaging.esp.postmark import Postmark
+from messaging.esp.sendgrid import SendGrid
+from messaging.esp.ses import Ses
+from messaging.failures import NotSent
 from messaging.mailbox.provider import Mailbox
 from messaging.meta.provider import Meta
 from messaging.oauth.providers import GoogleMailbox, MicrosoftMailbox
@@ -39,6 +44,10 @@ PROVIDERS: dict[str, Provider] = {
         GoogleMailbox(),
         MicrosoftMailbox(),
         Mailbox(),
+        Postmark(),
+        Mailgun(),
+        SendGrid(),
+        Ses(),
         Twilio(),
         Meta(),
     )

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from messaging.accounts import account_of
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection, MessageTemplate
 from messaging.registry import CHANNELS, PROVIDERS
 

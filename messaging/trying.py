@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from messaging.accounts import account_of
-from messaging.base import Account, NotSent, Outgoing, Provider
+from messaging.base import Account, Outgoing, Provider
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.registry import CHANNELS
 from messaging.services import provider_of, record

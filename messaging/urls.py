@@ -11,6 +11,8 @@ SETTINGS = "settings/channels/"
 CONNECTION = f"{SETTINGS}<int:connection_id>/"
 urlpatterns = [
     path("channels/<str:token>/", callbacks.provider_call, name="provider-call"),
+    # To an address with this ending Mailgun posts whole mails.
+    path("channels/<str:token>/mime", callbacks.provider_call, name="provider-mail"),
     path(SETTINGS, connections.connections, name="connections"),
     path(f"{SETTINGS}new/", connections.connection_create, name="connection-create"),
     path(f"{SETTINGS}consent/<slug:provider>/", consent.consent_begin, name="consent-begin"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.models import Source
-from messaging.base import Account, NotSent, Outgoing, Provider
+from messaging.base import Account, Outgoing, Provider
+from messaging.failures import NotSent
 
 
 class WebsiteForm(Provider):

@@ -29,6 +29,7 @@ from outbox.streams import StreamThread
 from sources.services import create_source
 from tests.support.api import Api
 from tests.support.consent import consent_server, google, token_imap, token_smtp  # noqa: F401
+from tests.support.esp import _esp_process, aws, esp_calls, esp_server, ses_server  # noqa: F401
 from tests.support.files import file_store, scanner  # noqa: F401
 from tests.support.foreign import foreign  # noqa: F401
 from tests.support.mailboxes import (  # noqa: F401

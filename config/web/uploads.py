@@ -1,4 +1,4 @@
-"""Who may send a large body: imports and answers with files, from whom we know, and uploads by a link of ours."""
+"""Who may send a large body: imports and answers with files from whom we know, uploads by a link, calls with mails."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from config.web.environ import Environ
 from conversations.models import Attachment
 from conversations.services.attachment_links import UPLOAD, file_named_by
 from core.problems import Refusal
+from messaging.models import ChannelConnection
+from messaging.registry import PROVIDERS
 
 API_IMPORT = "/v1/leads/import"
 PAGES = re.compile(r"/leads/import/|/inbox/conv_\w{26}/(reply|notes)/", re.ASCII)
+PROVIDER_CALLS = re.compile(r"/channels/(\w{26})/(mime)?", re.ASCII)
 UPLOADS = "/files/upload/"
 
 
@@ -34,10 +37,13 @@ def uploader(environ: Environ) -> str:
     """
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     is_link = method == "PUT" and path.startswith(UPLOADS)
-    if not is_link and (method != "POST" or not (path == API_IMPORT or PAGES.fullmatch(path))):
+    called = PROVIDER_CALLS.fullmatch(path) if method == "POST" else None
+    if not (is_link or called) and (method != "POST" or not (path == API_IMPORT or PAGES.fullmatch(path))):
         return ""
     request = WSGIRequest({**environ, "wsgi.input": empty().file, "CONTENT_LENGTH": "0"})
     try:
+        if called:
+            return _organization_called(called[1])
         if is_link:
             return _organization_of(path.removeprefix(UPLOADS))
         return _key_of(request) if path == API_IMPORT else _person_of(request)
@@ -45,6 +51,13 @@ def uploader(environ: Environ) -> str:
         raise Refused(503, "service.unavailable", "The database is not available right now. Try again.") from error
     finally:
         close_old_connections()
+
+
+def _organization_called(token: str) -> str:
+    """Whose provider calls, where its calls bring whole mails."""
+    rows = ChannelConnection.objects.active().filter(callback_token=token, disconnected_at=None)
+    connection = rows.first()
+    return str(connection.organization_id) if connection and PROVIDERS[connection.provider].takes_mails else ""
 
 
 def _organization_of(token: str) -> str:

@@ -22,8 +22,8 @@ from conversations.models import Attachment, Message
 from conversations.models.attachments import UPLOADS, make_key
 from core.ids import uuid7
 from messaging.accounts import account_of
-from messaging.base import NotSent
 from messaging.email.reader_process import pictures, reader
+from messaging.failures import NotSent
 from messaging.files import store
 from messaging.files.kinds import content_type_of
 from messaging.files.pictures import SHOWN_AS

@@ -7,7 +7,7 @@ from conversations.services.consent import block
 from conversations.services.events import publish_conversation_event
 from conversations.services.origins import messages_by
 from conversations.services.received_replies import record_bounce
-from conversations.services.states import advance, record_step
+from conversations.services.states import REASON_MAX, advance, record_step
 from core.ids import decode
 from leads.models import OptOut
 from messaging.addresses import normalize_email
@@ -45,11 +45,18 @@ def take_report(connection: ChannelConnection, report: Report) -> Message | None
     elif report.kind == Kind.DELIVERED:
         _arrived(message, conversation)
     elif report.kind == Kind.DELAY:
-        record_step(message, StatusChange.Step.DELAYED, reason=_in_words(report))
+        _note_once(message, StatusChange.Step.DELAYED, _in_words(report))
     elif report.kind == Kind.COMPLAINT:
-        record_step(message, StatusChange.Step.COMPLAINT)
+        _note_once(message, StatusChange.Step.COMPLAINT)
         block(message, conversation, OptOut.Reason.COMPLAINT)
     return message
+
+
+def _note_once(message: Message, step: StatusChange.Step, reason: str = "") -> None:
+    """Providers say the same more than once."""
+    reason = reason[:REASON_MAX]
+    if not StatusChange.objects.filter(message=message, step=step, reason=reason).exists():
+        record_step(message, step, reason=reason)
 
 
 def _came_back(message: Message, conversation: Conversation, report: Report) -> None:

@@ -11,6 +11,7 @@ from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.attachments import FileReceived
 from conversations.services.consent import block, obey_stop_words
+from conversations.services.delivery_reports import take_report
 from conversations.services.events import publish_conversation_event
 from conversations.services.origins import source_of
 from conversations.services.sending import mark_sent
@@ -20,7 +21,19 @@ from core.mime.text import clean
 from leads.models import Lead, OptOut
 from leads.services import Details, identify_by_channel
 from messaging.accounts import account_of, account_row
-from messaging.base import InboundFile, InboundMessage, NotSent, NotUnderstood, Progress, ProviderCall, StatusUpdate
+from messaging.call_parts import (
+    InboundEmail,
+    InboundFile,
+    InboundMessage,
+    MailReport,
+    OptedOut,
+    Part,
+    Progress,
+    ProviderCall,
+    StatusUpdate,
+)
+from messaging.email.incoming import keep
+from messaging.failures import NotSent, NotUnderstood
 from messaging.files.kinds import UNKNOWN, safe_name
 from messaging.models import ChannelConnection, Dispatch, InboundCall
 from messaging.registry import PROVIDERS
@@ -41,14 +54,26 @@ def read_call(call_id: UUID) -> None:
         return
     connection = ChannelConnection.objects.select_related("source").get(pk=call.connection_id)
     try:
-        parts = list(
-            PROVIDERS[connection.provider].parse(account_of(connection), ProviderCall(call.url, bytes(call.body)))
-        )
+        told = ProviderCall(call.url, bytes(call.body), content_type=call.content_type)
+        parts = list(PROVIDERS[connection.provider].parse(account_of(connection), told))
     except (NotUnderstood, NotSent) as error:
         return _finish(call, InboundCall.Outcome.UNREADABLE, set(), str(error))
+    if mails := [part for part in parts if isinstance(part, InboundEmail)]:
+        return _keep_mails(call, connection, mails)
     leads = {lead for part in parts if (own := _own(connection, part)) and (lead := _apply(own, part))}
     outcome = InboundCall.Outcome.APPLIED if leads else InboundCall.Outcome.IGNORED
     _finish(call, outcome, leads, "" if leads or not parts else "It names a message that is not here.")
+
+
+@transaction.atomic
+def _keep_mails(call: InboundCall, connection: ChannelConnection, mails: list[InboundEmail]) -> None:
+    """Mails are kept as those that come by SMTP, whole, and read by the same job. The call itself has nothing more."""
+    for mail in mails:
+        to = mail.envelope_to or connection.own_address
+        keep(connection=connection, envelope_from=mail.envelope_from, envelope_to=to, raw=mail.raw)
+    call.body = b""
+    call.save(update_fields=["body"])
+    _finish(call, InboundCall.Outcome.APPLIED, set(), "")
 
 
 def _finish(call: InboundCall, outcome: InboundCall.Outcome, leads: set[UUID], detail: str) -> None:
@@ -56,10 +81,12 @@ def _finish(call: InboundCall, outcome: InboundCall.Outcome, leads: set[UUID], d
     call.save(update_fields=["outcome", "lead_ids", "detail"])
 
 
-def _own(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -> ChannelConnection | None:
+def _own(connection: ChannelConnection, part: Part) -> ChannelConnection | None:
     """The connection that a part is for: one call may bring for several numbers of the organization."""
     setting = PROVIDERS[connection.provider].account_setting
-    if not setting or getattr(account_row(connection), setting) == part.account:
+    if not setting or not isinstance(part, InboundMessage | StatusUpdate):
+        return connection
+    if getattr(account_row(connection), setting) == part.account:
         return connection
     rows = ChannelConnection.objects.active().filter(
         organization=connection.organization_id, **{f"{connection.provider}__{setting}": part.account}
@@ -68,11 +95,27 @@ def _own(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -> 
 
 
 @transaction.atomic
-def _apply(connection: ChannelConnection, part: InboundMessage | StatusUpdate) -> UUID | None:
+def _apply(connection: ChannelConnection, part: Part) -> UUID | None:
     """Apply one part of a call, in a transaction of its own. Return the lead that it is about."""
     if isinstance(part, InboundMessage):
         return _take_words(connection, part)
-    return _take_status(connection, part)
+    message = None if isinstance(part, InboundEmail) else _message_of(connection, part)
+    if message is None:
+        return None
+    conversation = (
+        Conversation.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("source")
+        .get(pk=message.conversation_id)
+    )
+    message.refresh_from_db()
+    if isinstance(part, StatusUpdate):
+        _take_status(message, conversation, part)
+    elif isinstance(part, MailReport):
+        _record_that_it_went_out(message, conversation, part.id)
+        take_report(connection, part.report._replace(message=message.public_id))
+    else:
+        block(message, conversation, OptOut.Reason.UNSUBSCRIBE)
+    return message.lead_id
 
 
 def _take_words(connection: ChannelConnection, inbound: InboundMessage) -> UUID:
@@ -116,28 +159,20 @@ def _answered(connection: ChannelConnection, lead: Lead, provider_id: str) -> Co
     return answered.conversation if answered else None
 
 
-def _take_status(connection: ChannelConnection, update: StatusUpdate) -> UUID | None:
-    """Move a message of ours forward. What comes before our own record of the send is that record."""
-    message = _message_of(connection, update)
-    if message is None:
-        return None
-    conversation = (
-        Conversation.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("source")
-        .get(pk=message.conversation_id)
-    )
-    message.refresh_from_db()
-    if message.status == Message.Status.SENDING and update.progress is not Progress.FAILED:
+def _record_that_it_went_out(message: Message, conversation: Conversation, provider_id: str) -> None:
+    """What comes before our own record of the send is that record."""
+    if message.status == Message.Status.SENDING:
         Dispatch.objects.filter(pk=message.pk).delete()
-        mark_sent(message, conversation, update.id)
-    _advance(message, conversation, update)
-    return message.lead_id
+        mark_sent(message, conversation, provider_id)
 
 
-def _advance(message: Message, conversation: Conversation, update: StatusUpdate) -> None:
+def _take_status(message: Message, conversation: Conversation, update: StatusUpdate) -> None:
+    """Move a message of ours forward."""
     failure = update.failure
     if update.progress is Progress.FAILED:
         Dispatch.objects.filter(pk=message.pk).delete()
+    else:
+        _record_that_it_went_out(message, conversation, update.id)
     is_new = advance(
         message,
         Message.Status(update.progress.value),
@@ -153,7 +188,7 @@ def _advance(message: Message, conversation: Conversation, update: StatusUpdate)
         block(message, conversation, OptOut.Reason.STOP)
 
 
-def _message_of(connection: ChannelConnection, update: StatusUpdate) -> Message | None:
+def _message_of(connection: ChannelConnection, update: StatusUpdate | MailReport | OptedOut) -> Message | None:
     """The message that a report is about: by our own id, which the provider repeats, else by the provider's."""
     rows = Message.objects.select_related("lead", "connection").filter(
         connection=connection, direction=Message.Direction.OUTBOUND

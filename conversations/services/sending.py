@@ -25,7 +25,7 @@ from conversations.services.writing import write
 from conversations.window import is_window_open
 from leads.models import OptOut
 from messaging.accounts import account_of
-from messaging.base import UNKNOWN, NotSent, may_have_been_sent
+from messaging.failures import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
 from messaging.registry import CHANNELS, PROVIDERS
 from outbox.claims import Claimed

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from conversations.models import Message, StatusChange
-from messaging.base import UNKNOWN
+from messaging.failures import UNKNOWN
 
 Status, Step = Message.Status, StatusChange.Step
 REASON_MAX = 500  # characters

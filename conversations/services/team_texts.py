@@ -13,7 +13,8 @@ from accounts.models import Source
 from conversations.models import Conversation, TeamText
 from conversations.services.notifications import team_of
 from messaging.accounts import account_of
-from messaging.base import NotSent, Outgoing
+from messaging.base import Outgoing
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.models.connections import usable_by
 from messaging.registry import PROVIDERS

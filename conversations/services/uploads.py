@@ -20,7 +20,8 @@ from conversations.services.attachments import prepare, prepare_soon
 from core.ids import encode, first_id
 from core.problems import Refusal
 from leads.models import Lead
-from messaging.base import Channel, NotSent, OutgoingFile
+from messaging.base import Channel, OutgoingFile
+from messaging.failures import NotSent
 from messaging.files import store
 from messaging.files.kinds import UNKNOWN, content_type_of, safe_name
 

@@ -9,8 +9,9 @@ from conversations.models import Conversation, Message
 from conversations.services.templates import template_of
 from conversations.services.uploads import outgoing_files
 from messaging.accounts import account_as_configured
-from messaging.base import NotSent, Outgoing
+from messaging.base import Outgoing
 from messaging.email.signatures import mail_settings_of, with_signature
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.models.connections import RETURNED
 from messaging.registry import CHANNELS, PROVIDERS
@@ -75,11 +76,12 @@ def _write_mail(message: Message, connection: ChannelConnection) -> Outgoing:
 
 
 def _reply_to(connection: ChannelConnection, conversation: Conversation) -> str:
-    """Where answers go: to the mailbox that sends, and to the source's own address where nobody reads that mailbox."""
-    if not connection.is_built_in and PROVIDERS[connection.provider].receives(account_as_configured(connection)):
-        return connection.address
+    """Where answers go: to where the account takes mail in, and to the source's own address where it takes none."""
     own = connection
     if not connection.is_built_in:
+        address = PROVIDERS[connection.provider].answers_to(account_as_configured(connection))
+        if address:
+            return address
         own = ChannelConnection.objects.get(source=conversation.source_id, provider="installation")
     return own.address_with(conversation.reply_token)
 

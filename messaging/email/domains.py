@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from core.http_client import look_up_texts
 
 # Under these names the large providers have their keys.
-SELECTORS = ("default", "google", "selector1", "selector2", "s1", "s2", "k1", "mail", "dkim")
+SELECTORS = ("default", "google", "selector1", "selector2", "s1", "s2", "k1", "mail", "dkim", "smtp", "mailo")
 # What the SPF record has to name for the servers of providers that say so.
-INCLUDES = {"smtp.gmail.com": "include:_spf.google.com", "smtp.office365.com": "include:spf.protection.outlook.com"}
+INCLUDES = {
+    "smtp.gmail.com": "include:_spf.google.com",
+    "smtp.office365.com": "include:spf.protection.outlook.com",
+    "mailgun": "include:mailgun.org",
+}
 _EVERYBODY = re.compile(r"(?:^|\s)\+?all(?:\s|$)", re.IGNORECASE)
 _KEY = re.compile(r"(?:^|;)\s*p\s*=\s*([^;]*)", re.IGNORECASE)
 _POLICY = re.compile(r";\s*p\s*=\s*(none|quarantine|reject)\b", re.IGNORECASE)

@@ -11,7 +11,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from core.smtp import NotConfirmed, PatientBackend, reply_of
-from messaging.base import NotSent
+from messaging.failures import NotSent
 
 IDLE_MAX = 64  # connections of this process
 IDLE_SECONDS = 60.0  # servers hang up on those who say nothing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urljoin
 
 from core.http_client import Answer, NotAnswered, NotConnected, call
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.files.store import FILE_MAX
 
 FETCH_SECONDS = 60.0

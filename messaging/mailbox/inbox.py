@@ -14,7 +14,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 
 from core.dialling import dial, is_on_this_machine, tls
 from core.ssrf_guard import AddressForbidden
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.mailbox.places import Place
 
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 30.0

@@ -61,8 +61,8 @@ class Mailbox(Provider):
         send_by(build(message), for_sending(account), _connect(account))
         return ""  # its Message-ID is made from our own
 
-    def receives(self, account: Account) -> bool:
-        return for_reading(account) is not None
+    def answers_to(self, account: Account) -> str:
+        return account.address if for_reading(account) else ""
 
     def limits(self, account: Account) -> Limits:
         host = account.settings.get("smtp_host", "").lower()

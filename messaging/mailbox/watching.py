@@ -22,7 +22,7 @@ from django.db import close_old_connections
 from django.db.models.functions import Coalesce, Now
 
 from messaging.accounts import ACCOUNTS, account_of
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.mailbox.fetching import MovedOn, TooManyWaiting, read_new
 from messaging.mailbox.inbox import Failure, Inbox, in_words
 from messaging.mailbox.places import for_reading

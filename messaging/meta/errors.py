@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from messaging.base import NotSent
+from messaging.failures import NotSent
 
 OUTSIDE_WINDOW = 131047
 # Of the message alone: it will never be taken.

@@ -9,20 +9,9 @@ from typing import Any
 from django.conf import settings
 
 from core.http_client import Answer, NotAnswered, NotConnected, call
-from messaging.base import (
-    Account,
-    InboundMessage,
-    Limits,
-    NotSent,
-    Outgoing,
-    OutgoingFile,
-    Provider,
-    ProviderCall,
-    Setting,
-    StatusUpdate,
-    Template,
-    may_have_been_sent,
-)
+from messaging.base import Account, Limits, Outgoing, OutgoingFile, Provider, Setting, Template
+from messaging.call_parts import Part, ProviderCall
+from messaging.failures import NotSent, may_have_been_sent
 from messaging.files.fetching import fetch_file
 from messaging.meta.errors import explain
 from messaging.meta.media import is_address_of_media, media_body, upload_body
@@ -167,7 +156,7 @@ class Meta(Provider):
         is_ours = query.get("hub.mode") == "subscribe" and query.get("hub.verify_token") == token
         return query.get("hub.challenge", "")[:200] if is_ours else None
 
-    def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
+    def parse(self, account: Account, call: ProviderCall) -> Iterable[Part]:
         return read_call(call.body)
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from messaging.addresses import normalize_phone
-from messaging.base import InboundFile, InboundMessage, NotUnderstood, Progress, StatusUpdate
+from messaging.call_parts import InboundFile, InboundMessage, Progress, StatusUpdate
+from messaging.failures import NotUnderstood
 from messaging.meta.errors import explain
 
 ID_MAX = 255  # characters

@@ -1,6 +1,7 @@
 from messaging.models.calls import InboundCall
 from messaging.models.connections import ChannelConnection, SourceConnection, UsableConnection
 from messaging.models.dispatches import Dispatch
+from messaging.models.esp import MailgunAccount, PostmarkAccount, SendGridAccount, SesAccount
 from messaging.models.inbound import InboundMail
 from messaging.models.mail_settings import MailSettings
 from messaging.models.mailboxes import GoogleAccount, MailboxAccount, MailFolder, MicrosoftAccount
@@ -18,11 +19,15 @@ __all__ = [
     "MailFolder",
     "MailSettings",
     "MailboxAccount",
+    "MailgunAccount",
     "MessageTemplate",
     "MetaAccount",
     "MicrosoftAccount",
     "Pace",
     "PaceHour",
+    "PostmarkAccount",
+    "SendGridAccount",
+    "SesAccount",
     "SourceConnection",
     "TwilioAccount",
     "UsableConnection",

@@ -37,6 +37,7 @@ class InboundCall(models.Model):
     organization_id = models.UUIDField()
     connection_id = models.BigIntegerField()
     url = models.CharField(max_length=2000)  # as the provider called it
+    content_type = models.CharField(max_length=200, blank=True, db_default="", default="")
     body = models.BinaryField()
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.WAITING)
     detail = models.CharField(max_length=300, blank=True)  # why it had no effect

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from core.http_client import Answer, NotAnswered, NotConnected, call
 from messaging.addresses import is_email, normalize_email
-from messaging.base import NotSent
+from messaging.failures import NotSent
 
 TOKEN_SECONDS = 8.0  # a person waits, or a message
 LASTS_AT_LEAST, LASTS_AT_MOST = 60, 86_400  # seconds that we believe of a token

@@ -18,7 +18,7 @@ from accounts.models import Letter, Membership, User
 from accounts.reach import reach_of
 from accounts.rights import Right
 from core.secrets import Secret, Unreadable
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.oauth.servers import GrantEnded, Tokens, server_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from messaging.base import NotSent
+from messaging.failures import NotSent
 
 OPTED_OUT, OUTSIDE_WINDOW = 21610, 63016
 # Of the message alone: it will never be taken.

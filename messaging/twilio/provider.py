@@ -10,21 +10,9 @@ from django.conf import settings
 
 from core.http_client import Answer, NotAnswered, NotConnected, call
 from messaging.addresses import normalize_phone
-from messaging.base import (
-    Account,
-    InboundFile,
-    InboundMessage,
-    Limits,
-    NotSent,
-    NotUnderstood,
-    Outgoing,
-    Progress,
-    Provider,
-    ProviderCall,
-    Setting,
-    StatusUpdate,
-    may_have_been_sent,
-)
+from messaging.base import Account, Limits, Outgoing, Provider, Setting
+from messaging.call_parts import InboundFile, InboundMessage, Part, Progress, ProviderCall, StatusUpdate
+from messaging.failures import NotSent, NotUnderstood, may_have_been_sent
 from messaging.files.fetching import fetch_file
 from messaging.twilio.errors import explain
 from messaging.twilio.signature import is_signed, is_signed_body
@@ -133,7 +121,7 @@ class Twilio(Provider):
             return False
         return is_signed(call.url, fields, signature, token)
 
-    def parse(self, account: Account, call: ProviderCall) -> Iterable[InboundMessage | StatusUpdate]:
+    def parse(self, account: Account, call: ProviderCall) -> Iterable[Part]:
         fields = dict(_fields(call))
         sid = fields.get("MessageSid") or fields.get("SmsSid", "")
         if not sid:

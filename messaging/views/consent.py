@@ -24,7 +24,8 @@ from accounts.rights import Right
 from core.ids import decode
 from core.problems import Refusal
 from messaging import trying
-from messaging.base import NotSent, Provider
+from messaging.base import Provider
+from messaging.failures import NotSent
 from messaging.forms import ConnectionForm
 from messaging.models import ChannelConnection
 from messaging.oauth.consenting import connect_mailbox, renew_consent

@@ -39,11 +39,11 @@ def connection_domain(request: PageRequest, connection_id: int) -> HttpResponse:
     selector = form.cleaned_data["selector"] if form.is_valid() else ""
     domain = connection.address.rpartition("@")[2]
     fixed = PROVIDERS[connection.provider].fixed_settings()
-    server = fixed["smtp_host"] if fixed else account_row(connection).smtp_host
+    own = getattr(account_row(connection), "smtp_host", connection.provider)
     values = {
         "connection": connection,
         "domain": domain,
         "form": form,
-        "findings": check_domain(domain, server=server, selector=selector),
+        "findings": check_domain(domain, server=fixed.get("smtp_host", own), selector=selector),
     }
     return render(request, "messaging/domain_page.html", values)

@@ -93,7 +93,7 @@ def claimed(db, api, key_of, eastgate, lead_at):
 
 @pytest.fixture
 def refuse(monkeypatch):
-    from messaging.base import NotSent
+    from messaging.failures import NotSent
     from messaging.registry import PROVIDERS
 
     def make(*, is_permanent):

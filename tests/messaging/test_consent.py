@@ -18,7 +18,7 @@ from conversations.models import Message
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send
 from messaging.accounts import account_of
-from messaging.base import NotSent
+from messaging.failures import NotSent
 from messaging.models import ChannelConnection, GoogleAccount, InboundMail
 from messaging.services import disconnect
 from messaging.trying import check

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from messaging.base import StatusUpdate
+from messaging.call_parts import StatusUpdate
 from messaging.meta import signature as meta_signature
 from messaging.meta.reading import read_call
 from messaging.twilio.signature import is_signed, is_signed_body

@@ -1,0 +1,1 @@
+"""Mail by email service providers (ESPs): django-anymail writes to them and understands what they report."""
