@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from core.mime.html import safe_html
+from core.mime.inlining import with_inlined_styles
 from core.mime.text import words_of_html
 from messaging.models import ChannelConnection, MailSettings
 from messaging.services import record
@@ -37,7 +38,7 @@ def change_mail_settings(*, connection: ChannelConnection, actor: Actor, values:
     before = {name: getattr(row, name) for name in values}
     for name, value in values.items():
         setattr(row, name, value)
-    row.signature_html = safe_html(row.signature_html).strip()
+    row.signature_html = safe_html(with_inlined_styles(row.signature_html)).strip()
     if row.signature_html and not row.signature_text.strip():
         row.signature_text = words_of_html(row.signature_html)[:TEXT_MAX]
     row.save()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.validators import RegexValidator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 from accounts.http import PageRequest
 from messaging.accounts import account_row
 from messaging.email.domains import check_domain
-from messaging.registry import CHANNELS, PROVIDERS
-from messaging.views.connections import load_connection
+from messaging.models import ChannelConnection
+from messaging.registry import PROVIDERS
+from messaging.views.mail_settings import load_for_mail
 
 
 class SelectorForm(forms.Form):
@@ -32,18 +33,22 @@ class SelectorForm(forms.Form):
 @require_safe
 def connection_domain(request: PageRequest, connection_id: int) -> HttpResponse:
     """What the DNS of the sender's domain says, and which records to add."""
-    connection = load_connection(request, connection_id)
-    if not CHANNELS[connection.kind].is_mail:
-        raise Http404
+    connection = load_for_mail(request, connection_id)
     form = SelectorForm(request.GET or None)
     selector = form.cleaned_data["selector"] if form.is_valid() else ""
     domain = connection.address.rpartition("@")[2]
-    fixed = PROVIDERS[connection.provider].fixed_settings()
-    own = getattr(account_row(connection), "smtp_host", connection.provider)
     values = {
         "connection": connection,
         "domain": domain,
         "form": form,
-        "findings": check_domain(domain, server=fixed.get("smtp_host", own), selector=selector),
+        "findings": check_domain(domain, server=_server_of(connection), selector=selector),
     }
     return render(request, "messaging/domain_page.html", values)
+
+
+def _server_of(connection: ChannelConnection) -> str:
+    """What sends the connection's mails: a server's name, or an ESP's; "" where only the operator knows."""
+    provider = PROVIDERS[connection.provider]
+    if not provider.settings:
+        return ""
+    return provider.fixed_settings().get("smtp_host") or getattr(account_row(connection), "smtp_host", provider.slug)

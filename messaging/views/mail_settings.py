@@ -41,7 +41,8 @@ class MailSettingsForm(forms.Form):
         required=False,
         label="Signature as HTML",
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
-        help_text="For mail programs that show it. Empty: the lines above. Scripts and forms are taken out.",
+        help_text="For mail programs that show it. Empty: the lines above. Rules of a <style> move to the elements,"
+        " and scripts and forms are taken out.",
     )
 
 
@@ -50,7 +51,7 @@ class MailSettingsForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def mail_settings(request: PageRequest, connection_id: int) -> HttpResponse:
     """Change them, and see how a mail looks."""
-    connection = _load(request, connection_id)
+    connection = load_for_mail(request, connection_id)
     row = mail_settings_of(connection)
     initial = {name: getattr(row, name) for name in MailSettingsForm.base_fields}
     form = MailSettingsForm(request.POST or None, initial=initial)
@@ -75,12 +76,12 @@ def mail_settings(request: PageRequest, connection_id: int) -> HttpResponse:
 @xframe_options_sameorigin
 def mail_preview(request: PageRequest, connection_id: int) -> HttpResponse:
     """Show a mail as its receiver sees it, in a frame without an origin."""
-    row = mail_settings_of(_load(request, connection_id))
+    row = mail_settings_of(load_for_mail(request, connection_id))
     html = render_to_string("mail/message.html", {"content": SAMPLE, "mail_settings": row})
     return framed(HttpResponse(html), shows_pictures=True)
 
 
-def _load(request: HttpRequest, connection_id: int) -> ChannelConnection:
+def load_for_mail(request: HttpRequest, connection_id: int) -> ChannelConnection:
     """Return a connection for mail that the person may configure, an account or a source's own address."""
     rows = ChannelConnection.objects.visible_to(request.user, Right.CONFIGURE).active().filter(kind="email")
     return get_object_or_404(rows.select_related("source", "mail_settings"), pk=connection_id)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
 from core import http_client
 from core.resolving import GuardedResolver
@@ -137,3 +138,12 @@ def test_the_page_shows_what_to_add(dana_client, mailbox, texts):
 @pytest.mark.django_db
 def test_a_phone_number_has_no_domain(dana_client, sms):
     assert dana_client.get(f"/settings/channels/{sms.pk}/domain/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_domain_of_the_installation_is_checked_at_the_sources_own_address(dana_client, plumbing, address_of, texts):
+    page = f"/settings/channels/{address_of(plumbing).pk}/domain/"
+    assert page in dana_client.get(f"/sources/{plumbing.public_id}/messaging/channels/").text
+    answer = dana_client.get(page)
+    assert f"Domain {settings.MAIL_DOMAIN}" in answer.text
+    assert answer.status_code == 200

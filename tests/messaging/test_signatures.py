@@ -141,3 +141,17 @@ def test_only_mail_has_them(api, dana, actor, sms):
     token = make_token(creator=creator, actor=actor, name="X", scopes=["channels:write"])[1]
     answer = api.call("PATCH", f"messaging-channel-connections/{sms.pk}", token, {"mail": {"sender_name": "Dana"}})
     assert answer.json()["errors"][0]["pointer"] == "#/mail"
+
+
+def test_rules_of_a_style_sheet_stand_on_the_elements(dana_client, settings_page, mail_of):
+    sheet = "<style>@import url(https://evil.example/x.css); .name { color: #334455; position: fixed }</style>"
+    link = '<link rel="stylesheet" href="file:///etc/passwd">'
+    dana_client.post(settings_page, {"signature_html": f'{sheet}{link}<p class="name">Dana Reed</p>'})
+    shown = html(mail_of())
+    assert '<p style="color:#334455">Dana Reed</p>' in shown
+    assert not any(word in shown for word in ("<style", "<link", "evil.example", "position", "root:"))
+
+
+@pytest.mark.parametrize("sheet", ["<style>", "<style>}}}{{", "<style>p{color:\x00red}", "<style><style><style>p{"])
+def test_a_broken_style_sheet_harms_nothing(dana_client, settings_page, sheet):
+    assert dana_client.post(settings_page, {"signature_html": f"{sheet}</style><p>Dana</p>"}).status_code in (200, 302)
