@@ -112,6 +112,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class PairLimit:
+    """At most one message in so many seconds from one account to one person; a burst is lent and paid back."""
+
+    seconds: float
+    burst: int
+
+
+@dataclass(frozen=True)
 class Limits:
     """At most so many messages in a second, an hour and a day; None: no such limit."""
 
@@ -135,6 +143,7 @@ class Provider(ABC):
     asks_for_password: ClassVar[bool] = False  # it says who it is only when it is asked (RFC 7617)
     needs_consent: ClassVar[bool] = False  # one signs in on the provider's page, instead of entering credentials
     is_built_in: ClassVar[bool] = False  # every source has it without any set-up
+    pair_limit: ClassVar[PairLimit | None] = None
     # The setting by which one call names several accounts (`InboundMessage.account`); "": each has calls of its own.
     account_setting: ClassVar[str] = ""
     # The lead sees a message once, even if it is sent twice. Else what may have been sent is never sent again.

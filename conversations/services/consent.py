@@ -21,5 +21,5 @@ def obey_stop_words(lead: Lead, conversation: Conversation, text: str, channel: 
     """STOP blocks the channel that it came by, and START lifts a STOP."""
     if stop_word(text) and opt_out(lead=lead, channel=channel, reason=OptOut.Reason.STOP):
         publish_conversation_event(EventType.LEAD_OPTED_OUT, conversation)
-    elif is_start(text):
+    elif is_start(text, by_sms=channel == "sms"):
         lift_opt_out(lead=lead, channel=channel, only=OptOut.Reason.STOP)

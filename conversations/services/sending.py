@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, Q, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Coalesce, Least, Now
 
 from conversations.models import Conversation, Message, StatusChange
@@ -27,6 +27,7 @@ from leads.models import OptOut
 from messaging.accounts import account_of
 from messaging.failures import UNKNOWN, NotSent, may_have_been_sent
 from messaging.models import Dispatch
+from messaging.pairs import take_turn
 from messaging.registry import CHANNELS, PROVIDERS
 from outbox.claims import Claimed
 from outbox.models import Lane, LaneTimer
@@ -72,6 +73,10 @@ def send_claimed(claimed: Claimed) -> None:
 def _send(claimed: Claimed) -> None:
     message: Any = Message.objects.select_related(*LOADED).get(pk=claimed.id)
     provider = PROVIDERS[message.connection.provider]
+    if provider.pair_limit and (opens_at := take_turn(claimed.lane_id, message.lead_id, provider.pair_limit)):
+        channel, seconds = CHANNELS[message.connection.kind].label, provider.pair_limit.seconds
+        detail = f"{channel} takes one message to a person in {seconds:g} seconds. This one waits its turn."
+        return _put_back(claimed, message, opens_at, detail)
     was_dialled = _begin(claimed)
     if was_dialled is None:
         return
@@ -87,6 +92,15 @@ def _send(claimed: Claimed) -> None:
         _record_failure(claimed, message, failure, is_doubtful=is_doubtful)
     else:
         _record_sent(claimed, message, provider_id, MAY_ARRIVE_TWICE if was_dialled else "")
+
+
+@transaction.atomic
+def _put_back(claimed: Claimed, message: Message, opens_at: datetime, detail: str) -> None:
+    """Let a message wait that the provider would not take from us yet. It was no attempt."""
+    row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
+    if row.update(claim=None, attempts=F("attempts") - 1, next_attempt_at=opens_at):
+        Message.objects.filter(pk=message.pk).update(error_detail=detail)
+        LaneTimer.objects.filter(pk=claimed.lane_id).update(check_at=Least("check_at", opens_at))
 
 
 # One statement, which commits by itself: from then on the provider may have the message. Of a message that is not to be

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from core.http_client import Answer, NotAnswered, NotConnected, call
-from messaging.base import Account, Limits, Outgoing, OutgoingFile, Provider, Setting, Template
+from messaging.base import Account, Limits, Outgoing, OutgoingFile, PairLimit, Provider, Setting, Template
 from messaging.call_parts import Part, ProviderCall
 from messaging.failures import NotSent, may_have_been_sent
 from messaging.files.fetching import fetch_file
@@ -30,6 +30,7 @@ class Meta(Provider):
     slug, label, channel = "meta", "Meta", "whatsapp"
     address_label = "Phone number"
     account_setting = "phone_number_id"
+    pair_limit = PairLimit(seconds=6, burst=45)
     settings = (
         Setting("phone_number_id", "Phone number ID", "In Meta's app dashboard under WhatsApp, API setup.", r"\d{5,25}",
                 "106540352242922"),

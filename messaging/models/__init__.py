@@ -6,7 +6,7 @@ from messaging.models.inbound import InboundMail
 from messaging.models.mail_settings import MailSettings
 from messaging.models.mailboxes import GoogleAccount, MailboxAccount, MailFolder, MicrosoftAccount
 from messaging.models.meta import MetaAccount
-from messaging.models.pace import Pace, PaceHour
+from messaging.models.pace import Pace, PaceHour, PairPace
 from messaging.models.templates import MessageTemplate
 from messaging.models.twilio import TwilioAccount
 
@@ -25,6 +25,7 @@ __all__ = [
     "MicrosoftAccount",
     "Pace",
     "PaceHour",
+    "PairPace",
     "PostmarkAccount",
     "SendGridAccount",
     "SesAccount",

@@ -45,3 +45,14 @@ class PaceHour(models.Model):
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+")
     hour = models.DateTimeField()
     count = models.PositiveIntegerField()
+
+
+class PairPace(models.Model):
+    """When a lane may write to one person again, where its provider limits that (messaging/pairs.py)."""
+
+    EXPIRES = "next_at < now() - interval '1 hour'"
+
+    pk = models.CompositePrimaryKey("lane", "person_id")
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="+")
+    person_id = models.UUIDField()  # the lead
+    next_at = models.DateTimeField()  # of a message that waits its whole time; bursts are lent

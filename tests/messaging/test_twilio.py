@@ -205,11 +205,12 @@ def test_who_said_stop_at_twilio_is_blocked_here(texted, twilio_server, sms):
     assert sms.lane.failing_since is None  # the connection works
 
 
-def test_stop_and_start_by_sms(texted, sms, twilio_server, read_calls):
+@pytest.mark.parametrize("word", ["START", "unstop", "Yes"])
+def test_stop_and_start_by_sms(word, texted, sms, twilio_server, read_calls):
     twilio_server.bring(sms, "STOP", MessageSid="SM" + "2" * 32)
     read_calls()
     assert OptOut.objects.in_force().get().address == PHONE
-    twilio_server.bring(sms, "START", MessageSid="SM" + "3" * 32)
+    twilio_server.bring(sms, word, MessageSid="SM" + "3" * 32)
     read_calls()
     assert not OptOut.objects.in_force().exists()
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from django.db.models import F
 
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
 from core.problems import Refusal
 from leads.models import Lead
-from messaging.base import FilledTemplate
-from messaging.models import InboundCall, MessageTemplate
+from messaging.base import FilledTemplate, PairLimit
+from messaging.models import Dispatch, InboundCall, MessageTemplate, PairPace
+from messaging.pairs import take_turn
 from messaging.services import connect
 from messaging.template_lists import refresh
 from messaging.trying import check
@@ -298,3 +301,25 @@ def test_the_check_names_the_number_and_what_is_wrong(whatsapp, actor, meta_serv
     assert "Northside Plumbing" in check(connection=whatsapp, actor=actor)["detail"]
     change(connection=whatsapp, actor=actor, settings={"access_token": "ended"})
     assert "access token" in check(connection=whatsapp, actor=actor)["detail"]
+
+
+def test_one_person_gets_a_burst_and_then_one_message_in_six_seconds(written, meta_server):
+    for number in range(45):
+        assert answer(written, content=f"{number}").status == "sent"
+    waits = answer(written, content="The last one.")
+    assert waits.status == "queued"
+    assert "one message to a person in 6 seconds" in waits.error_detail
+    row = Dispatch.objects.get(pk=waits.pk)
+    assert (row.claim, row.attempts, row.dialled_at) == (None, 0, None)
+    assert row.next_attempt_at == PairPace.objects.get().next_at - 44 * timedelta(seconds=6)
+    PairPace.objects.update(next_at=F("next_at") - timedelta(seconds=6))  # they pass
+    assert send(waits).status == "sent"
+    assert answer(written, content="One more.").status == "queued"
+    assert len(meta_server.taken[-46:]) == 46
+
+
+def test_another_person_and_another_number_have_turns_of_their_own(whatsapp):
+    limit, lane, (ava, ben) = PairLimit(seconds=6, burst=1), whatsapp.lane_id, (uuid4(), uuid4())
+    assert take_turn(lane, ava, limit) is None
+    assert take_turn(lane, ava, limit) is not None
+    assert take_turn(lane, ben, limit) is None
