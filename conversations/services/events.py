@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from django.db import connection
 
 from accounts.models import Source
 from conversations.models import Conversation, Message
@@ -12,6 +12,8 @@ from leads.models import Lead, OptOut
 from leads.presentation import lead_json
 from webhooks.event_types import EventType
 from webhooks.publishing import EventDraft, Published, publish
+
+_NEXT_IN_SEQUENCE = "UPDATE conversations_conversation SET sequence = sequence + 1 WHERE id = %s RETURNING sequence"
 
 
 def draft_event(
@@ -55,8 +57,9 @@ def publish_conversation_event(
     event_type: EventType, conversation: Conversation, message: Message | None = None
 ) -> None:
     """Publish an event of a conversation that is not an arrival: sent, failed, opened, closed. Locks its row."""
-    Conversation.objects.filter(pk=conversation.pk).update(sequence=F("sequence") + 1)
-    conversation.refresh_from_db(fields=["sequence"])
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_IN_SEQUENCE, [conversation.pk])
+        conversation.sequence = cursor.fetchone()[0]
     lead = Lead.objects.get(pk=conversation.lead_id)
     publish(draft_event(event_type, conversation.source, lead, conversation, message))
 
