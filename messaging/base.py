@@ -171,6 +171,10 @@ class Provider(ABC):
         """Return the mail address at which answers of leads arrive here; "" where none do."""
         return account.address
 
+    def addresses(self, callback_url: str) -> list[tuple[str, str]]:
+        """Return the addresses to enter at the provider, each with what it is for, in words."""
+        return [(f"Address for {self.label}", callback_url)]
+
     def limits(self, account: Account) -> Limits:
         """Return how fast the provider lets this account send. People may choose less, never more."""
         return Limits()

@@ -36,12 +36,15 @@ class Mailgun(Esp):
         INBOUND_ADDRESS,
     )  # fmt: skip
     steps = (
-        "In Mailgun, open your domain, Webhooks, and add this address for Delivered messages, Permanent failure,"
+        "In Mailgun, open your domain, Webhooks, and add the first address for Delivered messages, Permanent failure,"
         " Temporary failure, Spam complaints and Unsubscribes.",
-        "To take mail in, open Receiving, create a route for your address for answers, choose Forward, and enter this"
-        " address with the word mime at its end: Mailgun then posts whole mails.",
+        "To take mail in, open Receiving, create a route for your address for answers, choose Forward, and enter the"
+        " second address: to one that ends so, Mailgun posts whole mails.",
         "Send a test below: this page turns green when Mailgun says that it arrived.",
     )
+
+    def addresses(self, callback_url: str) -> list[tuple[str, str]]:
+        return [("Address for Mailgun's webhooks", callback_url), ("Address for the route", f"{callback_url}mime")]
 
     def backend(self, account: Account) -> Any:
         domain, key = account.settings["sending_domain"], account.settings["api_key"]

@@ -38,11 +38,11 @@ class Postmark(Esp):
         INBOUND_ADDRESS,
     )  # fmt: skip
     steps = (
-        "In Postmark, open your server, the message stream by which you send, Webhooks, and add a webhook with this"
-        " address. Under Basic auth, enter the user name leadwire and the webhook password.",
+        "In Postmark, open your server, the message stream by which you send, Webhooks, and add a webhook with the"
+        " first address. Under Basic auth, enter the user name leadwire and the webhook password.",
         "Choose Delivery, Bounce, Spam complaint and Subscription change.",
-        "To take mail in, open the inbound stream, Settings, and enter this address with leadwire:PASSWORD@ after"
-        " https://. Choose “Include raw email content in JSON payload”.",
+        "To take mail in, open the inbound stream, Settings, and enter the second address. Choose “Include raw"
+        " email content in JSON payload”.",
         "Send a test below: this page turns green when Postmark says that it arrived.",
     )
     more_headers = {"X-PM-KeepID": "true"}  # else Postmark gives the mail a Message-ID of its own

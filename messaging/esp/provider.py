@@ -71,6 +71,16 @@ class Esp(Provider):
     def answers_to(self, account: Account) -> str:
         return account.settings.get("inbound_address", "")
 
+    def addresses(self, callback_url: str) -> list[tuple[str, str]]:
+        scheme, _, rest = callback_url.partition("://")
+        return [
+            (f"Address for {self.label}", callback_url),
+            (
+                "The same with its user name; put the webhook password in place of PASSWORD",
+                f"{scheme}://{USER}:PASSWORD@{rest}",
+            ),
+        ]
+
     @abstractmethod
     def backend(self, account: Account) -> Any:
         """Return anymail's backend."""

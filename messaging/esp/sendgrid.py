@@ -29,8 +29,7 @@ class SendGrid(Esp):
         INBOUND_ADDRESS,
     )  # fmt: skip
     steps = (
-        "In SendGrid, open Settings, Mail settings, Event webhooks, and create one with this address, with"
-        " leadwire:PASSWORD@ after https://, where PASSWORD is the webhook password.",
+        "In SendGrid, open Settings, Mail settings, Event webhooks, and create one with the second address.",
         "Choose Delivered, Deferred, Bounced, Dropped, Spam reports and Unsubscribed.",
         "To take mail in, open Settings, Inbound parse, add your host with the same address, and choose “POST the raw,"
         " full MIME message”.",

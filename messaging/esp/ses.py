@@ -42,9 +42,8 @@ class Ses(Esp):
         INBOUND_ADDRESS,
     )  # fmt: skip
     steps = (
-        "In Amazon SNS, create a topic, and in it a subscription with the protocol HTTPS and this address, with"
-        " leadwire:PASSWORD@ after https://, where PASSWORD is the webhook password. Leadwire confirms it by itself"
-        " if the key may sns:ConfirmSubscription.",
+        "In Amazon SNS, create a topic, and in it a subscription with the protocol HTTPS and the second"
+        " address. Leadwire confirms it by itself if the key may sns:ConfirmSubscription.",
         "In SES, let your identity (Notifications, with original headers) or your configuration set publish"
         " deliveries, bounces and complaints to that topic.",
         "To take mail in, create a receipt rule that publishes to a topic like this one (mails up to 150 KB) or puts"

@@ -228,6 +228,7 @@ def _page(request: PageRequest, found: ChannelConnection, *, form: TestForm | No
         "others": others.exclude(pk__in=own).order_by("name")[:SOURCES_SHOWN],
         "waiting": services.counts_waiting([found]).get(found.pk, 0),
         "limits": [(getattr(limits, name), unit) for name, unit in NAMES.items() if getattr(limits, name)],
+        "addresses": provider.addresses(found.callback_url),
         "opens_at": pace.opens_at() if pace else None,
         "form": form or TestForm(kind=CHANNELS[found.kind].address),
     }

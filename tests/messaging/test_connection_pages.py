@@ -219,3 +219,12 @@ def test_a_mailbox_is_the_default_and_locations_inherit_it(mailbox, plumbing, ea
 
     assert order(plumbing) == [("smtp", True), ("installation", False)]
     assert order(eastgate) == [("smtp", True), ("installation", False)]
+
+
+def test_the_page_of_an_esp_says_what_to_enter_there(dana_client, esp_calls):
+    page = dana_client.get(f"/settings/channels/{esp_calls.connection.pk}/").text
+    address = esp_calls.connection.callback_url
+    second = f"{address}mime" if esp_calls.slug == "mailgun" else address.replace("://", "://leadwire:PASSWORD@")
+    assert f'id="callback-url-1">{address}<' in page
+    assert f'id="callback-url-2">{second}<' in page
+    assert "Not working" not in page
