@@ -15,9 +15,6 @@ from messaging.models import ChannelConnection
 from messaging.oauth.tokens import access_token_of
 from messaging.registry import PROVIDERS
 
-# The accounts of connections, for select_related(): whoever reads many connections reads theirs with them.
-ACCOUNTS = [provider.slug for provider in PROVIDERS.values() if provider.settings]
-
 
 def account_row(connection: ChannelConnection) -> Any:
     """Return the row of a connection's account, a new one where there is none yet."""
@@ -41,6 +38,14 @@ def secrets_to_enter_again(connection: ChannelConnection, settings: Mapping[str,
     if not any(settings.get(name) and settings[name].lower() != getattr(row, name).lower() for name in servers):
         return []
     return [setting for setting in known if setting.is_secret and not settings.get(setting.name)]
+
+
+def missing_secrets(connection: ChannelConnection) -> list[Setting]:
+    """Return the secrets without which nobody may be believed, and nothing sent: they went with a disconnection."""
+    settings = PROVIDERS[connection.provider].settings
+    needed = [setting for setting in settings if setting.is_secret and setting.is_required]
+    row = account_row(connection) if needed else None
+    return [setting for setting in needed if not getattr(row, setting.name)]
 
 
 def account_of(connection: ChannelConnection) -> Account:

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_http_methods
 
 from core.ids import uuid7
 from core.mime.text import clean
+from core.problems import RETRY_AFTER_SECONDS
 from core.text import text_problem
-from messaging.accounts import ACCOUNTS, account_of
+from messaging.accounts import account_of, missing_secrets
 from messaging.base import Provider
 from messaging.call_parts import ProviderCall
+from messaging.email.incoming import has_too_many_waiting
 from messaging.failures import NotSent
 from messaging.models import ChannelConnection
 from messaging.registry import PROVIDERS
@@ -34,9 +36,11 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
     A call that nobody can make sense of is kept too: the provider could not mend it by calling again.
     """
     rows = ChannelConnection.objects.active().filter(callback_token=token).exclude(callback_token="")
-    connection = next(iter(rows.select_related(*ACCOUNTS)), None)  # first() would order them
+    connection = next(iter(rows), None)  # first() would order them
     if connection is None or not connection.is_connected or text_problem(request.get_full_path()):
         return HttpResponse(status=404)
+    if missing_secrets(connection):  # an empty one would be known to everybody
+        return HttpResponse(status=403)
     provider = PROVIDERS[connection.provider]
     try:
         account = account_of(connection)
@@ -50,6 +54,8 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
     call = ProviderCall(settings.BASE_URL + request.get_full_path(), request.read(), request.headers, content_type)
     if not provider.verify(account, call):
         return _not_known(provider, call)
+    if provider.takes_mails and has_too_many_waiting(connection):
+        return HttpResponse(status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     _keep(connection, call)
     content_type, body = provider.acknowledgement(call)
     return HttpResponse(body, content_type=content_type)

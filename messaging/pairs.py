@@ -8,6 +8,7 @@ It is kept as the limit of a second is (messaging/pacing.py): by the time at whi
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -30,7 +31,7 @@ WHERE lane_id = %(lane)s AND person_id = %(person)s
 def take_turn(lane_id: UUID, person_id: UUID, limit: PairLimit) -> datetime | None:
     """Count a message to a person. Return when it may go where that is not now; then it is not counted."""
     lent = (limit.burst - 1) * limit.seconds
-    values = {"lane": lane_id, "person": person_id, "gap": limit.seconds, "lent": lent}
+    values: dict[str, Any] = {"lane": lane_id, "person": person_id, "gap": limit.seconds, "lent": lent}
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, values)
         if cursor.fetchone():

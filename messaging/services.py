@@ -13,7 +13,7 @@ from accounts.actors import Actor
 from accounts.models import Source
 from core.problems import Refusal
 from core.secrets import MASK, Secret
-from messaging.accounts import account_row, secrets_to_enter_again
+from messaging.accounts import account_row, missing_secrets, secrets_to_enter_again
 from messaging.base import Limits, Provider
 from messaging.limits import chosen, set_limits
 from messaging.models import ChannelConnection, Dispatch, SourceConnection
@@ -137,7 +137,7 @@ def change(
     settings: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> ChannelConnection:
-    """Change what is given. New credentials connect a disconnected one again, and its last check counts no more."""
+    """Change what is given. New credentials, all of them, connect a disconnected one again; its last check is void."""
     connection = _locked(connection)
     before = {"name": connection.name, "address": connection.own_address}
     if own_address is not None and own_address != connection.own_address:
@@ -146,7 +146,8 @@ def change(
     connection.own_address = connection.own_address if own_address is None else own_address
     changed = _store(connection, settings or {})
     if changed and not provider_of(connection).needs_consent:  # else somebody has to sign in
-        connection.last_check, connection.disconnected_at = None, None
+        connection.last_check = None
+        connection.disconnected_at = connection.disconnected_at if missing_secrets(connection) else None
     connection.save(update_fields=["name", "own_address", "last_check", "disconnected_at"])
     set_limits(connection, chosen(connection) if limits is None else limits)
     after: dict[str, Any] = {"name": connection.name, "address": connection.own_address}

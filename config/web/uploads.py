@@ -57,7 +57,9 @@ def _organization_called(token: str) -> str:
     """Whose provider calls, where its calls bring whole mails."""
     rows = ChannelConnection.objects.active().filter(callback_token=token, disconnected_at=None)
     connection = rows.first()
-    return str(connection.organization_id) if connection and PROVIDERS[connection.provider].takes_mails else ""
+    # Slots of their own: whoever has the address keeps no import waiting.
+    takes_mails = connection is not None and PROVIDERS[connection.provider].takes_mails
+    return f"calls of {connection.organization_id}" if connection and takes_mails else ""
 
 
 def _organization_of(token: str) -> str:

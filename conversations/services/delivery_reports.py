@@ -60,10 +60,10 @@ def _note_once(message: Message, step: StatusChange.Step, reason: str = "") -> N
 
 
 def _came_back(message: Message, conversation: Conversation, report: Report) -> None:
-    if not advance(message, Message.Status.FAILED, code="channel.bounced", detail=_in_words(report)):
-        return
-    publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
-    record_bounce(conversation, message)
+    if advance(message, Message.Status.FAILED, code="channel.bounced", detail=_in_words(report)):
+        publish_conversation_event(EventType.MESSAGE_BOUNCED, conversation, message)
+        record_bounce(conversation, message)
+    # Also where it had failed: a server may be full at first, and then say that the address does not exist.
     is_this_address = not report.recipients or normalize_email(message.lead.email) in report.recipients
     if report.is_hard and is_this_address:
         block(message, conversation, OptOut.Reason.BOUNCE)

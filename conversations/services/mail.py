@@ -151,7 +151,8 @@ def _is_verified(kept: InboundMail, mail: Mail, sender: Sender, thread: Conversa
         sender=sender.address,
         envelope_from=normalize_email(kept.envelope_from),
         results=mail.dmarc,
-        trusted=settings.MAIL_AUTHSERV_ID,
+        # Only our own mail server takes out what strangers write there.
+        trusted=settings.MAIL_AUTHSERV_ID if kept.connection.is_built_in else "",
         has_token=thread is not None and thread.reply_token == _token(kept),
     )
 

@@ -6,6 +6,7 @@ import mimetypes
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
@@ -33,12 +34,13 @@ from messaging.call_parts import (
     StatusUpdate,
 )
 from messaging.email.incoming import keep
-from messaging.failures import NotSent, NotUnderstood
+from messaging.failures import NotNow, NotSent, NotUnderstood
 from messaging.files.kinds import UNKNOWN, safe_name
 from messaging.models import ChannelConnection, Dispatch, InboundCall
 from messaging.registry import PROVIDERS
 from webhooks.event_types import EventType
 
+DETAIL_MAX = 300  # characters
 EMPTY, EMPTY_WITH_FILES = "(empty message)", "(no text)"
 TITLE_SHOWN = 80  # characters of a first message
 EVENTS = {
@@ -56,13 +58,25 @@ def read_call(call_id: UUID) -> None:
     try:
         told = ProviderCall(call.url, bytes(call.body), content_type=call.content_type)
         parts = list(PROVIDERS[connection.provider].parse(account_of(connection), told))
+    except NotNow as error:
+        _tell(call, connection, str(error))
+        raise
     except (NotUnderstood, NotSent) as error:
+        _tell(call, connection, str(error))
         return _finish(call, InboundCall.Outcome.UNREADABLE, set(), str(error))
     if mails := [part for part in parts if isinstance(part, InboundEmail)]:
         return _keep_mails(call, connection, mails)
     leads = {lead for part in parts if (own := _own(connection, part)) and (lead := _apply(own, part))}
     outcome = InboundCall.Outcome.APPLIED if leads else InboundCall.Outcome.IGNORED
     _finish(call, outcome, leads, "" if leads or not parts else "It names a message that is not here.")
+
+
+def _tell(call: InboundCall, connection: ChannelConnection, detail: str) -> None:
+    """Say on the connection's page what could not be read, where that may have been a mail of somebody."""
+    InboundCall.objects.filter(pk=call.pk).update(detail=detail[:DETAIL_MAX])
+    if PROVIDERS[connection.provider].takes_mails:
+        result = {"ok": False, "title": "A call could not be read.", "detail": detail, "at": timezone.now().isoformat()}
+        ChannelConnection.objects.filter(pk=connection.pk).update(last_check=result)
 
 
 @transaction.atomic
@@ -77,7 +91,7 @@ def _keep_mails(call: InboundCall, connection: ChannelConnection, mails: list[In
 
 
 def _finish(call: InboundCall, outcome: InboundCall.Outcome, leads: set[UUID], detail: str) -> None:
-    call.outcome, call.lead_ids, call.detail = outcome, sorted(leads), detail[:300]
+    call.outcome, call.lead_ids, call.detail = outcome, sorted(leads), detail[:DETAIL_MAX]
     call.save(update_fields=["outcome", "lead_ids", "detail"])
 
 

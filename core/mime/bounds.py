@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from email.message import Message
+from email.parser import BytesFeedParser
 from email.policy import Compat32
 from itertools import islice
 
+PIECE = 64 * 1024  # bytes
 READ_MAX = 1_000_000  # bytes of one mail
 LINES_MAX = 20_000  # an attachment of 1 MB in base64 has 13,500
 PARTS_MAX = 200
@@ -44,6 +47,14 @@ def with_line_feeds(raw: bytes) -> bytes:
 
 def _starts(pattern: re.Pattern[bytes], raw: bytes) -> Iterator[int]:
     return (match.start() for match in pattern.finditer(raw))
+
+
+def parsed(raw: bytes) -> Message:
+    """Return a mail, parsed piece by piece: in one go the parser would need eight times the mail's own memory."""
+    parser = BytesFeedParser(policy=BoundedHeaders())
+    for start in range(0, len(raw), PIECE):
+        parser.feed(raw[start : start + PIECE])
+    return parser.close()
 
 
 class BoundedHeaders(Compat32):

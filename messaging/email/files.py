@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.parser import BytesParser
 
-from core.mime.bounds import BoundedHeaders, with_few_levels, with_line_feeds
+from core.mime.bounds import parsed, with_few_levels, with_line_feeds
 from core.mime.files import file_content, file_name, file_parts
 from messaging.files.kinds import content_type_of, safe_name
 
@@ -28,7 +27,7 @@ def files_in(raw: bytes) -> Iterator[tuple[MailFile, bytes]]:
     read = with_few_levels(raw)
     is_cut = len(read) < len(raw) or len(raw) >= MAIL_MAX_BYTES
     # Line ends are those of its texts too, so they are changed only where the parser does not know them.
-    mail = BytesParser(policy=BoundedHeaders()).parsebytes(read if b"\n" in read else with_line_feeds(read))
+    mail = parsed(read if b"\n" in read else with_line_feeds(read))
     parts = list(file_parts(mail))
     for part in parts:
         content, name = file_content(part), safe_name(file_name(part))

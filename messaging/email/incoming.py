@@ -9,6 +9,7 @@ from messaging.models import ChannelConnection, InboundMail
 from outbox import hints
 from outbox.models import Job
 
+WAITING_MAX = 500  # mails of one connection that nobody has made sense of yet
 ADDRESS_MAX = 320  # characters: RFC 3696, errata 1690
 
 
@@ -28,6 +29,12 @@ def find_connection(address: str) -> ChannelConnection:
     if connection is None or not connection.is_connected:
         raise UnknownAddress(address)
     return connection
+
+
+def has_too_many_waiting(connection: ChannelConnection) -> bool:
+    """True while so many mails have not been made sense of that others should come later."""
+    waiting = InboundMail.objects.filter(connection=connection, outcome=InboundMail.Outcome.WAITING)
+    return waiting[:WAITING_MAX].count() >= WAITING_MAX
 
 
 @transaction.atomic

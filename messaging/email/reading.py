@@ -6,9 +6,8 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, field
-from email.parser import BytesParser
 
-from core.mime.bounds import READ_MAX, BoundedHeaders, bounded, with_line_feeds
+from core.mime.bounds import READ_MAX, bounded, parsed, with_line_feeds
 from core.mime.files import file_parts
 from core.mime.headers import SHOWN_MAX, Headers, decode_words
 from core.mime.html import html_of
@@ -62,13 +61,13 @@ def read(raw: bytes) -> Mail:
 
 def _read(raw: bytes) -> Mail:
     beginning = bounded(raw)
-    parsed = BytesParser(policy=BoundedHeaders()).parsebytes(with_line_feeds(beginning))
-    headers = Headers(parsed)
+    mail = parsed(with_line_feeds(beginning))
+    headers = Headers(mail)
     sender = sender_of(headers)
-    written, quoted_text = split_reply(text_of(parsed))
+    written, quoted_text = split_reply(text_of(mail))
     if not written and len(beginning) < min(len(raw), READ_MAX):
         return read_as_text(raw)  # the words, if there are any, are behind what no mail program writes
-    report = read_report(parsed, headers, sender.address)
+    report = read_report(mail, headers, sender.address)
     return Mail(
         header_id=_id_of(headers.text("Message-ID"), raw),
         sender=sender.address,
@@ -77,17 +76,17 @@ def _read(raw: bytes) -> Mail:
         reply_text=written,
         quoted_text=quoted_text,
         parents=MESSAGE_ID.findall(f"{headers.text('In-Reply-To')} {headers.text('References')}")[:PARENTS_MAX],
-        is_automatic=report is not None or is_automatic(parsed, headers, sender.address),
+        is_automatic=report is not None or is_automatic(mail, headers, sender.address),
         report=report,
-        dmarc=dmarc_results(parsed),
-        has_html=bool(html_of(parsed).strip()),
-        has_files=len(beginning) < len(raw) or any(True for _ in file_parts(parsed)),
+        dmarc=dmarc_results(mail),
+        has_html=bool(html_of(mail).strip()),
+        has_files=len(beginning) < len(raw) or any(True for _ in file_parts(mail)),
     )
 
 
 def html_in(raw: bytes) -> str:
     """Return the HTML of a raw mail as its writer made it, of the beginning of the mail where that is long."""
-    return html_of(BytesParser(policy=BoundedHeaders()).parsebytes(with_line_feeds(bounded(raw))))
+    return html_of(parsed(with_line_feeds(bounded(raw))))
 
 
 def _id_of(header: str, raw: bytes) -> str:

@@ -1,21 +1,20 @@
-"""Calls of ESPs: from what was kept to what anymail's webhook views take, and from their events to parts of a call."""
+"""Calls of ESPs: from what was kept to what anymail takes, and from its events to parts of a call."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from anymail.exceptions import AnymailError
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
-from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.wsgi import WSGIRequest
-from django.http.multipartparser import MultiPartParserError
 
 from core.mime.text import clean
 from messaging.addresses import is_email, normalize_email
 from messaging.call_parts import InboundEmail, MailReport, OptedOut, Part, Progress, ProviderCall, StatusUpdate
+from messaging.email.files import MAIL_MAX_BYTES
 from messaging.failures import NotSent, NotUnderstood
 from understanding.bounce_fields import status_of
 from understanding.bounce_words import is_hard
@@ -25,7 +24,6 @@ from understanding.report_kinds import Kind
 REFERENCE = "leadwire_message"  # the name of our id in an ESP's metadata
 ID_MAX = 200  # characters
 REASON_MAX = 400
-NOT_RAW = "The mail came in parts that are too long. Let the provider post the raw mail instead."
 
 
 def request_of(call: ProviderCall) -> WSGIRequest:
@@ -48,27 +46,25 @@ def request_of(call: ProviderCall) -> WSGIRequest:
     return request
 
 
-def understood(view: Any, call: ProviderCall) -> list[Any]:
-    """Return anymail's events of a call. Raise NotUnderstood for whatever the view cannot make sense of."""
+def json_of(body: bytes | str) -> Any:
+    """Return the value of some JSON. Raise NotUnderstood."""
     try:
-        return list(view.parse_events(request_of(call)))
-    except RequestDataTooBig as error:
-        raise NotUnderstood(NOT_RAW) from error
-    except (AnymailError, ValueError, LookupError, TypeError, AttributeError, MultiPartParserError) as error:
-        raise NotUnderstood(f"It is not what the provider's documentation says: {error!r}"[:REASON_MAX]) from error
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotUnderstood("The body is no JSON.") from error
 
 
-def mail_of(event: Any) -> InboundEmail:
-    """Return a mail that an ESP has taken apart."""
-    mail = event.message
-    return inbound_email(mail.as_bytes(), sender=mail.envelope_sender, recipient=mail.envelope_recipient)
+def object_of(body: bytes | str) -> dict[str, Any]:
+    """Return the object of some JSON; empty for a value of another kind. Raise NotUnderstood."""
+    value = json_of(body)
+    return value if isinstance(value, dict) else {}
 
 
 def inbound_email(raw: bytes, *, sender: Any, recipient: Any) -> InboundEmail:
     """Return a mail with the addresses of its envelope, where they are some."""
     addresses = [normalize_email(clean(str(address or "")).strip("<> ")) for address in (sender, recipient)]
     sent_by, sent_to = (address if is_email(address) else "" for address in addresses)
-    return InboundEmail(raw=raw, envelope_from=sent_by, envelope_to=sent_to)
+    return InboundEmail(raw=raw[:MAIL_MAX_BYTES], envelope_from=sent_by, envelope_to=sent_to)
 
 
 def parts_of(events: Iterable[AnymailTrackingEvent], label: str, hardness: Mapping[str, bool]) -> list[Part]:
@@ -123,7 +119,10 @@ def _name_of_bounce(event: AnymailTrackingEvent) -> str:
     esp_event = event.esp_event if isinstance(event.esp_event, dict) else {}
     bounce = esp_event.get("bounce")
     of_ses = bounce.get("bounceType") if isinstance(bounce, dict) else ""
-    return str(esp_event.get("Type") or esp_event.get("type") or of_ses)
+    told = esp_event.get("event-data")
+    of_mailgun = told.get("reason") if isinstance(told, dict) else ""
+    own = esp_event.get("Type") or esp_event.get("SuppressionReason") or esp_event.get("type")
+    return str(own or of_ses or of_mailgun or "")
 
 
 def _rejection(event: AnymailTrackingEvent, label: str) -> NotSent:

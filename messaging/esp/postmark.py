@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from anymail.backends.postmark import EmailBackend
-from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from django.conf import settings
 
 from core.http_client import Answer
 from messaging.base import Account, Setting
 from messaging.call_parts import InboundEmail, ProviderCall
-from messaging.esp.calls import inbound_email
+from messaging.esp.calls import inbound_email, object_of, request_of
 from messaging.esp.errors import refused, words_of
-from messaging.esp.provider import INBOUND_ADDRESS, WEBHOOK_PASSWORD, Esp, json_of, over_http, password_of
+from messaging.esp.provider import INBOUND_ADDRESS, VERIFIED, WEBHOOK_PASSWORD, Esp, over_http
 from messaging.failures import NotSent
 
 # https://postmarkapp.com/developer/api/overview#error-codes. Until somebody has put it right, messages wait.
@@ -53,19 +54,19 @@ class Postmark(Esp):
         token, url = account.settings["server_token"], settings.LEADWIRE_POSTMARK_URL
         return over_http(EmailBackend(server_token=token, message_stream=stream, api_url=url))
 
-    def view(self, account: Account, call: ProviderCall) -> Any:
-        kind = PostmarkInboundWebhookView if self.is_mail(call) else PostmarkTrackingWebhookView
-        return kind(webhook_secret=password_of(account))
+    def events(self, account: Account, call: ProviderCall) -> Iterable[Any]:
+        return list(PostmarkTrackingWebhookView(webhook_secret=VERIFIED).parse_events(request_of(call)))
 
     def is_mail(self, call: ProviderCall) -> bool:
-        told = json_of(call)
+        told = object_of(call.body)
         return told.get("RecordType", "Inbound") == "Inbound" and ("FromFull" in told or "RawEmail" in told)
 
-    def raw_mail(self, account: Account, call: ProviderCall) -> InboundEmail | None:
-        told = json_of(call)
+    def whole_mail(self, account: Account, call: ProviderCall) -> InboundEmail | None:
+        told = object_of(call.body)
         if not isinstance(told.get("RawEmail"), str):
             return None
-        first: Any = next(iter(told.get("Headers") or []), {})
+        headers = told.get("Headers")
+        first = headers[0] if isinstance(headers, list) and headers else {}
         is_return_path = isinstance(first, dict) and str(first.get("Name")).lower() == "return-path"
         return inbound_email(
             told["RawEmail"].encode("utf-8", "replace"),

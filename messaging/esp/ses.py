@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import re
 from base64 import b64decode
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -15,14 +17,15 @@ from django.conf import settings
 from messaging.base import Account, Setting
 from messaging.call_parts import InboundEmail, ProviderCall
 from messaging.email.files import MAIL_MAX_BYTES
-from messaging.esp.calls import inbound_email
+from messaging.esp.calls import inbound_email, object_of, request_of
 from messaging.esp.errors import refused
 from messaging.esp.http import SEND_SECONDS
-from messaging.esp.provider import ASK_SECONDS, INBOUND_ADDRESS, WEBHOOK_PASSWORD, Esp, json_of, password_of
+from messaging.esp.provider import ASK_SECONDS, INBOUND_ADDRESS, VERIFIED, WEBHOOK_PASSWORD, Esp
 from messaging.failures import NotNow, NotSent, NotUnderstood, may_have_been_sent
 
 CLIENTS_MAX = 50  # a client takes long to make, and some megabytes
 CONNECT_SECONDS = 5
+AWS_ADDRESS = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[!-~]{1,900}")
 SANDBOX = " The account is in the sandbox: it sends to addresses that you verified there only."
 
 
@@ -30,7 +33,8 @@ class Ses(Esp):
     slug, label = "ses", "Amazon SES"
     asks_for_password = True  # SNS sends it only when asked
     settings = (
-        Setting("access_key_id", "Access key ID", "Of an IAM user that may ses:SendRawEmail and ses:GetAccount.",
+        Setting("access_key_id", "Access key ID", "Of an IAM user that may ses:SendEmail, ses:SendRawEmail and"
+                " ses:GetAccount.",
                 r"[A-Z0-9]{16,128}", "AKIAIOSFODNN7EXAMPLE", max_length=128),
         Setting("secret_access_key", "Secret access key", "It is shown once, when the key is made.", r"[\x21-\x7e]+",
                 is_secret=True),
@@ -58,6 +62,7 @@ class Ses(Esp):
 
     def backend(self, account: Account) -> Any:
         from anymail.backends.amazon_ses import EmailBackend
+        from botocore.exceptions import BotoCoreError
 
         session, client = _parameters(account, SEND_SECONDS)
         backend = EmailBackend(
@@ -65,41 +70,58 @@ class Ses(Esp):
             client_params=client,
             configuration_set_name=account.settings.get("configuration_set") or None,
         )
-        backend.client = _client(*_named(account))
+        try:
+            backend.client = _client(*_named(account))
+        except BotoCoreError as error:
+            raise _refusal(error) from error
         return backend
 
-    def view(self, account: Account, call: ProviderCall) -> Any:
-        from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+    def events(self, account: Account, call: ProviderCall) -> Iterable[Any]:
+        """Confirm a subscription of SNS by the way, which is an event of nothing."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return list(self._view(account).parse_events(request_of(replace(call, content_type="application/json"))))
+        except (BotoCoreError, ClientError) as error:
+            address = str(object_of(call.body).get("SubscribeURL", ""))
+            shown = f" Open {address} to do it." if AWS_ADDRESS.fullmatch(address) else ""
+            raise NotUnderstood(f"The subscription could not be confirmed: {_words(error)}.{shown}") from error
+
+    def _view(self, account: Account) -> Any:
+        from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
         session, client = _parameters(account, ASK_SECONDS)
-        kind = AmazonSESInboundWebhookView if self.is_mail(call) else AmazonSESTrackingWebhookView
-        return kind(session_params=session, client_params=client, webhook_secret=password_of(account))
+        return AmazonSESTrackingWebhookView(session_params=session, client_params=client, webhook_secret=VERIFIED)
 
     def is_mail(self, call: ProviderCall) -> bool:
         return _notice(call).get("notificationType") == "Received"
 
-    def raw_mail(self, account: Account, call: ProviderCall) -> InboundEmail | None:
+    def whole_mail(self, account: Account, call: ProviderCall) -> InboundEmail | None:
         notice = _notice(call)
-        receipt = notice.get("receipt") or {}
-        action, recipients = receipt.get("action") or {}, receipt.get("recipients") or [""]
-        if action.get("type") == "S3":
-            raw = self._from_bucket(account, call, str(action.get("bucketName")), str(action.get("objectKey")))
+        receipt = notice["receipt"]
+        action = receipt["action"]
+        if action["type"] == "S3":
+            raw = self._from_bucket(account, str(action["bucketName"]), str(action["objectKey"]))
         else:
             content = str(notice.get("content") or "")
             raw = b64decode(content) if action.get("encoding") == "BASE64" else content.encode("utf-8", "replace")
         if not raw:
-            raise NotUnderstood("It brings no mail. Let the rule publish to SNS, or put mails into a bucket.")
-        return inbound_email(raw, sender=(notice.get("mail") or {}).get("source"), recipient=recipients[0])
+            return None
+        # Amazon has looked whether the sender may use this address.
+        is_forged = any((receipt.get(name) or {}).get("status") == "FAIL" for name in ("dmarcVerdict", "spfVerdict"))
+        sender = "" if is_forged else notice["mail"].get("source")
+        return inbound_email(raw, sender=sender, recipient=next(iter(receipt.get("recipients") or []), ""))
 
-    def _from_bucket(self, account: Account, call: ProviderCall, bucket: str, key: str) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _from_bucket(self, account: Account, bucket: str, key: str) -> bytes:
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
-            with closing(self.view(account, call).get_boto_client("s3")) as client:
+            with closing(self._view(account).get_boto_client("s3")) as client:
                 content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read(MAIL_MAX_BYTES)
+        except ParamValidationError as error:
+            raise NotUnderstood(f"This is no name of a bucket or a mail: {_words(error)}") from error
         except (BotoCoreError, ClientError) as error:
-            detail = f"The mail could not be fetched from the bucket {bucket}: {_words(error)}"
-            raise NotNow(detail) from error
+            raise NotNow(f"A mail could not be fetched from the bucket {bucket}: {_words(error)}") from error
         return content
 
     def explain(self, error: AnymailError) -> NotSent:
@@ -129,12 +151,10 @@ class Ses(Esp):
 
 
 def _notice(call: ProviderCall) -> dict[str, Any]:
-    """Return what SES says in a message of SNS; empty for what SNS says itself."""
-    try:
-        notice = json.loads(str(json_of(call).get("Message")))
-    except ValueError:
-        return {}
-    return notice if isinstance(notice, dict) else {}
+    """Return what SES says in a message of SNS; empty for what SNS says itself. Raise NotUnderstood."""
+    told = object_of(call.body)
+    is_of_ses = told.get("Type") == "Notification" and str(told.get("Message")).lstrip().startswith("{")
+    return object_of(told["Message"]) if is_of_ses else {}
 
 
 def _named(account: Account) -> tuple[str, str, str]:

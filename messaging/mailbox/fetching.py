@@ -14,12 +14,11 @@ from core.mime.text import clean
 from messaging.accounts import account_row
 from messaging.addresses import normalize_email
 from messaging.email.files import MAIL_MAX_BYTES
-from messaging.email.incoming import keep
+from messaging.email.incoming import has_too_many_waiting, keep
 from messaging.mailbox.inbox import Inbox
-from messaging.models import ChannelConnection, InboundMail, MailFolder
+from messaging.models import ChannelConnection, MailFolder
 
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 1024 * 1024  # mails in one transaction, and their bytes
-WAITING_MAX = 500  # mails of one mailbox that nobody has made sense of yet: then reading waits
 # After a change of the numbers mails are read again from so long before the last look; those that are known are known
 # by their Message-ID and words, and become nothing twice.
 READ_AGAIN = timedelta(days=2)
@@ -125,6 +124,5 @@ def return_path(raw: bytes) -> str:
 
 
 def _wait_for_readers(connection: ChannelConnection) -> None:
-    waiting = InboundMail.objects.filter(connection=connection, outcome=InboundMail.Outcome.WAITING)
-    if waiting[:WAITING_MAX].count() >= WAITING_MAX:
+    if has_too_many_waiting(connection):
         raise TooManyWaiting

@@ -21,7 +21,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.db.models.functions import Coalesce, Now
 
-from messaging.accounts import ACCOUNTS, account_of
+from messaging.accounts import account_of
 from messaging.failures import NotSent
 from messaging.mailbox.fetching import MovedOn, TooManyWaiting, read_new
 from messaging.mailbox.inbox import Failure, Inbox, in_words
@@ -127,7 +127,7 @@ class _Watch:
             return await self.watcher._in_thread(work, *arguments)
 
     def _connect(self) -> Inbox:
-        connection = ChannelConnection.objects.select_related(*ACCOUNTS).get(pk=self.connection_id)
+        connection = ChannelConnection.objects.get(pk=self.connection_id)
         place = for_reading(account_of(connection))
         if place is None:
             raise NotSent("channel.failed", "There is no server for reading.", is_permanent=False)
@@ -135,7 +135,7 @@ class _Watch:
         return self.inbox
 
     def _read(self, inbox: Inbox) -> None:
-        read_new(inbox, ChannelConnection.objects.select_related(*ACCOUNTS).get(pk=self.connection_id))
+        read_new(inbox, ChannelConnection.objects.get(pk=self.connection_id))
 
     def hang_up(self) -> None:
         """A thread that waits for its server ends, too."""

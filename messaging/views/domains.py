@@ -51,4 +51,5 @@ def _server_of(connection: ChannelConnection) -> str:
     provider = PROVIDERS[connection.provider]
     if not provider.settings:
         return ""
-    return provider.fixed_settings().get("smtp_host") or getattr(account_row(connection), "smtp_host", provider.slug)
+    own: str = getattr(account_row(connection), "smtp_host", provider.slug)
+    return provider.fixed_settings().get("smtp_host", own)

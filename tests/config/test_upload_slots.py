@@ -44,7 +44,7 @@ def test_a_provider_of_mail_may_send_whole_mails_and_others_may_not(ending, plum
     def sender_of(token: str) -> str:
         return uploads.uploader({"REQUEST_METHOD": "POST", "PATH_INFO": f"/channels/{token}/{ending}"})
 
-    assert sender_of(mailgun.callback_token) == str(plumbing.organization_id)
+    assert sender_of(mailgun.callback_token) == f"calls of {plumbing.organization_id}"
     assert sender_of(sms.callback_token) == ""
     assert sender_of("0" * 26) == ""
     disconnect(connection=mailgun, actor=actor)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import time
 from typing import Any
 
 import boto3
@@ -17,15 +19,29 @@ from conversations.services.sending import _send as send_claimed
 from leads.models import Lead, OptOut
 from messaging.accounts import account_of
 from messaging.base import Outgoing
+from messaging.call_parts import ProviderCall
 from messaging.esp.calls import REFERENCE
+from messaging.esp.forms import form_fields
 from messaging.esp.ses import _client as ses_client
-from messaging.failures import NotNow, NotSent
+from messaging.failures import NotNow, NotSent, NotUnderstood
 from messaging.models import ChannelConnection, InboundCall, InboundMail
 from messaging.registry import PROVIDERS
-from messaging.services import change
+from messaging.services import change, disconnect
 from messaging.trying import check, send_test
 from tests.support.due import claim_of, run_jobs
-from tests.support.esp import ANSWERS, OURS, REGION, SesCalls, connected, metadata_of
+from tests.support.esp import (
+    ANSWERS,
+    OURS,
+    REGION,
+    MailgunCalls,
+    PostmarkCalls,
+    SendGridCalls,
+    SesCalls,
+    basic,
+    connected,
+    form,
+    metadata_of,
+)
 from tests.support.files import PDF, mail_with
 from tests.support.mails import mail
 from webhooks.models import Event
@@ -74,17 +90,40 @@ def test_a_mail_becomes_a_lead_and_is_answered(written, esp_calls):
     assert Event.objects.filter(type="message.delivered").count() == 1
 
 
-@pytest.mark.parametrize("is_whole", [True, False])
-def test_a_mail_has_the_same_words_whole_or_taken_apart(is_whole, esp_calls):
+def test_a_mail_is_kept_whole_and_once(esp_calls):
     raw = mail("Grüße 🔧, my tap leaks.")
-    assert esp_calls.bring(raw, is_whole=is_whole).status_code == 200
+    assert esp_calls.bring(raw).status_code == 200
     run_jobs()
-    message = Message.objects.get(direction="inbound")
-    assert message.content == "Grüße 🔧, my tap leaks."
+    assert Message.objects.get(direction="inbound").content == "Grüße 🔧, my tap leaks."
     kept = InboundMail.objects.get()
-    assert (kept.envelope_from, kept.envelope_to) == (LEAD, ANSWERS)
+    assert (bytes(kept.raw), kept.envelope_from, kept.envelope_to) == (raw, LEAD, ANSWERS)
     call = InboundCall.objects.get()
-    assert (call.outcome, bytes(call.body)) == ("applied", b""), "a mail is kept once"
+    assert (call.outcome, bytes(call.body)) == ("applied", b"")
+
+
+FORGED = b'--x\r\nContent-Disposition: form-data; name="envelope"\r\n\r\n{"from": "ceo@bank.example"}'
+HEAD = b"From: ava@example.net\r\n"
+
+
+@pytest.mark.parametrize("raw", [
+    b"\0", b"no headers", HEAD + b"\r\nlone\rCR and \xc3\xbc", b"\r\n--boundary--\r\n", HEAD + b"\r\n" + FORGED,
+    HEAD + b"Reply-To: " + b"((((" * 5_000 + b"\r\n\r\nHello", b"Resent-To: " + b'\xc3\xa9" ' * 5_000,
+])  # fmt: skip
+def test_whatever_a_lead_sends_is_a_mail(raw, esp_calls):
+    assert esp_calls.bring(raw).status_code == 200
+    run_jobs()
+    assert InboundCall.objects.get().outcome == "applied"
+    assert bytes(InboundMail.objects.exclude(outcome="waiting").get().raw) == raw
+
+
+def test_a_mail_in_parts_is_told_of_on_the_page(esp_calls, dana_client):
+    if esp_calls.slug == "ses":
+        return  # its mails are whole always
+    assert esp_calls.bring(mail("My tap leaks."), is_whole=False).status_code == 200
+    run_jobs()
+    assert InboundCall.objects.get().outcome == "unreadable"
+    page = dana_client.get(f"/settings/channels/{esp_calls.connection.pk}/").text
+    assert "A mail came in parts and was not taken." in page
 
 
 def test_the_same_call_twice_is_one_message(written, esp_calls):
@@ -292,7 +331,25 @@ class TestSes:
         with pytest.raises(NotNow, match="nowhere"):
             read_call(call.pk)
         call.refresh_from_db()
-        assert call.outcome == "waiting"
+        assert (call.outcome, "nowhere" in call.detail) == ("waiting", True)
+        calls.connection.refresh_from_db()
+        assert "nowhere" in calls.connection.last_check["detail"], "somebody has to know"
+
+    def test_a_subscription_that_cannot_be_confirmed_is_told_of(self, calls, settings):
+        settings.LEADWIRE_SES_URL = "http://127.0.0.1:9"
+        address = f"https://sns.{REGION}.amazonaws.com/?Action=ConfirmSubscription&Token=x"
+        calls.notify("You have chosen", "SubscriptionConfirmation", Token="x", SubscribeURL=address)
+        run_jobs()
+        calls.connection.refresh_from_db()
+        assert f"Open {address} to do it." in calls.connection.last_check["detail"]
+
+    def test_a_mail_that_amazon_calls_forged_speaks_for_nobody(self, calls):
+        receipt = {"recipients": [ANSWERS], "action": {"type": "SNS"}, "dmarcVerdict": {"status": "FAIL"}}
+        notice = {"notificationType": "Received", "receipt": receipt, "mail": {"source": LEAD}}
+        calls.notify({**notice, "content": mail("STOP").decode()})
+        run_jobs()
+        assert Message.objects.get().content == "STOP"
+        assert not OptOut.objects.exists()
 
     @pytest.mark.parametrize(("code", "status", "is_permanent"), [
         ("MessageRejected", 400, True), ("TooManyRequestsException", 429, False), ("InvalidClientTokenId", 403, False),
@@ -320,3 +377,117 @@ class TestSes:
 def a_mail() -> Outgoing:
     return Outgoing(reference="msg_1", to=LEAD, text="Hello", html="<p>Hello</p>", subject="Hello",
                     message_id="<1@x.example>", sender_name="Sales", sender_address=OURS, reply_to=ANSWERS)  # fmt: skip
+
+
+DEEP = b"[" * 100_000
+
+
+def test_json_without_an_end_is_nothing_of_ours(esp_calls):
+    for body in (DEEP, b'{"Message": "' + DEEP + b'"}'):
+        assert esp_calls.post(body).status_code in (401, 403)
+        assert esp_calls.say(body).status_code in (200, 403)
+    run_jobs()
+    assert not InboundCall.objects.filter(outcome="waiting").exists()
+
+
+def test_who_disconnected_is_believed_again_with_all_secrets_only(esp_calls, actor):
+    connection = esp_calls.connection
+    disconnect(connection=connection, actor=actor)
+    change(connection=connection, actor=actor, settings={"inbound_address": "other@in.northside.example"})
+    connection.refresh_from_db()
+    assert not connection.is_connected
+    ChannelConnection.objects.filter(pk=connection.pk).update(disconnected_at=None)  # however that may have come
+    assert esp_calls.post(b"{}", Authorization=basic("")).status_code == 403
+    change(connection=connection, actor=actor, settings=esp_calls.settings)
+    assert esp_calls.bring(mail()).status_code == 200
+
+
+def test_a_hard_bounce_after_a_soft_one_blocks_the_address(written, esp_calls):
+    message = told(esp_calls, "soft", answer(written))
+    told(esp_calls, "hard", message)
+    assert OptOut.objects.of(written).get().reason == "bounce"
+
+
+def test_what_strangers_say_of_a_check_is_not_believed(esp_calls, settings):
+    settings.MAIL_AUTHSERV_ID = "mx.leadwire.example"
+    claims = "mx.leadwire.example; dmarc=pass"
+    esp_calls.bring(mail("STOP", Authentication_Results=claims), sender="mallory@evil.example")
+    run_jobs()
+    assert Message.objects.get().content == "STOP"
+    assert not OptOut.objects.exists()
+
+
+def test_many_mails_that_wait_let_others_come_later(esp_calls, monkeypatch):
+    monkeypatch.setattr("messaging.email.incoming.WAITING_MAX", 1)
+    esp_calls.bring(mail())
+    read_call(InboundCall.objects.get().pk)
+    later = esp_calls.bring(mail(Message_ID="<second@example.net>"))
+    assert (later.status_code, "Retry-After" in later) == (503, True)
+
+
+def test_a_subscription_change_after_a_bounce_is_one(plumbing, actor, esp_server):
+    calls = PostmarkCalls()
+    calls.server, calls.connection = esp_server, connected("postmark", plumbing, actor)
+    calls.bring(mail())
+    run_jobs()
+    message = answer(Lead.objects.get())
+    about = {"MessageID": message.external_id, "Recipient": LEAD, "Metadata": {REFERENCE: message.public_id}}
+    changed = {"RecordType": "SubscriptionChange", "SuppressSending": True, "SuppressionReason": "HardBounce"}
+    calls.post({**about, **changed}, Authorization=basic())
+    run_jobs()
+    assert OptOut.objects.get().reason == "bounce"
+
+
+def test_one_odd_event_takes_no_others_along(plumbing, actor, esp_server):
+    calls = SendGridCalls()
+    calls.server, calls.connection = esp_server, connected("sendgrid", plumbing, actor)
+    calls.bring(mail())
+    run_jobs()
+    message = answer(Lead.objects.get())
+    event = {"event": "delivered", "email": LEAD, "timestamp": 1e300, **esp_server.taken[-1]["metadata"]}
+    calls.say(json.dumps([{"event": "dropped", "reason": None}, event, {**event, "timestamp": 1}]).encode())
+    run_jobs()
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
+@pytest.fixture
+def mailgun(plumbing, actor, esp_server) -> MailgunCalls:
+    calls = MailgunCalls()
+    calls.connection = connected("mailgun", plumbing, actor)
+    return calls
+
+
+def test_a_signature_of_mailgun_is_not_good_for_ever(mailgun, monkeypatch):
+    body, content_type = form({**mailgun.signed(), "body-mime": mail(), "sender": LEAD, "recipient": ANSWERS})
+    later = time.time() + 13 * 3600
+    monkeypatch.setattr("messaging.esp.mailgun.time.time", lambda: later)
+    assert mailgun.post(body, content_type).status_code == 403
+
+
+def test_a_form_with_very_many_fields_is_none(mailgun):
+    values = {**mailgun.signed(), **{f"f{number}": "" for number in range(1_001)}, "body-mime": mail()}
+    assert mailgun.post(*form(values)).status_code == 403
+
+
+def multipart(body: bytes) -> ProviderCall:
+    return ProviderCall("", body, content_type="multipart/form-data; boundary=bb")
+
+
+def part(name: str, content: bytes) -> bytes:
+    return f'--bb\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content + b"\r\n"
+
+
+def test_a_line_that_begins_like_the_boundary_does_not_end_a_mail():
+    text = b"One\r\n--bb is no end\r\nTwo"
+    assert form_fields(multipart(part("email", text) + b"--bb--\r\n"), "email") == {"email": text}
+
+
+def test_a_field_that_comes_twice_is_nobodys():
+    with pytest.raises(NotUnderstood, match="twice"):
+        form_fields(multipart(part("envelope", b"{}") * 2 + b"--bb--\r\n"), "envelope")
+
+
+def test_a_short_form_has_its_bytes():
+    call = ProviderCall("", b"body-mime=Gr%FC%DFe+x&a=\xff", content_type="application/x-www-form-urlencoded")
+    assert form_fields(call, "body-mime", "a") == {"body-mime": b"Gr\xfc\xdfe x", "a": b"\xff"}

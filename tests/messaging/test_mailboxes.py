@@ -16,6 +16,7 @@ from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
 from messaging.accounts import account_of
 from messaging.base import Account
+from messaging.email import incoming
 from messaging.mailbox import fetching
 from messaging.mailbox.fetching import MovedOn, TooManyWaiting, return_path
 from messaging.mailbox.inbox import Failure, Inbox, in_words
@@ -95,7 +96,7 @@ def test_two_who_read_the_same_mailbox_keep_each_mail_once(mailbox, imap_server)
 
 
 def test_reading_waits_for_those_who_make_sense_of_mails(mailbox, imap_server, monkeypatch):
-    monkeypatch.setattr(fetching, "WAITING_MAX", 2)
+    monkeypatch.setattr(incoming, "WAITING_MAX", 2)
     monkeypatch.setattr(fetching, "AT_ONCE", 1)
     look(mailbox)
     imap_server.put(*numbered(1, 2, 3))
