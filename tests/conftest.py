@@ -247,7 +247,7 @@ def webhook_at(actor) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def address_of():
-    return lambda source: source.connections.get(kind="email")
+    return lambda source: source.connections.get(provider="installation")
 
 
 @pytest.fixture

@@ -102,22 +102,26 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
 def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> None:
     """Blank the mails behind the messages, and those that no conversation shows: of this person, or about them."""
     addresses = sorted({normalize_email(person.email) for person in leads if person.email})
-    mails = InboundMail.objects.filter(connection__source=lead.source_id)
-    named = Q(message_id__in=messages.values("pk")) | Q(sender__in=addresses) | Q(envelope_from__in=addresses)
-    apart = mails.apart().alias(text=RawText("raw"))
+    mails = InboundMail.objects.filter(connection__organization=lead.organization_id)
+    # A mailbox that several sources use may have mails of the same address that belong to a lead of another source.
+    here = Q(connection__source=lead.source_id) | (~Q(connection__callback_token="") & Q(message_id=None))
+    by_them = (Q(sender__in=addresses) | Q(envelope_from__in=addresses)) & here
+    named = Q(message_id__in=messages.values("pk")) | by_them
+    apart = mails.filter(here).apart().alias(text=RawText("raw"))
     for address in addresses:
         named |= Q(pk__in=apart.filter(text__contains=address).values("pk"))
     mails.filter(named).update(raw=b"", envelope_from="", header_id="", sender="", subject="")
 
 
 def _blank_calls(leads: list[Lead]) -> None:
-    """Blank the calls of providers about this person, and those without an effect that have the number in them."""
+    """Blank the calls of providers about this person, and those without an effect that have an address in them."""
     calls = InboundCall.objects.filter(organization_id=leads[0].organization_id)
     calls.filter(lead_ids__overlap=[person.pk for person in leads]).update(body=b"", url="", detail="")
-    numbers = {person.phone_e164.lstrip("+") for person in leads if person.phone_e164}
+    texts = {person.phone_e164.lstrip("+") for person in leads if person.phone_e164}
+    texts |= {normalize_email(person.email) for person in leads if person.email}
     without_effect = calls.without_effect().alias(text=RawText("body"))
-    for number in sorted(numbers):
-        without_effect.filter(text__contains=number).update(body=b"", url="", detail="")
+    for text in sorted(texts):
+        without_effect.filter(text__contains=text).update(body=b"", url="", detail="")
 
 
 def _blank_consent(leads: list[Lead]) -> int:

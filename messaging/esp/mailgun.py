@@ -49,10 +49,10 @@ class Mailgun(Esp):
         "Send a test below: this page turns green when Mailgun says that it arrived.",
     )
 
+    hardness = {"suppress-bounce": True}
+
     def addresses(self, callback_url: str) -> list[tuple[str, str]]:
         return [("Address for Mailgun's webhooks", callback_url), ("Address for the route", f"{callback_url}mime")]
-
-    hardness = {"suppress-bounce": True}
 
     def backend(self, account: Account) -> Any:
         domain, key = account.settings["sending_domain"], account.settings["api_key"]

@@ -33,9 +33,9 @@ class Ses(Esp):
     slug, label = "ses", "Amazon SES"
     asks_for_password = True  # SNS sends it only when asked
     settings = (
-        Setting("access_key_id", "Access key ID", "Of an IAM user that may ses:SendEmail, ses:SendRawEmail and"
-                " ses:GetAccount.",
-                r"[A-Z0-9]{16,128}", "AKIAIOSFODNN7EXAMPLE", max_length=128),
+        Setting("access_key_id", "Access key ID",
+                "Of an IAM user that may ses:SendEmail, ses:SendRawEmail and ses:GetAccount.", r"[A-Z0-9]{16,128}",
+                "AKIAIOSFODNN7EXAMPLE", max_length=128),
         Setting("secret_access_key", "Secret access key", "It is shown once, when the key is made.", r"[\x21-\x7e]+",
                 is_secret=True),
         Setting("region", "Region", "Where your SES identities are.", r"[a-z]{2}(-[a-z]+){1,3}-\d", "eu-west-1",

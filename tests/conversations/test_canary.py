@@ -16,6 +16,7 @@ from messaging.models import Dispatch, InboundMail
 from outbox.models import Lane
 from tests.conversations.test_personal_data import columns_with
 from tests.support.due import run_jobs
+from tests.support.esp import MailgunCalls, connected
 from tests.support.mails import mail, reply_address, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +42,20 @@ def traces(folder: Path) -> list[str]:
 
 @pytest.fixture
 def everywhere(
-    api, key, key_of, plumbing, webhook_at, receive, address_of, lead_at, settings, tmp_path, sms, twilio_server
+    api,
+    key,
+    key_of,
+    plumbing,
+    webhook_at,
+    receive,
+    address_of,
+    lead_at,
+    settings,
+    tmp_path,
+    sms,
+    twilio_server,
+    esp_server,
+    actor,
 ):
     """One lead by every door there is."""
     settings.MEDIA_ROOT = tmp_path
@@ -72,6 +86,12 @@ def everywhere(
     twilio_server.bring(sms, "", PHONE, MessageSid="")  # it names no message
     stranger = {"sid": "SM" + "9" * 32, "To": PHONE, "StatusCallback": sms.callback_url}
     twilio_server.report(stranger, "failed")
+    esp = MailgunCalls()
+    esp.connection = connected("mailgun", plumbing, actor)
+    for number, is_whole in enumerate((True, False)):
+        by_esp = mail(f"{CANARY} by an ESP", sender=author, Message_ID=f"<{CANARY}.esp{number}@x>")
+        esp.bring(by_esp, sender=ADDRESS, is_whole=is_whole)
+    esp.tell("hard", {"id": "<nobody@x>"}, to=ADDRESS)
     run_jobs()
     second = lead_at(plumbing, OTHER, f"{CANARY} again", first_name=CANARY)
     receive(inbox, mail(f"{CANARY} again", sender=OTHER, Message_ID=f"<{CANARY}.4@x>", Precedence="junk"))

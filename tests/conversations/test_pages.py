@@ -197,7 +197,7 @@ def test_an_archived_source_stops_and_comes_back_with_its_cards(
 
 
 def test_a_channel_is_cut_and_connected_again(dana_client, plumbing, thread, api, key_of):
-    email = plumbing.connections.get(kind="email")
+    email = plumbing.connections.get(provider="installation")
     path = f"/sources/{plumbing.public_id}/messaging/channels/{email.pk}/"
     dana_client.post(path)
     assert api.reply(key_of(plumbing), thread.lead).json()["code"] == "channel.notConnected"

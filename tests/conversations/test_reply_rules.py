@@ -86,7 +86,7 @@ def test_the_form_itself_cannot_be_answered_on(api, key_of, plumbing, lead_at):
 
 
 def test_a_connection_of_another_source_reads_like_none(api, key_of, plumbing, eastgate, lead_at):
-    foreign = eastgate.connections.get(kind="email")
+    foreign = eastgate.connections.get(provider="installation")
     answer = api.reply(key_of(plumbing), lead_at(plumbing), messaging_channel_connection_id=foreign.pk)
     assert answer.status_code == 404
 

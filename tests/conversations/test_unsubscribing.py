@@ -26,7 +26,7 @@ def path(conversation) -> str:
 
 
 def message(conversation: Conversation, author: str) -> Message:
-    connection = conversation.source.connections.get(kind="email")
+    connection = conversation.source.connections.get(provider="installation")
     return Message.objects.create(
         organization_id=conversation.organization_id, source_id=conversation.source_id, lead_id=conversation.lead_id,
         conversation=conversation, connection=connection, direction="outbound", author=author, content="Thank you!",

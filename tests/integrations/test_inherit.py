@@ -180,7 +180,7 @@ def test_every_change_is_audited_with_who_where_before_and_after_and_secrets_mas
     places = {
         "business": f"/sources/{plumbing.public_id}",
         "location": f"/sources/{eastgate.public_id}",
-        "channel": plumbing.connections.get(kind="email").pk,
+        "channel": plumbing.connections.get(provider="installation").pk,
     }
     for path, fields, _ in AUDITED:
         dana_client.post(path.format(**places), fields, REMOTE_ADDR="192.0.2.7")

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 
 from conversations.models import Message, StatusChange
 from conversations.services import uploads
+from conversations.services.erasing import erase_lead
 from conversations.services.provider_calls import read_call
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
@@ -491,3 +492,15 @@ def test_a_field_that_comes_twice_is_nobodys():
 def test_a_short_form_has_its_bytes():
     call = ProviderCall("", b"body-mime=Gr%FC%DFe+x&a=\xff", content_type="application/x-www-form-urlencoded")
     assert form_fields(call, "body-mime", "a") == {"body-mime": b"Gr\xfc\xdfe x", "a": b"\xff"}
+
+
+def test_a_lead_of_another_source_is_erased_from_the_mails_too(eastgate, lead_at, esp_calls, actor):
+    lead = lead_at(eastgate, LEAD)
+    answer(lead)  # by the connection of the business, so that the lead's answer arrives at the location
+    esp_calls.bring(mail("Thank you!", Message_ID="<second@example.net>"))
+    run_jobs()
+    message = Message.objects.get(content="Thank you!")
+    assert message.source_id == eastgate.pk
+    erase_lead(lead=lead, actor=actor)
+    kept = InboundMail.objects.get()
+    assert (bytes(kept.raw), kept.sender) == (b"", "")

@@ -51,7 +51,7 @@ def receive_mail(db):
 
     def take(source, to: str, header: str):
         raw = f"From: ava@example.net\r\nMessage-ID: <{next(numbers)}@x>\r\n{header}\r\nSubject: Re\r\n\r\nI am away."
-        connection = source.connections.get(kind="email")
+        connection = source.connections.get(provider="installation")
         inbound = keep(connection=connection, envelope_from="", envelope_to=to, raw=raw.encode())
         read_mail(inbound.pk)
         inbound.refresh_from_db()

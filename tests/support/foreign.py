@@ -55,7 +55,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "member_id": encode("mem", membership.pk),
         "webhook_id": webhook_of(membership, stranger).public_id,
         "mail_id": mail_id,
-        "built_in_id": str(dental.connections.get(kind="email").pk),
+        "built_in_id": str(dental.connections.get(provider="installation").pk),
         "connection_id": str(number_of(dental).pk),
         "template_id": str(template_of(dental).pk),
         "slug": "rest-webhook",
@@ -115,7 +115,7 @@ def reply_of(lead) -> ReceivedReply:
 
 def keep_secret_mail(lead) -> str:
     """As if the lead's first message had come by mail, and an automatic one besides. Return the id of that one."""
-    connection = lead.source.connections.get(kind="email")
+    connection = lead.source.connections.get(provider="installation")
     message = Message.objects.get(lead=lead)
     InboundMail.objects.create(connection=connection, raw=SECRET.encode(), message_id=message.pk, header_id="<1>")
     texts = {"sender": f"{SECRET}@example.net", "subject": SECRET, "header_id": "<2>"}

@@ -11,7 +11,7 @@ from messaging.models import InboundMail
 
 def reply_address(conversation: Any) -> str:
     """Where the lead's mail program sends an answer to a mail of this conversation."""
-    address: str = conversation.source.connections.get(kind="email").address_with(conversation.reply_token)
+    address: str = conversation.source.connections.get(provider="installation").address_with(conversation.reply_token)
     return address
 
 
