@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
@@ -12,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Organization, Source, User
 from accounts.reach import ReachQuerySet
 from conversations.models.labels import Label
-from core.ids import encode, uuid7
-from leads.models import Lead
+from core.ids import decode, encode, uuid7
+from leads.models import Lead, surviving_id
 from messaging.models import ChannelConnection
 
 REOPENS_WITHIN = timedelta(days=14)
@@ -38,6 +39,15 @@ class ConversationQuerySet(ReachQuerySet["Conversation"]):
     def waiting(self) -> Self:
         """Conversations in which the lead spoke last."""
         return self.open().exclude(waiting_since=None)
+
+    def searched(self, words: str, organization_id: UUID) -> Self:
+        """Those of leads whose name, email or phone has the words in it; one by its own public id or its lead's."""
+        if own := decode("conv", words):
+            return self.filter(pk=own)
+        if lead_id := decode("lead", words):
+            return self.filter(lead=surviving_id(lead_id))
+        leads = Lead.objects.filter(organization=organization_id).containing(words)
+        return self.filter(lead__in=leads.values("pk"))
 
 
 class Conversation(models.Model):

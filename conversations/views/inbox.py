@@ -34,6 +34,7 @@ from messaging.registry import CHANNELS
 from messaging.segments import segments
 
 PAGE_SIZE = 30
+SEARCH_MAX = 100  # characters
 TIMELINE_SHOWN = 200
 CORRECTABLE = [(label.value, label.label) for label in Label if label != Label.BOUNCE]
 REASONS = {
@@ -49,12 +50,15 @@ REASONS = {
 @login_required
 @require_safe
 def inbox(request: PageRequest) -> HttpResponse:
-    """Conversations, the newest first, by keyset pages."""
+    """Conversations, the newest first, by keyset pages. A search looks into closed ones too."""
     membership = request.membership
-    state = request.GET.get("state", "open")
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:SEARCH_MAX]
+    state = request.GET.get("state", "all" if search else "open")
     rows = Conversation.objects.visible_to(request.user).filter(lead__is_test=False)
     rows = rows.select_related("lead", "source", "connection", "assignee")
     rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
+    if search and membership:
+        rows = rows.searched(search, membership.organization_id)
     if state in ("open", "waiting", "closed"):
         rows = getattr(rows, state)()
     if request.GET.get("mine"):
@@ -75,6 +79,7 @@ def inbox(request: PageRequest) -> HttpResponse:
     values = {
         "rows": conversations,
         "older": f"?{urlencode({**request.GET.dict(), 'cursor': cursor})}" if cursor else "",
+        "search": search,
         "state": state,
         "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
         "label": label,

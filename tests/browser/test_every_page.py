@@ -13,7 +13,7 @@ from tests.browser.steps import make_webhook, source_id
 pytestmark = pytest.mark.browser
 PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
          "/settings/webhooks/", "/settings/webhooks/new/", "/settings/channels/", "/settings/channels/new/?provider=twilio", "/settings/channels/new/?provider=smtp",
-        "/settings/channels/new/?provider=postmark", "/settings/channels/new/?provider=ses",
+        "/settings/channels/new/?provider=postmark", "/inbox/?q=nobody%20here", "/settings/channels/new/?provider=ses",
          "/settings/consent/", "/leads/import/", "/settings/agents/", "/activity/calls/",
          "/settings/account/", "/sources/new/", "/accounts/password/change/", "/accounts/2fa/"]  # fmt: skip
 
