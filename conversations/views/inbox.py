@@ -33,6 +33,14 @@ from messaging.models.connections import usable_by
 from messaging.registry import CHANNELS
 from messaging.segments import segments
 
+INBOX_KEYS = [("j", "Next conversation"), ("k", "Previous conversation"), ("Enter", "Open it"), ("/", "Search")]
+CONVERSATION_KEYS = [
+    ("r", "Write an answer"),
+    ("Esc", "Leave the answer, to use the other keys"),
+    ("e", "Close the conversation, or reopen it"),
+    ("a", "Assign it"),
+    ("u", "Back to the inbox"),
+]
 PAGE_SIZE = 30
 SEARCH_MAX = 100  # characters
 TIMELINE_SHOWN = 200
@@ -80,6 +88,7 @@ def inbox(request: PageRequest) -> HttpResponse:
         "rows": conversations,
         "older": f"?{urlencode({**request.GET.dict(), 'cursor': cursor})}" if cursor else "",
         "search": search,
+        "keys": INBOX_KEYS,
         "state": state,
         "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
         "label": label,
@@ -239,6 +248,7 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
         "form": _with_draft(
             form or ReplyForm(source=conversation.source), f"{request.user.pk}:{conversation.public_id}"
         ),
+        "keys": CONVERSATION_KEYS,
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
     template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"

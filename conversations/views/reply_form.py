@@ -50,7 +50,7 @@ class ReplyForm(forms.Form):
         max_length=REPLY_MAX,
         strip=False,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Write an answer…"}),
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Write an answer…", "data-key": "r"}),
     )
     chosen = FilesField(label="Files", required=False)
     kept = forms.MultipleChoiceField(

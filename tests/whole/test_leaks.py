@@ -33,9 +33,10 @@ pytestmark = pytest.mark.django_db
 
 # Django's and the library's own pages; the API has its own test; what is public by design.
 OUTSIDE = ("admin/", "accounts/", "v1/", "healthz", "readyz", "demo/")
-# The last four take keys and signatures: see test_mcp.py, test_twilio.py, and test_attachments.py.
+# The last five take keys and signatures: see test_mcp.py, test_twilio.py, test_esp.py and test_attachments.py.
 PUBLIC = {
-    "metrics", "form", "form-thanks", "unsubscribe", "mcp", "provider-call", "file-by-link", "upload-by-link",
+    "metrics", "form", "form-thanks", "unsubscribe", "mcp", "provider-call", "provider-mail",
+    "file-by-link", "upload-by-link",
 }  # fmt: skip
 
 
