@@ -25,14 +25,18 @@ def page(rows: models.QuerySet[M], query: dict[str, Any]) -> tuple[list[M], str 
     return shown, _write(shown[-1].pk.hex) if len(fetched) > len(shown) else None
 
 
-def page_by_moment(rows: models.QuerySet[M], moment: str, cursor: str, limit: int) -> tuple[list[M], str | None]:
+def page_by_moment(
+    rows: models.QuerySet[M], moment: str, cursor: str, limit: int, *, oldest_first: bool = False
+) -> tuple[list[M], str | None]:
     """Return one page, newest first by a column of times and then by id, and the cursor of the next one."""
+    beyond, sign = ("gt", "") if oldest_first else ("lt", "-")
     if cursor:
         at, pk = _read_moment(cursor)
         rows = rows.filter(
-            models.Q(**{f"{moment}__lt": at}) | models.Q(**{moment: at, "pk__lt": pk}), **{f"{moment}__lte": at}
+            models.Q(**{f"{moment}__{beyond}": at}) | models.Q(**{moment: at, f"pk__{beyond}": pk}),
+            **{f"{moment}__{beyond}e": at},
         )
-    fetched = list(rows.order_by(f"-{moment}", "-pk")[: limit + 1])
+    fetched = list(rows.order_by(f"{sign}{moment}", f"{sign}pk")[: limit + 1])
     shown = fetched[:limit]
     if len(fetched) <= len(shown):
         return shown, None

@@ -26,6 +26,7 @@ from messaging.registry import PROVIDERS
 from outbox import hints
 
 URL_MAX, CONTENT_TYPE_MAX = 2_000, 200  # characters
+CALL_MAX_BYTES = 48 * 1024**2  # a mail of 25 MB in base64 in JSON
 NOTED_AT_MOST_EVERY = timedelta(minutes=1)
 
 
@@ -49,6 +50,8 @@ def provider_call(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "GET":
         answer = provider.challenge(account, request.GET.dict())
         return HttpResponse(answer, content_type="text/plain") if answer else HttpResponse(status=403)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > CALL_MAX_BYTES:
+        return HttpResponse(status=413)
     content_type = clean(request.headers.get("Content-Type", ""))[:CONTENT_TYPE_MAX]
     # Not `request.body`: config/web has seen to the size, and that of a whole mail is above what Django takes.
     call = ProviderCall(settings.BASE_URL + request.get_full_path(), request.read(), request.headers, content_type)

@@ -99,6 +99,11 @@ class Conversation(models.Model):
                 condition=models.Q(closed_at=None),
                 name="conversation_newest_open",
             ),
+            models.Index(
+                fields=["organization", "waiting_since", "id"],
+                condition=models.Q(closed_at=None, waiting_since__isnull=False),
+                name="conversation_waiting",
+            ),
             models.Index(fields=["lead", "-last_message_at", "-id"], name="conversation_of_lead"),
             models.Index(
                 fields=["organization", "label", "-last_message_at", "-id"],

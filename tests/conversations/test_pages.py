@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import AuditEntry, Source, User
 from conversations.models import Conversation, Message
@@ -331,3 +333,20 @@ def test_a_search_finds_nothing_of_others(dana_client, foreign, lead_at, eastgat
     theirs = Lead.objects.get(email="secret@example.net")
     for words_of_theirs in (theirs.public_id, theirs.email, Conversation.objects.filter(lead=theirs)[0].public_id):
         assert "No conversation found" in dana_client.get("/inbox/", {"q": words_of_theirs}).text
+
+
+def test_who_waits_longest_comes_first_among_those_who_wait(dana_client, lead_at, eastgate, monkeypatch):
+    for number, hours in enumerate((1, 3, 2)):
+        lead = lead_at(eastgate, f"lead{number}@example.net", f"Question {number}", first_name=f"Lead{number}")
+        since = timezone.now() - timedelta(hours=hours)
+        Conversation.objects.filter(lead=lead).update(waiting_since=since)
+    monkeypatch.setattr("conversations.views.inbox.PAGE_SIZE", 2)
+    first = dana_client.get("/inbox/", {"state": "waiting"}).text
+    assert first.index("Question 1") < first.index("Question 2")
+    assert "Question 0" not in first
+    more = re.search(r'href="(\?[^"]*cursor=[^"]*)"', first)
+    assert more
+    second = dana_client.get(f"/inbox/{html.unescape(more[1])}").text
+    assert "Question 0" in second
+    assert "Question 1" not in second
+    assert "cursor=" not in second

@@ -504,3 +504,9 @@ def test_a_lead_of_another_source_is_erased_from_the_mails_too(eastgate, lead_at
     erase_lead(lead=lead, actor=actor)
     kept = InboundMail.objects.get()
     assert (bytes(kept.raw), kept.sender) == (b"", "")
+
+
+def test_a_call_that_is_longer_than_any_mail_is_refused_unread(esp_calls, monkeypatch):
+    monkeypatch.setattr("messaging.callbacks.CALL_MAX_BYTES", 2_000)
+    assert esp_calls.bring(mail("x" * 3_000)).status_code == 413
+    assert not InboundCall.objects.exists()
