@@ -40,6 +40,10 @@ class ConversationQuerySet(ReachQuerySet["Conversation"]):
         """Conversations in which the lead spoke last."""
         return self.open().exclude(waiting_since=None)
 
+    def locked(self, conversation_id: UUID) -> Conversation:
+        """Return one with its row locked, and its source, which events name."""
+        return self.select_for_update(no_key=True, of=("self",)).select_related("source").get(pk=conversation_id)
+
     def searched(self, words: str, organization_id: UUID) -> Self:
         """Those of leads whose name, email or phone has the words in it; one by its own public id or its lead's."""
         if own := decode("conv", words):

@@ -32,14 +32,16 @@ def take_report(connection: ChannelConnection, report: Report) -> Message | None
     message = rows.select_related("lead").first()
     if message is None:
         return None
-    conversation = (
-        Conversation.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("source")
-        .get(pk=message.conversation_id)
-    )
+    conversation = Conversation.objects.locked(message.conversation_id)
     message.refresh_from_db(fields=["status"])
     if message.status == Message.Status.SENDING:
         raise StillSending(message.public_id)
+    apply_report(message, conversation, report)
+    return message
+
+
+def apply_report(message: Message, conversation: Conversation, report: Report) -> None:
+    """Do what follows from a report on a message that has gone out. The conversation's row is locked."""
     if report.kind == Kind.BOUNCE:
         _came_back(message, conversation, report)
     elif report.kind == Kind.DELIVERED:
@@ -49,7 +51,6 @@ def take_report(connection: ChannelConnection, report: Report) -> Message | None
     elif report.kind == Kind.COMPLAINT:
         _note_once(message, StatusChange.Step.COMPLAINT)
         block(message, conversation, OptOut.Reason.COMPLAINT)
-    return message
 
 
 def _note_once(message: Message, step: StatusChange.Step, reason: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import transaction
@@ -119,9 +121,10 @@ def _blank_calls(leads: list[Lead]) -> None:
     calls.filter(lead_ids__overlap=[person.pk for person in leads]).update(body=b"", url="", detail="")
     texts = {person.phone_e164.lstrip("+") for person in leads if person.phone_e164}
     texts |= {normalize_email(person.email) for person in leads if person.email}
-    without_effect = calls.without_effect().alias(text=RawText("body"))
-    for text in sorted(texts):
-        without_effect.filter(text__contains=text).update(body=b"", url="", detail="")
+    if texts:
+        named = reduce(or_, (Q(text__contains=text) for text in sorted(texts)))
+        without_effect = calls.without_effect().alias(text=RawText("body"))
+        without_effect.filter(named).update(body=b"", url="", detail="")
 
 
 def _blank_consent(leads: list[Lead]) -> int:

@@ -12,7 +12,7 @@ from conversations.models import Conversation, Message
 from conversations.services.arrivals import InboundContent, arrive
 from conversations.services.attachments import FileReceived
 from conversations.services.consent import block, obey_stop_words
-from conversations.services.delivery_reports import take_report
+from conversations.services.delivery_reports import apply_report
 from conversations.services.events import publish_conversation_event
 from conversations.services.origins import source_of
 from conversations.services.sending import mark_sent
@@ -59,10 +59,11 @@ def read_call(call_id: UUID) -> None:
         told = ProviderCall(call.url, bytes(call.body), content_type=call.content_type)
         parts = list(PROVIDERS[connection.provider].parse(account_of(connection), told))
     except NotNow as error:
-        _tell(call, connection, str(error))
+        InboundCall.objects.filter(pk=call.pk).update(detail=str(error)[:DETAIL_MAX])
+        _tell(connection, str(error))
         raise
     except (NotUnderstood, NotSent) as error:
-        _tell(call, connection, str(error))
+        _tell(connection, str(error))
         return _finish(call, InboundCall.Outcome.UNREADABLE, set(), str(error))
     if mails := [part for part in parts if isinstance(part, InboundEmail)]:
         return _keep_mails(call, connection, mails)
@@ -71,9 +72,8 @@ def read_call(call_id: UUID) -> None:
     _finish(call, outcome, leads, "" if leads or not parts else "It names a message that is not here.")
 
 
-def _tell(call: InboundCall, connection: ChannelConnection, detail: str) -> None:
+def _tell(connection: ChannelConnection, detail: str) -> None:
     """Say on the connection's page what could not be read, where that may have been a mail of somebody."""
-    InboundCall.objects.filter(pk=call.pk).update(detail=detail[:DETAIL_MAX])
     if PROVIDERS[connection.provider].takes_mails:
         result = {"ok": False, "title": "A call could not be read.", "detail": detail, "at": timezone.now().isoformat()}
         ChannelConnection.objects.filter(pk=connection.pk).update(last_check=result)
@@ -116,17 +116,13 @@ def _apply(connection: ChannelConnection, part: Part) -> UUID | None:
     message = None if isinstance(part, InboundEmail) else _message_of(connection, part)
     if message is None:
         return None
-    conversation = (
-        Conversation.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("source")
-        .get(pk=message.conversation_id)
-    )
+    conversation = Conversation.objects.locked(message.conversation_id)
     message.refresh_from_db()
     if isinstance(part, StatusUpdate):
         _take_status(message, conversation, part)
     elif isinstance(part, MailReport):
         _record_that_it_went_out(message, conversation, part.id)
-        take_report(connection, part.report._replace(message=message.public_id))
+        apply_report(message, conversation, part.report)
     else:
         block(message, conversation, OptOut.Reason.UNSUBSCRIBE)
     return message.lead_id

@@ -158,15 +158,9 @@ def _record_sent(claimed: Claimed, message: Message, provider_id: str, note: str
             time.sleep(RECORD_AGAIN_SECONDS)
 
 
-def _locked(conversation_id: UUID) -> Conversation:
-    """Return a conversation with its row locked, and its source, which the event names."""
-    rows = Conversation.objects.select_for_update(no_key=True, of=("self",)).select_related("source")
-    return rows.get(pk=conversation_id)
-
-
 @transaction.atomic
 def _write_sent(claimed: Claimed, message: Message, provider_id: str, note: str) -> None:
-    conversation = _locked(message.conversation_id)
+    conversation = Conversation.objects.locked(message.conversation_id)
     if Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim).delete()[0]:
         mark_sent(message, conversation, provider_id, note=note)
         wake_freed(Lane.Kind.CHANNEL, claimed.lane_id, claimed.claimed_at)
@@ -191,7 +185,7 @@ def _note_health(lane_id: UUID) -> None:
 @transaction.atomic
 def _record_failure(claimed: Claimed, message: Message, failure: NotSent, *, is_doubtful: bool) -> None:
     """Try again later, or fail for good. While it is tried again the message stays "being sent", with the reason."""
-    conversation = _locked(message.conversation_id)
+    conversation = Conversation.objects.locked(message.conversation_id)
     row = Dispatch.objects.filter(pk=claimed.id, claim=claimed.claim)
     doubt = f" {MAY_ARRIVE_TWICE}" if is_doubtful else ""
     detail = failure.detail[: 500 - len(doubt)] + doubt

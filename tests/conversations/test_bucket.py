@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from conversations.models import Attachment, Message
 from conversations.services import uploads
@@ -17,7 +15,6 @@ from conversations.services.sending import _send
 from core.ids import encode
 from leads.models import Lead
 from messaging.files import store
-from supervisor.ports import choose
 from tests.support.due import claim_of, run_jobs
 from tests.support.files import PDF, mail_with, photo
 
@@ -25,24 +22,15 @@ pytestmark = pytest.mark.django_db
 BUCKET = "northside-files"
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The address of a server that speaks S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=choose(), verbose=False)
-    server.start()
-    yield f"http://127.0.0.1:{server._port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(s3, settings, monkeypatch):
+def bucket(aws, settings, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    options = {"bucket_name": BUCKET, "endpoint_url": s3, "region_name": "us-east-1", "file_overwrite": True,
+    options = {"bucket_name": BUCKET, "endpoint_url": aws, "region_name": "us-east-1", "file_overwrite": True,
                "default_acl": None, "signature_version": "s3v4"}  # fmt: skip
     storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     settings.STORAGES = {**settings.STORAGES, "attachments": storage}
-    resource = boto3.resource("s3", endpoint_url=s3, region_name="us-east-1")
+    resource = boto3.resource("s3", endpoint_url=aws, region_name="us-east-1")
     made = resource.Bucket(BUCKET)
     made.create()
     yield made

@@ -86,17 +86,21 @@ def everywhere(
     twilio_server.bring(sms, "", PHONE, MessageSid="")  # it names no message
     stranger = {"sid": "SM" + "9" * 32, "To": PHONE, "StatusCallback": sms.callback_url}
     twilio_server.report(stranger, "failed")
-    esp = MailgunCalls()
-    esp.connection = connected("mailgun", plumbing, actor)
-    for number, is_whole in enumerate((True, False)):
-        by_esp = mail(f"{CANARY} by an ESP", sender=author, Message_ID=f"<{CANARY}.esp{number}@x>")
-        esp.bring(by_esp, sender=ADDRESS, is_whole=is_whole)
-    esp.tell("hard", {"id": "<nobody@x>"}, to=ADDRESS)
+    _by_an_esp(plumbing, actor, author)
     run_jobs()
     second = lead_at(plumbing, OTHER, f"{CANARY} again", first_name=CANARY)
     receive(inbox, mail(f"{CANARY} again", sender=OTHER, Message_ID=f"<{CANARY}.4@x>", Precedence="junk"))
     api.post(f"leads/{second.public_id}/merge", key, {"into": lead.public_id})
     return lead
+
+
+def _by_an_esp(source, actor, author: str) -> None:
+    esp = MailgunCalls()
+    esp.connection = connected("mailgun", source, actor)
+    for number, is_whole in enumerate((True, False)):
+        letter = mail(f"{CANARY} by an ESP", sender=author, Message_ID=f"<{CANARY}.esp{number}@x>")
+        esp.bring(letter, sender=ADDRESS, is_whole=is_whole)
+    esp.tell("hard", {"id": "<nobody@x>"}, to=ADDRESS)
 
 
 def _import(api, key, source) -> None:

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from conversations.models import Message, StatusChange
 from conversations.services import uploads
 from conversations.services.erasing import erase_lead
-from conversations.services.provider_calls import read_call
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.sending import _send as send_claimed
 from leads.models import Lead, OptOut
-from messaging.accounts import account_of
-from messaging.base import Outgoing
-from messaging.call_parts import ProviderCall
 from messaging.esp.calls import REFERENCE
-from messaging.esp.forms import form_fields
 from messaging.esp.ses import _client as ses_client
-from messaging.failures import NotNow, NotSent, NotUnderstood
 from messaging.models import ChannelConnection, InboundCall, InboundMail
 from messaging.registry import PROVIDERS
-from messaging.services import change, disconnect
+from messaging.services import change
 from messaging.trying import check, send_test
 from tests.support.due import claim_of, run_jobs
 from tests.support.esp import (
     ANSWERS,
     OURS,
-    REGION,
-    MailgunCalls,
     PostmarkCalls,
     SendGridCalls,
-    SesCalls,
     basic,
     connected,
-    form,
     metadata_of,
 )
 from tests.support.files import PDF, mail_with
@@ -50,7 +37,7 @@ from webhooks.models import Event
 pytestmark = pytest.mark.django_db
 STAFF = Author(Message.Author.STAFF, "Dana")
 LEAD = "ava@example.net"
-# SES brings whole mails, publishes neither delays nor unsubscriptions, and its server knows no keys: see TestSes.
+# SES brings whole mails, publishes neither delays nor unsubscriptions, and its server knows no keys: see test_ses.py.
 BY_HTTP = pytest.mark.parametrize("esp_calls", ["postmark", "mailgun", "sendgrid"], indirect=True)
 
 
@@ -102,21 +89,6 @@ def test_a_mail_is_kept_whole_and_once(esp_calls):
     assert (bytes(kept.raw), kept.envelope_from, kept.envelope_to) == (raw, LEAD, ANSWERS)
     call = InboundCall.objects.get()
     assert (call.outcome, bytes(call.body)) == ("applied", b"")
-
-
-FORGED = b'--x\r\nContent-Disposition: form-data; name="envelope"\r\n\r\n{"from": "ceo@bank.example"}'
-HEAD = b"From: ava@example.net\r\n"
-
-
-@pytest.mark.parametrize("raw", [
-    b"\0", b"no headers", HEAD + b"\r\nlone\rCR and \xc3\xbc", b"\r\n--boundary--\r\n", HEAD + b"\r\n" + FORGED,
-    HEAD + b"Reply-To: " + b"((((" * 5_000 + b"\r\n\r\nHello", b"Resent-To: " + b'\xc3\xa9" ' * 5_000,
-])  # fmt: skip
-def test_whatever_a_lead_sends_is_a_mail(raw, esp_calls):
-    assert esp_calls.bring(raw).status_code == 200
-    run_jobs()
-    assert InboundCall.objects.get().outcome == "applied"
-    assert bytes(InboundMail.objects.exclude(outcome="waiting").get().raw) == raw
 
 
 @BY_HTTP
@@ -202,31 +174,6 @@ def test_a_report_about_nothing_of_ours_changes_nothing_and_is_kept(esp_calls):
     assert InboundCall.objects.get().outcome == "ignored"
 
 
-def test_who_does_not_know_the_secret_is_refused_and_nothing_is_kept(esp_calls):
-    assert esp_calls.pretend(b'{"RecordType": "Delivery"}').status_code == 403
-    assert not InboundCall.objects.exists()
-
-
-NONSENSE = [b"", b"{", b"[]", b"[1]", b"{}", b"null", b"\xff\xfe", b'"text"', b'{"RecordType": 1}', b'[{"event": []}]',
-            b'{"RecordType": "Bounce", "Metadata": 4, "Type": []}', b'{"notificationType": "Received"}',
-            b'{"eventType": "Bounce", "mail": {}}', b'{"signature": 5}', b'[{"event": "bounce", "timestamp": "x"}]',
-            b'{"FromFull": 1, "RawEmail": 5}', b'{"RawEmail": "\\ud800 words", "Headers": [4]}']  # fmt: skip
-
-
-@pytest.mark.parametrize("body", NONSENSE)
-def test_nonsense_is_kept_and_harms_nothing(body, esp_calls):
-    assert esp_calls.say(body).status_code in (200, 403)
-    run_jobs()
-    assert not InboundCall.objects.filter(outcome="waiting").exists()
-
-
-def test_a_body_that_is_cut_off_is_no_mail_half_read(esp_calls):
-    raw = b'{"RecordType": "Delivery", "MessageID": "x", "Meta'
-    assert esp_calls.say(raw).status_code in (200, 403)
-    run_jobs()
-    assert not InboundCall.objects.filter(outcome="waiting").exists()
-
-
 @pytest.mark.parametrize(("how", "status", "code"), [
     ("busy", "sending", ""), ("broken", "sending", ""), ("unknown", "sending", ""),
     ("refused", "failed", "channel.refused"), ("inactive", "failed", "channel.refused"),
@@ -299,136 +246,10 @@ def test_a_wrong_key_is_said_in_words(esp_calls, actor):
     assert "Enter the current one" in result["detail"]
 
 
-class TestSes:
-    @pytest.fixture
-    def calls(self, plumbing, actor, ses_server) -> SesCalls:
-        calls = SesCalls()
-        calls.connection = connected("ses", plumbing, actor)
-        return calls
-
-    def test_sns_is_asked_for_the_password_that_it_has(self, calls):
-        answered = calls.notify({"eventType": "Send"}, password="")
-        assert (answered.status_code, answered["WWW-Authenticate"]) == (401, 'Basic realm="Leadwire"')
-
-    def test_a_subscription_is_confirmed_by_itself(self, calls, aws):
-        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": REGION}
-        client = boto3.client("sns", endpoint_url=aws, **keys)
-        client.create_topic(Name="mail")
-        calls.notify("You have chosen to subscribe", "SubscriptionConfirmation", Token="a-token")
-        run_jobs()
-        assert InboundCall.objects.get().outcome == "ignored"
-        client.close()
-
-    def test_a_mail_too_long_for_sns_is_fetched_from_the_bucket(self, calls, aws):
-        client = boto3.client("s3", endpoint_url=aws, aws_access_key_id="k", aws_secret_access_key="s",
-                              region_name=REGION)  # fmt: skip
-        client.create_bucket(Bucket="inbound", CreateBucketConfiguration={"LocationConstraint": REGION})
-        client.put_object(Bucket="inbound", Key="a/mail", Body=mail("From the bucket."))
-        receipt = {"recipients": [ANSWERS], "action": {"type": "S3", "bucketName": "inbound", "objectKey": "a/mail"}}
-        calls.notify({"notificationType": "Received", "receipt": receipt, "mail": {"source": LEAD}})
-        run_jobs()
-        assert Message.objects.get().content == "From the bucket."
-        client.close()
-
-    def test_a_mail_that_cannot_be_fetched_now_is_fetched_later(self, calls):
-        receipt = {"recipients": [ANSWERS], "action": {"type": "S3", "bucketName": "nowhere", "objectKey": "a"}}
-        calls.notify({"notificationType": "Received", "receipt": receipt, "mail": {"source": LEAD}})
-        call = InboundCall.objects.get()
-        with pytest.raises(NotNow, match="nowhere"):
-            read_call(call.pk)
-        call.refresh_from_db()
-        assert (call.outcome, "nowhere" in call.detail) == ("waiting", True)
-        calls.connection.refresh_from_db()
-        assert "nowhere" in calls.connection.last_check["detail"], "somebody has to know"
-
-    def test_a_subscription_that_cannot_be_confirmed_is_told_of(self, calls, settings):
-        settings.LEADWIRE_SES_URL = "http://127.0.0.1:9"
-        address = f"https://sns.{REGION}.amazonaws.com/?Action=ConfirmSubscription&Token=x"
-        calls.notify("You have chosen", "SubscriptionConfirmation", Token="x", SubscribeURL=address)
-        run_jobs()
-        calls.connection.refresh_from_db()
-        assert f"Open {address} to do it." in calls.connection.last_check["detail"]
-
-    def test_a_mail_that_amazon_calls_forged_speaks_for_nobody(self, calls):
-        receipt = {"recipients": [ANSWERS], "action": {"type": "SNS"}, "dmarcVerdict": {"status": "FAIL"}}
-        notice = {"notificationType": "Received", "receipt": receipt, "mail": {"source": LEAD}}
-        calls.notify({**notice, "content": mail("STOP").decode()})
-        run_jobs()
-        assert Message.objects.get().content == "STOP"
-        assert not OptOut.objects.exists()
-
-    @pytest.mark.parametrize(("code", "status", "is_permanent"), [
-        ("MessageRejected", 400, True), ("TooManyRequestsException", 429, False), ("InvalidClientTokenId", 403, False),
-        ("SendingPausedException", 400, False), ("InternalFailure", 500, False),
-    ])  # fmt: skip
-    def test_what_amazon_refuses_is_refused(self, code, status, is_permanent, calls):
-        account = account_of(calls.connection)
-        with Stubber(ses_client("AKIAIOSFODNN7EXAMPLE", "secret", REGION)) as amazon:
-            amazon.add_client_error("send_email", code, "Email address is not verified.", status)
-            with pytest.raises(NotSent, match="Amazon SES") as raised:
-                PROVIDERS["ses"].send(account, a_mail())
-        assert (raised.value.is_permanent, raised.value.is_unknown) == (is_permanent, False)
-
-    @pytest.mark.parametrize(("is_out_of_the_sandbox", "words"), [(True, "50,000 mails a day"), (False, "sandbox")])
-    def test_check_says_how_much_may_be_sent(self, is_out_of_the_sandbox, words, calls, actor):
-        with Stubber(ses_client("AKIAIOSFODNN7EXAMPLE", "secret", REGION)) as amazon:
-            quota = {"Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 0.0}
-            told = {"SendingEnabled": True, "ProductionAccessEnabled": is_out_of_the_sandbox, "SendQuota": quota}
-            amazon.add_response("get_account", told)
-            result = check(connection=calls.connection, actor=actor)
-        assert result["ok"]
-        assert words in result["detail"]
-
-
-def a_mail() -> Outgoing:
-    return Outgoing(reference="msg_1", to=LEAD, text="Hello", html="<p>Hello</p>", subject="Hello",
-                    message_id="<1@x.example>", sender_name="Sales", sender_address=OURS, reply_to=ANSWERS)  # fmt: skip
-
-
-DEEP = b"[" * 100_000
-
-
-def test_json_without_an_end_is_nothing_of_ours(esp_calls):
-    for body in (DEEP, b'{"Message": "' + DEEP + b'"}'):
-        assert esp_calls.post(body).status_code in (401, 403)
-        assert esp_calls.say(body).status_code in (200, 403)
-    run_jobs()
-    assert not InboundCall.objects.filter(outcome="waiting").exists()
-
-
-def test_who_disconnected_is_believed_again_with_all_secrets_only(esp_calls, actor):
-    connection = esp_calls.connection
-    disconnect(connection=connection, actor=actor)
-    change(connection=connection, actor=actor, settings={"inbound_address": "other@in.northside.example"})
-    connection.refresh_from_db()
-    assert not connection.is_connected
-    ChannelConnection.objects.filter(pk=connection.pk).update(disconnected_at=None)  # however that may have come
-    assert esp_calls.post(b"{}", Authorization=basic("")).status_code == 403
-    change(connection=connection, actor=actor, settings=esp_calls.settings)
-    assert esp_calls.bring(mail()).status_code == 200
-
-
 def test_a_hard_bounce_after_a_soft_one_blocks_the_address(written, esp_calls):
     message = told(esp_calls, "soft", answer(written))
     told(esp_calls, "hard", message)
     assert OptOut.objects.of(written).get().reason == "bounce"
-
-
-def test_what_strangers_say_of_a_check_is_not_believed(esp_calls, settings):
-    settings.MAIL_AUTHSERV_ID = "mx.leadwire.example"
-    claims = "mx.leadwire.example; dmarc=pass"
-    esp_calls.bring(mail("STOP", Authentication_Results=claims), sender="mallory@evil.example")
-    run_jobs()
-    assert Message.objects.get().content == "STOP"
-    assert not OptOut.objects.exists()
-
-
-def test_many_mails_that_wait_let_others_come_later(esp_calls, monkeypatch):
-    monkeypatch.setattr("messaging.email.incoming.WAITING_MAX", 1)
-    esp_calls.bring(mail())
-    read_call(InboundCall.objects.get().pk)
-    later = esp_calls.bring(mail(Message_ID="<second@example.net>"))
-    assert (later.status_code, "Retry-After" in later) == (503, True)
 
 
 def test_a_subscription_change_after_a_bounce_is_one(plumbing, actor, esp_server):
@@ -457,48 +278,6 @@ def test_one_odd_event_takes_no_others_along(plumbing, actor, esp_server):
     assert message.status == "delivered"
 
 
-@pytest.fixture
-def mailgun(plumbing, actor, esp_server) -> MailgunCalls:
-    calls = MailgunCalls()
-    calls.connection = connected("mailgun", plumbing, actor)
-    return calls
-
-
-def test_a_signature_of_mailgun_is_not_good_for_ever(mailgun, monkeypatch):
-    body, content_type = form({**mailgun.signed(), "body-mime": mail(), "sender": LEAD, "recipient": ANSWERS})
-    later = time.time() + 13 * 3600
-    monkeypatch.setattr("messaging.esp.mailgun.time.time", lambda: later)
-    assert mailgun.post(body, content_type).status_code == 403
-
-
-def test_a_form_with_very_many_fields_is_none(mailgun):
-    values = {**mailgun.signed(), **{f"f{number}": "" for number in range(1_001)}, "body-mime": mail()}
-    assert mailgun.post(*form(values)).status_code == 403
-
-
-def multipart(body: bytes) -> ProviderCall:
-    return ProviderCall("", body, content_type="multipart/form-data; boundary=bb")
-
-
-def part(name: str, content: bytes) -> bytes:
-    return f'--bb\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content + b"\r\n"
-
-
-def test_a_line_that_begins_like_the_boundary_does_not_end_a_mail():
-    text = b"One\r\n--bb is no end\r\nTwo"
-    assert form_fields(multipart(part("email", text) + b"--bb--\r\n"), "email") == {"email": text}
-
-
-def test_a_field_that_comes_twice_is_nobodys():
-    with pytest.raises(NotUnderstood, match="twice"):
-        form_fields(multipart(part("envelope", b"{}") * 2 + b"--bb--\r\n"), "envelope")
-
-
-def test_a_short_form_has_its_bytes():
-    call = ProviderCall("", b"body-mime=Gr%FC%DFe+x&a=\xff", content_type="application/x-www-form-urlencoded")
-    assert form_fields(call, "body-mime", "a") == {"body-mime": b"Gr\xfc\xdfe x", "a": b"\xff"}
-
-
 def test_a_lead_of_another_source_is_erased_from_the_mails_too(eastgate, lead_at, esp_calls, actor):
     lead = lead_at(eastgate, LEAD)
     answer(lead)  # by the connection of the business, so that the lead's answer arrives at the location
@@ -509,9 +288,3 @@ def test_a_lead_of_another_source_is_erased_from_the_mails_too(eastgate, lead_at
     erase_lead(lead=lead, actor=actor)
     kept = InboundMail.objects.get()
     assert (bytes(kept.raw), kept.sender) == (b"", "")
-
-
-def test_a_call_that_is_longer_than_any_mail_is_refused_unread(esp_calls, monkeypatch):
-    monkeypatch.setattr("messaging.callbacks.CALL_MAX_BYTES", 2_000)
-    assert esp_calls.bring(mail("x" * 3_000)).status_code == 413
-    assert not InboundCall.objects.exists()

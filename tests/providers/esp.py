@@ -15,56 +15,50 @@ not taken), "inactive" (this address is not written to any more). `GET /_taken` 
 from __future__ import annotations
 
 import base64
-import http.server
 import json
-import sys
-import threading
 import time
 from email import message_from_bytes, policy
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
+
+from tests.providers.answering import Answering, following, lock, next_answer, serve, taken
 
 SERVER_TOKEN, MAILGUN_KEY, SENDGRID_KEY = "1a2b3c4d-5e6f", "key-0a1b2c", "SG.abc.def"
 DOMAIN = "mg.northside.example"
 
-taken: list[dict[str, Any]] = []
-following: list[Any] = []
-lock = threading.Lock()
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(Answering):
     def do_GET(self) -> None:
         if self.path == "/_taken":
-            return self._answer(200, taken)
+            return self.answer(200, taken)
         if self.path == "/postmark/server":
             if self.headers.get("X-Postmark-Server-Token") != SERVER_TOKEN:
-                return self._answer(401, {"ErrorCode": 10, "Message": "Request does not contain a valid Server token."})
-            return self._answer(200, {"ID": 1, "Name": "Northside Plumbing"})
+                return self.answer(401, {"ErrorCode": 10, "Message": "Request does not contain a valid Server token."})
+            return self.answer(200, {"ID": 1, "Name": "Northside Plumbing"})
         if self.path == "/sendgrid/v3/scopes":
             if self.headers.get("Authorization") != f"Bearer {SENDGRID_KEY}":
-                return self._answer(401, {"errors": [{"message": "authorization required"}]})
-            return self._answer(200, {"scopes": ["mail.send"]})
-        return self._answer(404, {"message": "Not Found"})
+                return self.answer(401, {"errors": [{"message": "authorization required"}]})
+            return self.answer(200, {"scopes": ["mail.send"]})
+        return self.answer(404, {"message": "Not Found"})
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        raw = self.body()
         if self.path == "/_next":
             following[:] = json.loads(raw)
-            return self._answer(200, {})
+            return self.answer(200, {})
         take = {
             "/postmark/email": self._postmark,
             "/sendgrid/v3/mail/send": self._sendgrid,
             f"/mailgun/v3/{DOMAIN}/messages": self._mailgun,
         }.get(self.path)
-        return take(raw) if take else self._answer(404, {"message": "Domain not found"})
+        return take(raw) if take else self.answer(404, {"message": "Domain not found"})
 
     def _postmark(self, raw: bytes) -> None:
         def refuse(status: int, code: int, words: str) -> None:
-            self._answer(status, {"ErrorCode": code, "Message": words})
+            self.answer(status, {"ErrorCode": code, "Message": words})
 
-        how = _next()
+        how = next_answer()
         if how == "unknown" or self.headers.get("X-Postmark-Server-Token") != SERVER_TOKEN:
             return refuse(401, 10, "Request does not contain a valid Server token.")
         if how == "refused":
@@ -83,11 +77,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self._take(row, str(uuid4()), how, lambda message_id: (200, {**shown, "MessageID": message_id}))
 
     def _sendgrid(self, raw: bytes) -> None:
-        how = _next()
+        how = next_answer()
         if how == "unknown" or self.headers.get("Authorization") != f"Bearer {SENDGRID_KEY}":
-            return self._answer(401, {"errors": [{"message": "The provided authorization grant is invalid"}]})
+            return self.answer(401, {"errors": [{"message": "The provided authorization grant is invalid"}]})
         if how in ("refused", "inactive"):
-            return self._answer(400, {"errors": [{"message": "The from address does not match a verified Sender."}]})
+            return self.answer(400, {"errors": [{"message": "The from address does not match a verified Sender."}]})
         mail = json.loads(raw)
         personal, content = mail["personalizations"][0], {part["type"]: part["value"] for part in mail["content"]}
         arguments = {**mail.get("custom_args", {}), **personal.get("custom_args", {})}
@@ -100,15 +94,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self._take(row, arguments["anymail_id"], how, lambda _: (202, b""))
 
     def _mailgun(self, raw: bytes) -> None:
-        how = _next()
+        how = next_answer()
         expected = "Basic " + base64.b64encode(f"api:{MAILGUN_KEY}".encode()).decode()
         if how == "unknown" or self.headers.get("Authorization") != expected:
-            return self._answer(401, b"Forbidden")
+            return self.answer(401, b"Forbidden")
         if how in ("refused", "inactive"):
-            return self._answer(400, {"message": "to parameter is not a valid address. please check documentation"})
+            return self.answer(400, {"message": "to parameter is not a valid address. please check documentation"})
         fields, files = _form(self.headers["Content-Type"], raw)
         if "from" not in fields:
-            return self._answer(400, {"message": "from parameter is missing"})
+            return self.answer(400, {"message": "from parameter is missing"})
         row = {
             "to": fields["to"], "from": fields["from"], "subject": fields["subject"], "text": fields["text"],
             "html": fields["html"], "files": files, "reply_to": fields.get("h:Reply-To", ""),
@@ -120,41 +114,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _take(self, row: dict[str, Any], message_id: str, how: Any, answer: Any) -> None:
         if how == "busy":
-            return self._answer(429, {"message": "Too many requests"}, {"Retry-After": "7"})
+            return self.answer(429, {"message": "Too many requests"}, {"Retry-After": "7"})
         if how == "broken":
-            return self._answer(500, {"message": "Internal error"})
+            return self.answer(500, {"message": "Internal error"})
         with lock:
             taken.append({"id": message_id, "at": time.time(), **row})
         if how == "cut":
             self.close_connection = True
             return None
         if how == "garbage":
-            return self._answer(200, ["hello"])
-        return self._answer(*answer(message_id))
-
-    def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-def _next() -> Any:
-    with lock:
-        return following.pop(0) if following else None
+            return self.answer(200, ["hello"])
+        return self.answer(*answer(message_id))
 
 
 def _form(content_type: str, raw: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """Return the fields of a form and its files (in base64)."""
     if not content_type.startswith("multipart/form-data"):
-        from urllib.parse import parse_qsl
-
         return dict(parse_qsl(raw.decode())), {}
     parts = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + raw, policy=policy.HTTP).iter_parts()
     fields, files = {}, {}
@@ -168,6 +143,4 @@ def _form(content_type: str, raw: bytes) -> tuple[dict[str, str], dict[str, str]
 
 
 if __name__ == "__main__":
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-    server.daemon_threads = True
-    server.serve_forever()
+    serve(Handler)

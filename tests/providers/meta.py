@@ -9,15 +9,14 @@ takes the list of templates. `GET /_taken` shows what was taken. `PUT /_media/ID
 
 from __future__ import annotations
 
-import http.server
 import json
-import sys
-import threading
 import time
 from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
+
+from tests.providers.answering import Answering, following, lock, next_answer, serve, taken
 
 PHONE_NUMBER_ID, BUSINESS_ID = "106540352242922", "102290129340398"
 ACCESS_TOKEN, APP_SECRET = "EAAaccess", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -25,60 +24,54 @@ OUR_NUMBER = "+15550783881"
 PAGE = 2  # templates in one page of the list
 TEXT_MAX = 4_096
 
-taken: list[dict[str, Any]] = []
-following: list[Any] = []
 templates: list[dict[str, Any]] = []
 media: dict[str, bytes] = {}
-lock = threading.Lock()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(Answering):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         if parts.path == "/_taken":
-            return self._answer(200, taken)
+            return self.answer(200, taken)
         if not self._is_known():
             return self._refuse(401, 190, "Invalid OAuth access token.")
         if parts.path.startswith("/_file/"):
-            return self._answer(200, media[parts.path.rpartition("/")[2]])
+            return self.answer(200, media[parts.path.rpartition("/")[2]])
         if (media_id := parts.path.lstrip("/")) in media:
             url = f"http://{self.headers['Host']}/_file/{media_id}"
-            return self._answer(200, {"url": url, "mime_type": "image/jpeg", "id": media_id})
+            return self.answer(200, {"url": url, "mime_type": "image/jpeg", "id": media_id})
         if parts.path == f"/{PHONE_NUMBER_ID}":
             name = {
                 "verified_name": "Northside Plumbing",
                 "display_phone_number": OUR_NUMBER,
                 "quality_rating": "GREEN",
             }
-            return self._answer(200, {**name, "id": PHONE_NUMBER_ID})
+            return self.answer(200, {**name, "id": PHONE_NUMBER_ID})
         if parts.path == f"/{BUSINESS_ID}/message_templates":
             after = int(parse_qs(parts.query).get("after", ["0"])[0])
             page, rest = templates[after : after + PAGE], templates[after + PAGE :]
             paging: dict[str, Any] = {"cursors": {"before": str(after), "after": str(after + PAGE)}}
-            return self._answer(200, {"data": page, "paging": paging | ({"next": "https://…"} if rest else {})})
+            return self.answer(200, {"data": page, "paging": paging | ({"next": "https://…"} if rest else {})})
         return self._refuse(400, 100, "Unsupported get request. Object with ID does not exist")
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        raw = self.body()
         if self.path == f"/{PHONE_NUMBER_ID}/media":
             return self._keep(raw) if self._is_known() else self._refuse(401, 190, "Invalid OAuth access token.")
         body = json.loads(raw)
         if self.path in ("/_next", "/_templates"):
             (following if self.path == "/_next" else templates)[:] = body
-            return self._answer(200, {})
+            return self.answer(200, {})
         if not self._is_known():
             return self._refuse(401, 190, "Invalid OAuth access token.")
         if self.path != f"/{PHONE_NUMBER_ID}/messages":
             return self._refuse(400, 100, "Unsupported post request.")
-        with lock:
-            how = following.pop(0) if following else None
+        how = next_answer()
         return self._take(body, how)
 
     def do_PUT(self) -> None:
-        media[self.path.rpartition("/")[2]] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, {})
+        media[self.path.rpartition("/")[2]] = self.body()
+        self.answer(200, {})
 
     def _keep(self, raw: bytes) -> None:
         """Keep an upload: a form (RFC 7578) with the product, the type and the file."""
@@ -91,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._refuse(400, 100, "The parameter messaging_product is required.")
         media_id = str(10**14 + len(media))
         media[media_id] = fields["file"]
-        return self._answer(200, {"id": media_id})
+        return self.answer(200, {"id": media_id})
 
     def _take(self, message: dict[str, Any], how: Any) -> None:
         if how == "busy":
@@ -109,28 +102,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         if how == "garbage":
-            return self._answer(200, ["hello"])
+            return self.answer(200, ["hello"])
         contacts = [{"input": message["to"], "wa_id": message["to"]}]
         shown = {"messaging_product": "whatsapp", "contacts": contacts, "messages": [{"id": wamid}]}
-        return self._answer(200, shown)
+        return self.answer(200, shown)
 
     def _is_known(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {ACCESS_TOKEN}"
 
     def _refuse(self, status: int, code: int, message: str) -> None:
         error = {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code, "fbtrace_id": "A"}
-        self._answer(status, {"error": {**error, "error_data": {"messaging_product": "whatsapp", "details": message}}})
-
-    def _answer(self, status: int, value: Any) -> None:
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.answer(status, {"error": {**error, "error_data": {"messaging_product": "whatsapp", "details": message}}})
 
 
 def _error_of(message: dict[str, Any]) -> tuple[int, str] | None:
@@ -152,6 +134,4 @@ def _error_of(message: dict[str, Any]) -> tuple[int, str] | None:
 
 
 if __name__ == "__main__":
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-    server.daemon_threads = True
-    server.serve_forever()
+    serve(Handler)

@@ -11,15 +11,14 @@ sent: its address wants the account's credentials and moves on to one that refus
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import re
-import sys
-import threading
 import time
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
+
+from tests.providers.answering import Answering, following, lock, next_answer, serve, taken
 
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 32, "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 OUR_NUMBER = "+15005550006"
@@ -27,54 +26,48 @@ _MESSAGES = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/Messages\.json
 _MEDIA = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/Messages/MM1/Media/(ME\w+)")
 _ACCOUNT = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})\.json")
 
-taken: list[dict[str, Any]] = []
-following: list[Any] = []
 media: dict[str, bytes] = {}
-lock = threading.Lock()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(Answering):
     def do_GET(self) -> None:
         if self.path == "/_taken":
-            return self._answer(200, taken)
+            return self.answer(200, taken)
         if self.path.startswith("/_media/"):
             return self._give(self.path.rpartition("/")[2])
         if file := _MEDIA.fullmatch(self.path):
             if not self._is_known(file[1]):
                 return self._refuse(401, 20003, "Authenticate")
-            return self._answer(307, {}, {"Location": f"/_media/{file[2]}"})
+            return self.answer(307, {}, {"Location": f"/_media/{file[2]}"})
         match = _ACCOUNT.fullmatch(self.path)
         if match is None:
             return self._refuse(404, 20404, "The requested resource was not found")
         if not self._is_known(match[1]):
             return self._refuse(401, 20003, "Authenticate")
-        return self._answer(200, {"sid": match[1], "friendly_name": "Northside Plumbing", "status": "active"})
+        return self.answer(200, {"sid": match[1], "friendly_name": "Northside Plumbing", "status": "active"})
 
     def do_PUT(self) -> None:
-        media[self.path.rpartition("/")[2]] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, {})
+        media[self.path.rpartition("/")[2]] = self.body()
+        self.answer(200, {})
 
     def _give(self, media_id: str) -> None:
         if self.headers.get("Authorization"):  # as a store of files does, where a link has its own signature
             return self._refuse(400, 0, "Only one auth mechanism allowed")
         if media_id not in media:
             return self._refuse(404, 20404, "The requested resource was not found")
-        return self._answer(200, media[media_id], {"Content-Type": "application/octet-stream"})
+        return self.answer(200, media[media_id], {"Content-Type": "application/octet-stream"})
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.path == "/_next":
             following[:] = json.loads(body)
-            return self._answer(200, {})
+            return self.answer(200, {})
         match = _MESSAGES.fullmatch(self.path)
         if match is None:
             return self._refuse(404, 20404, "The requested resource was not found")
         if not self._is_known(match[1]):
             return self._refuse(401, 20003, "Authenticate")
-        with lock:
-            how = following.pop(0) if following else None
+        how = next_answer()
         fields = parse_qs(body.decode())
         media_urls = {"MediaUrls": fields.pop("MediaUrl")} if "MediaUrl" in fields else {}
         return self._take({name: values[-1] for name, values in fields.items()} | media_urls, how)
@@ -98,9 +91,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(60)
             return None
         if how == "garbage":
-            return self._answer(200, ["hello"])
+            return self.answer(200, ["hello"])
         segments = str(-(-len(fields.get("Body", "")) // 160))
-        return self._answer(201, {"sid": sid, "status": "queued", "num_segments": segments, "error_code": None})
+        return self.answer(201, {"sid": sid, "status": "queued", "num_segments": segments, "error_code": None})
 
     def _is_known(self, sid: str) -> bool:
         expected = "Basic " + base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
@@ -108,19 +101,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, code: int, message: str, headers: dict[str, str] | None = None) -> None:
         more = f"https://www.twilio.com/docs/errors/{code}"
-        self._answer(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
-
-    def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.answer(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
 
 
 def _error_of(fields: dict[str, Any]) -> tuple[int, str] | None:
@@ -137,6 +118,4 @@ def _error_of(fields: dict[str, Any]) -> tuple[int, str] | None:
 
 
 if __name__ == "__main__":
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-    server.daemon_threads = True
-    server.serve_forever()
+    serve(Handler)

@@ -261,9 +261,6 @@ class SesCalls(EspCalls):
 class MotoSes:
     """What Amazon's servers have taken, in the form of the other servers."""
 
-    def next(self, *answers: Any) -> None:
-        raise NotImplementedError
-
     @property
     def taken(self) -> list[dict[str, Any]]:
         rows = []
@@ -320,6 +317,8 @@ def ses_server(aws, settings) -> Iterator[MotoSes]:
     yield MotoSes()
     client.delete_email_identity(EmailIdentity=OURS)
     client.close()
+    if ses_client.cache_info().currsize:
+        ses_client(SesCalls.settings["access_key_id"], SesCalls.settings["secret_access_key"], REGION).close()
     ses_client.cache_clear()
 
 
