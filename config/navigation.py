@@ -40,8 +40,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     )
     count = f"{WAITING_MAX}+" if waiting > WAITING_MAX else str(waiting or "")
     places = [
-        ("Inbox", reverse("conversations:inbox"), count),
-        ("Leads", reverse("conversations:leads"), ""),
+        ("Inbox", reverse("inbox:inbox"), count),
+        ("Leads", reverse("inbox:leads"), ""),
         ("Sources", reverse("sources:sources"), ""),
         ("Activity", reverse("webhooks:activity"), ""),
         ("Settings", _settings_url(membership), ""),

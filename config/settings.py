@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "leads",
     *INTEGRATION_CARDS,
     "conversations",
+    "inbox",
     "sources",
     "demo",
     "config.apps.Config",

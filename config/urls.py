@@ -19,7 +19,7 @@ api: list[URLPattern | URLResolver] = [
     path("docs", reference, name="docs"),
 ]
 # A card's own pages come before the tab that they stand on.
-PAGES = ["accounts", "api", "messaging", "webhooks", "integrations", "leads", "conversations", "sources"]
+PAGES = ["accounts", "api", "messaging", "webhooks", "integrations", "leads", "conversations", "inbox", "sources"]
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -28,7 +28,7 @@ from sources.forms import SourceForm
 @require_safe
 def home(request: PageRequest) -> HttpResponse:
     """The start: the inbox."""
-    return redirect("conversations:inbox")
+    return redirect("inbox:inbox")
 
 
 @login_required

@@ -128,6 +128,10 @@ class Conversation(models.Model):
     def public_id(self) -> str:
         return encode("conv", self.pk)
 
+    def get_absolute_url(self) -> str:
+        """Its page, which the inbox has: a higher app, which cannot be named here."""
+        return f"/inbox/{self.public_id}/"
+
     @property
     def is_open(self) -> bool:
         return self.closed_at is None

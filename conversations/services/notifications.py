@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
 from accounts import letters
 from accounts.models import Letter, Membership, User
@@ -41,7 +40,7 @@ def write_of_lead(letter: Letter) -> letters.LetterText | None:
     if conversation is None:
         return None
     first = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("id").first()
-    path = reverse("conversations:conversation", args=[conversation.pk])
+    path = conversation.get_absolute_url()
     return letters.written(
         f"New lead at {conversation.source.name}: {conversation.lead.name}",
         "mail/new_lead.txt",

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Source
@@ -78,5 +77,5 @@ def send(text_id: UUID) -> None:
 
 def _words(conversation: Conversation) -> str:
     name, source = conversation.lead.name[:NAME_SHOWN], conversation.source.name[:NAME_SHOWN]
-    path = reverse("conversations:conversation", args=[conversation.pk])
+    path = conversation.get_absolute_url()
     return f"New lead at {source}: {name} {settings.BASE_URL}{path}"

@@ -181,11 +181,12 @@ def test_what_the_screen_can_do_the_api_can_do():
     from drf_spectacular.generators import SchemaGenerator
 
     from conversations import urls as conversations
+    from inbox import urls as inbox
     from leads import urls as leads
     from sources import urls as sources
 
     schema = SchemaGenerator().get_schema(request=None, public=True)
     operations = {one["operationId"] for path in schema["paths"].values() for one in path.values()}
-    pages = {pattern.name for urls in (conversations, leads, sources) for pattern in urls.urlpatterns}
+    pages = {pattern.name for urls in (conversations, inbox, leads, sources) for pattern in urls.urlpatterns}
     assert pages - ONLY_FOR_PEOPLE == set(PARITY)
     assert set(PARITY.values()) <= operations

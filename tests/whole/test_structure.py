@@ -16,7 +16,7 @@ from webhooks.models import Endpoint
 # From the bottom to the top: each may import those before it.
 FLOORS = [
     "core", "understanding", "outbox", "accounts", "api", "messaging", "integrations", "leads", "webhooks",
-    "conversations", "sources", "demo", "supervisor", "config",
+    "conversations", "inbox", "sources", "demo", "supervisor", "config",
 ]  # fmt: skip
 PEERS = [{"integrations", "leads"}]  # which import nothing of each other
 

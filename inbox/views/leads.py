@@ -36,10 +36,10 @@ def leads(request: PageRequest) -> HttpResponse:
     try:
         found, cursor = page(rows, query)
     except Invalid:
-        return redirect("conversations:leads")
+        return redirect("inbox:leads")
     return render(
         request,
-        "conversations/leads_page.html",
+        "inbox/leads_page.html",
         {"rows": found, "cursor": cursor, "search": search, "may_import": may_import(request)},
     )
 
@@ -54,7 +54,7 @@ def lead(request: PageRequest, lead_id: UUID) -> HttpResponse:
         "conversations": Conversation.objects.filter(lead=shown).select_related("connection").newest_first()[:50],
         "may_answer": reach_of(request.user, Right.ANSWER).includes(shown.source),
     }
-    return render(request, "conversations/lead_page.html", values)
+    return render(request, "inbox/lead_page.html", values)
 
 
 @login_required
@@ -67,4 +67,4 @@ def lead_consent(request: PageRequest, lead_id: UUID) -> HttpResponse:
         change(lead=lead, channel="email", actor=Actor.of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
-    return redirect("conversations:lead", lead_id)
+    return redirect("inbox:lead", lead_id)

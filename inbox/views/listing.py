@@ -38,7 +38,7 @@ def inbox(request: PageRequest) -> HttpResponse:
     try:
         conversations, cursor = page_by_moment(rows, moment, place, PAGE_SIZE, oldest_first=state == "waiting")
     except Invalid:
-        return redirect("conversations:inbox")
+        return redirect("inbox:inbox")
     sources = Source.objects.visible_to(request.user).active()
     if membership:
         sources = sources.filter(organization=membership.organization_id)
@@ -55,7 +55,7 @@ def inbox(request: PageRequest) -> HttpResponse:
         "source_id": source,
         "mine": bool(request.GET.get("mine")),
     }
-    return render(request, "conversations/inbox_page.html", values)
+    return render(request, "inbox/inbox_page.html", values)
 
 
 def _filtered(

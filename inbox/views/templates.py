@@ -69,6 +69,6 @@ def template_use(request: PageRequest, conversation_id: UUID, template_id: int) 
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            return redirect("conversations:conversation", conversation.pk)
+            return redirect("inbox:conversation", conversation.pk)
     values = {"conversation": conversation, "template": template, "form": form}
-    return render(request, "conversations/template_page.html", values)
+    return render(request, "inbox/template_page.html", values)

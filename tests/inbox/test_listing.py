@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from conversations.models import Conversation
@@ -60,7 +61,7 @@ def test_who_waits_longest_comes_first_among_those_who_wait(dana_client, lead_at
         lead = lead_at(eastgate, f"lead{number}@example.net", f"Question {number}", first_name=f"Lead{number}")
         since = timezone.now() - timedelta(hours=hours)
         Conversation.objects.filter(lead=lead).update(waiting_since=since)
-    monkeypatch.setattr("conversations.views.inbox.PAGE_SIZE", 2)
+    monkeypatch.setattr("inbox.views.listing.PAGE_SIZE", 2)
     first = dana_client.get("/inbox/", {"state": "waiting"}).text
     assert first.index("Question 1") < first.index("Question 2")
     assert "Question 0" not in first
@@ -70,3 +71,8 @@ def test_who_waits_longest_comes_first_among_those_who_wait(dana_client, lead_at
     assert "Question 0" in second
     assert "Question 1" not in second
     assert "cursor=" not in second
+
+
+def test_a_conversation_knows_its_page(lead_at, eastgate):
+    conversation = Conversation.objects.get(lead=lead_at(eastgate))
+    assert conversation.get_absolute_url() == reverse("inbox:conversation", args=[conversation.pk])

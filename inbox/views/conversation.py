@@ -20,10 +20,10 @@ from conversations.reachability import reach_of_lead, usable_json
 from conversations.services import lifecycle as states
 from conversations.services.received_replies import correct
 from conversations.services.replies import Author, Reply, send_reply
-from conversations.views.reply_form import ReplyForm
-from conversations.views.templates import sendable_templates
 from core.ids import decode, encode
 from core.problems import Refusal
+from inbox.views.reply_form import ReplyForm
+from inbox.views.templates import sendable_templates
 from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail
 from messaging.models.connections import usable_by
@@ -163,7 +163,7 @@ def _load(request: PageRequest, conversation_id: UUID, right: Right = Right.READ
 def _done(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     if request.htmx:
         return _show(request, _load(request, conversation_id))
-    return redirect("conversations:conversation", conversation_id)
+    return redirect("inbox:conversation", conversation_id)
 
 
 def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
@@ -200,7 +200,7 @@ def _show(request: PageRequest, conversation: Conversation, form: ReplyForm | No
         "keys": KEYS,
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
     }
-    template = "conversations/_thread.html" if request.htmx else "conversations/conversation_page.html"
+    template = "inbox/_thread.html" if request.htmx else "inbox/conversation_page.html"
     return render(request, template, values)
 
 

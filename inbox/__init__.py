@@ -1,0 +1,1 @@
+"""The inbox: what the team reads, answers and files, on top of conversations."""
