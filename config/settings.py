@@ -112,6 +112,7 @@ BACKGROUND_JOBS = {
         "send-text": "conversations.services.team_texts.send",
         "endpoint-trouble": "webhooks.services.trouble.tell_of_trouble",
         "replay": "webhooks.services.replays.REPLAYS",
+        "wake-conversation": "conversations.services.filing.wake_snoozed",
     },
     "mail": {
         "read-mail": "conversations.services.mail.read_mail",

@@ -43,7 +43,7 @@ SELECT DISTINCT ON (delivery_id) delivery_id, request_body FROM webhooks_attempt
 WHERE delivery_id = ANY(%s) AND request_body <> '' ORDER BY delivery_id, id
 """
 _HISTORY = """
-SELECT c.id AS conversation, c.title, c.closed_at, c.created_at AS opened_at, k.kind AS channel, m.*
+SELECT c.id AS conversation, c.title, c.closed_at, c.handled_by, c.created_at AS opened_at, k.kind AS channel, m.*
 FROM unnest(%s::uuid[]) AS wanted(id)
 JOIN conversations_conversation c ON c.id = wanted.id
 LEFT JOIN messaging_channelconnection k ON k.id = c.connection_id
@@ -170,6 +170,7 @@ def _conversations(
                 "title": row["title"],
                 "status": "closed" if row["closed_at"] else "open",
                 "messaging_channel_id": row["channel"],
+                "handled_by": row["handled_by"],
                 "created_at": rfc3339(row["opened_at"]),
                 "messages": [],
                 "truncated": False,

@@ -40,8 +40,12 @@ def page_by_moment(
     shown = fetched[:limit]
     if len(fetched) <= len(shown):
         return shown, None
-    last = shown[-1]
-    return shown, _write([getattr(last, moment).isoformat(), last.pk.hex])
+    return shown, cursor_at(getattr(shown[-1], moment), shown[-1].pk)
+
+
+def cursor_at(moment: datetime, pk: UUID) -> str:
+    """Return the cursor of the page that begins below a row."""
+    return _write([moment.isoformat(), pk.hex])
 
 
 def write_position(position: int) -> str:

@@ -35,6 +35,7 @@ class SourceShown(serializers.Serializer[Any]):
     external_id = serializers.CharField(allow_null=True)
     time_zone = serializers.CharField()
     form_origins = serializers.ListField(child=serializers.CharField())
+    answers_take_over = serializers.BooleanField()
     cards = serializers.DictField(child=serializers.BooleanField(), help_text="Each card, and whether it is on.")
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -55,6 +56,9 @@ class SourceChanges(serializers.Serializer[Any]):
     external_id = StrictString(max_length=100, required=False, allow_null=True, allow_blank=True)
     time_zone = StrictString(max_length=64, required=False, validators=[validate_time_zone])
     form_origins = serializers.ListField(child=StrictString(max_length=300), required=False, max_length=50)
+    answers_take_over = serializers.BooleanField(
+        required=False, help_text="An answer of the team takes the conversation over: programs stop there."
+    )
 
     def validate_form_origins(self, origins: list[str]) -> list[str]:
         for origin in origins:
@@ -232,6 +236,7 @@ def source_json(source: Source) -> dict[str, Any]:
         "external_id": source.external_id or None,
         "time_zone": source.time_zone,
         "form_origins": list(source.form_origins),
+        "answers_take_over": source.answers_take_over,
         "cards": {slug: getattr(source, kind.accessor).is_enabled for slug, kind in card_kinds().items()},
         "archived_at": rfc3339(source.archived_at),
         "created_at": rfc3339(source.created_at),

@@ -34,12 +34,12 @@ class SourceForm(forms.ModelForm):
 
     class Meta:
         model = Source
-        fields = ["name", "external_id", "time_zone", "form_origins"]
+        fields = ["name", "external_id", "time_zone", "form_origins", "answers_take_over"]
 
     def __init__(self, *args: Any, user: User, organization_id: UUID, **kwargs: Any) -> None:
         self.organization_id = organization_id
         super().__init__(*args, **kwargs)
-        self.order_fields(["name", "parent", "external_id", "time_zone", "form_origins"])
+        self.order_fields(["name", "parent", "external_id", "time_zone", "form_origins", "answers_take_over"])
         if self.instance.pk and not self.instance._state.adding:
             del self.fields["parent"]
             self.initial["form_origins"] = "\n".join(self.instance.form_origins)

@@ -11,7 +11,7 @@ from core.problems import Refusal
 from integrations.registry import card_kinds
 from messaging.services import add_connections
 
-EDITABLE = ("name", "external_id", "time_zone", "form_origins")
+EDITABLE = ("name", "external_id", "time_zone", "form_origins", "answers_take_over")
 
 
 @transaction.atomic
@@ -24,6 +24,7 @@ def create_source(
     external_id: str = "",
     time_zone: str = "UTC",
     form_origins: list[str] | None = None,
+    answers_take_over: bool = False,
 ) -> Source:
     """Make a business, or a location of `parent`, with its cards (off) and its two channels."""
     source = Source.objects.create(
@@ -34,6 +35,7 @@ def create_source(
         external_id=external_id,
         time_zone=time_zone,
         form_origins=form_origins or [],
+        answers_take_over=answers_take_over,
     )
     furnish(source)
     actor.record("source.create", organization=organization, target=source, source_id=source.pk, after=_state(source))

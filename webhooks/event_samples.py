@@ -73,6 +73,7 @@ _CONVERSATION = {
     "title": "Leaking tap",
     "status": "open",
     "messaging_channel_id": "email",
+    "handled_by": "external",
     "created_at": _AT,
     "messages": [{name: _INBOUND[name] for name in _SHOWN}],
     "truncated": False,

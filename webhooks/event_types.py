@@ -17,6 +17,7 @@ class EventType(models.TextChoices):
     REPLY_CLASSIFIED = "reply.classified", "A reply's classification changes"
     CONVERSATION_OPENED = "conversation.opened", "A conversation opens"
     CONVERSATION_CLOSED = "conversation.closed", "A conversation closes"
+    CONVERSATION_HANDOVER = "conversation.handover", "The team takes a conversation over, or hands it back"
     WEBHOOK_TEST = "webhook.test", "Test webhook"
     WEBHOOK_FAILING = "webhook.failing", "A webhook only fails"
     WEBHOOK_DISABLED = "webhook.disabled", "A webhook was stopped"

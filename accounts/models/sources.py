@@ -64,6 +64,12 @@ class Source(models.Model):
         blank=True,
         help_text="Websites whose pages may post the form, as https://example.com. Empty: any.",
     )
+    answers_take_over = models.BooleanField(
+        "answers of the team take over",
+        default=False,
+        db_default=False,
+        help_text="Once the team has answered, programs and automation no longer do, until somebody hands it back.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
     archived_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.actors import Actor
 from accounts.models import User
 from api.base import IDEMPOTENCY, Api, PageQuery, actor_of, caller_of, listed, read_body, read_query
 from api.callers import Caller
@@ -22,7 +24,9 @@ from conversations.api.access import load_conversation, refuse_archived
 from conversations.api.conversations import MESSAGES_SHOWN, author_of, created
 from conversations.api.schema import ConversationShown, MessageShown
 from conversations.models import Conversation, Message
+from conversations.models.conversations import TAG_LENGTH, TAGS_MAX
 from conversations.presentation import conversation_json, load_files
+from conversations.services import filing
 from conversations.services import lifecycle as states
 from core.ids import decode
 from core.keyset import page_by_moment
@@ -37,11 +41,13 @@ class InboxApi(Api):
     scopes = {"GET": "conversations:read"}
 
     class Query(PageQuery):
-        state = serializers.ChoiceField(choices=["open", "waiting", "closed", "all"], default="all")
+        state = serializers.ChoiceField(choices=["open", "waiting", "snoozed", "closed", "all"], default="all")
         source_id = serializers.CharField(required=False)
         lead_id = serializers.CharField(required=False)
         messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, required=False)
         assignee_id = serializers.CharField(required=False, help_text="A person's id, or `none`.")
+        handled_by = serializers.ChoiceField(choices=Conversation.Holder.choices, required=False)
+        tag = serializers.CharField(required=False, max_length=TAG_LENGTH)
         unread = serializers.BooleanField(required=False, allow_null=True, default=None)
 
     @extend_schema(
@@ -68,11 +74,24 @@ class InboxApi(Api):
 
 class ConversationApi(Api):
     scopes = {"GET": "conversations:read", "PATCH": "conversations:write"}
-    refusals = {"PATCH": ("assignee.notAllowed", "source.archived")}
+    refusals = {"PATCH": ("assignee.notAllowed", "conversation.closed", "source.archived")}
 
     class Changes(serializers.Serializer[Any]):
         status = serializers.ChoiceField(choices=["open", "closed"], required=False)
         assignee_id = StrictString(required=False, allow_null=True, help_text="null: nobody.")
+        handled_by = serializers.ChoiceField(
+            choices=Conversation.Holder.choices,
+            required=False,
+            help_text="`team` takes the conversation over: programs cannot answer in it until it is `external` again.",
+        )
+        snoozed_until = serializers.DateTimeField(
+            required=False,
+            allow_null=True,
+            help_text="Within 12 months; null ends it. A message of the lead does too.",
+        )
+        tags = serializers.ListField(
+            child=StrictString(max_length=TAG_LENGTH), max_length=TAGS_MAX, required=False, help_text="All of them."
+        )
 
     @extend_schema(
         operation_id="get_conversation",
@@ -91,18 +110,18 @@ class ConversationApi(Api):
         tags=["Conversations"],
     )
     def patch(self, request: Request, conversation_id: str) -> Response:
-        """Close or reopen it, give it to somebody."""
+        """Close or reopen it, give it to somebody, snooze it, tag it, take it over for the team or hand it back."""
         data = read_body(request, self.Changes, partial=True)
-        caller = caller_of(request)
         conversation = load_conversation(request, conversation_id)
         with transaction.atomic():  # all of it, or nothing
             if "assignee_id" in data:
                 person = _person(conversation, data["assignee_id"])
-                states.assign(conversation_id=conversation.pk, to=person, actor=actor_of(request))
+                states.assign(conversation_id=conversation.pk, to=person, actor=_actor(request))
+            _file(conversation, data, _actor(request))
             if data.get("status") == "closed":
-                states.close(conversation_id=conversation.pk, by=_acting(caller))
+                states.close(conversation_id=conversation.pk, actor=_actor(request))
             elif data.get("status") == "open":
-                states.reopen(conversation_id=conversation.pk)
+                states.reopen(conversation_id=conversation.pk, actor=_actor(request))
         return _one(load_conversation(request, conversation_id))
 
 
@@ -174,6 +193,10 @@ def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
         if source_id is None and query["assignee_id"] != "none":
             raise Invalid.at("assignee_id", "Give a person's id, or none.", kind="parameter")
         rows = rows.filter(assignee=source_id)
+    if "handled_by" in query:
+        rows = rows.filter(handled_by=query["handled_by"])
+    if "tag" in query:
+        rows = rows.filter(tags__contains=[query["tag"]])
     if query["unread"] is not None:
         rows = rows.filter(unread_at__isnull=not query["unread"])
     return rows
@@ -189,9 +212,23 @@ def _person(conversation: Conversation, text: str | None) -> User | None:
     return person
 
 
-def _acting(caller: Caller) -> User | None:
-    """The member behind a staff token."""
-    return caller.creator.user if caller.kind == "staff" and caller.creator else None
+def _file(conversation: Conversation, data: dict[str, Any], actor: Actor) -> None:
+    """Tag, snooze and hand over, as far as the caller says so."""
+    if "tags" in data:
+        filing.set_tags(conversation_id=conversation.pk, names=data["tags"], actor=actor)
+    if data.get("snoozed_until"):
+        filing.snooze(conversation_id=conversation.pk, until=data["snoozed_until"], actor=actor)
+    elif "snoozed_until" in data:
+        filing.unsnooze(conversation_id=conversation.pk, actor=actor)
+    if "handled_by" in data:
+        holder = Conversation.Holder(data["handled_by"])
+        filing.hand_over(conversation_id=conversation.pk, to=holder, actor=actor)
+
+
+def _actor(request: Request) -> Actor:
+    """Return who changes a conversation: of a staff token the member behind it."""
+    caller = caller_of(request)
+    return replace(actor_of(request), user=caller.creator.user if caller.kind == "staff" and caller.creator else None)
 
 
 def _one(conversation: Conversation) -> Response:

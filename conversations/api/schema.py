@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from conversations.models import Attachment, Label, Message
+from conversations.models import Attachment, Conversation, Label, Message
 from messaging.models import ChannelConnection
 
 
@@ -99,6 +99,9 @@ class ConversationShown(serializers.Serializer[Any]):
     messaging_channel_id = serializers.ChoiceField(choices=ChannelConnection.Kind.choices, allow_null=True)
     campaign_id = serializers.CharField(allow_null=True)
     assignee = AssigneeShown(allow_null=True)
+    handled_by = serializers.ChoiceField(choices=Conversation.Holder.choices)
+    snoozed_until = serializers.DateTimeField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
     last_message_at = serializers.DateTimeField()
     messages = MessageShown(many=True)

@@ -1,10 +1,12 @@
 from conversations.models.attachments import Attachment
+from conversations.models.changes import ConversationChange
 from conversations.models.conversations import Conversation
 from conversations.models.labels import Label
 from conversations.models.messages import Message
 from conversations.models.nonces import UsedNonce
 from conversations.models.received_replies import Classification, ReceivedReply
 from conversations.models.status_changes import StatusChange
+from conversations.models.tags import Tag
 from conversations.models.team_texts import TeamText
 from conversations.models.templates import SentTemplate
 
@@ -12,11 +14,13 @@ __all__ = [
     "Attachment",
     "Classification",
     "Conversation",
+    "ConversationChange",
     "Label",
     "Message",
     "ReceivedReply",
     "SentTemplate",
     "StatusChange",
+    "Tag",
     "TeamText",
     "UsedNonce",
 ]

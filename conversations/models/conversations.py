@@ -7,7 +7,10 @@ from datetime import timedelta
 from typing import Self
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Organization, Source, User
@@ -19,6 +22,8 @@ from messaging.models import ChannelConnection
 
 REOPENS_WITHIN = timedelta(days=14)
 TITLE_LENGTH = 300
+TAG_LENGTH = 40
+TAGS_MAX = 20  # of one conversation
 
 
 def make_reply_token() -> str:
@@ -35,6 +40,13 @@ class ConversationQuerySet(ReachQuerySet["Conversation"]):
 
     def newest_first(self) -> Self:
         return self.order_by("-last_message_at", "-id")
+
+    def awake(self) -> Self:
+        """Open ones that nobody has put off until later."""
+        return self.open().filter(models.Q(snoozed_until=None) | models.Q(snoozed_until__lte=Now()))
+
+    def snoozed(self) -> Self:
+        return self.open().filter(snoozed_until__gt=Now())
 
     def waiting(self) -> Self:
         """Conversations in which the lead spoke last."""
@@ -57,6 +69,10 @@ class ConversationQuerySet(ReachQuerySet["Conversation"]):
 class Conversation(models.Model):
     """A thread with one lead on one source: open or closed."""
 
+    class Holder(models.TextChoices):
+        EXTERNAL = "external", "Programs and automation"
+        TEAM = "team", "The team"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # The keys are composite in the database, with the organization: see the SQL migration.
     organization = models.ForeignKey(
@@ -76,6 +92,13 @@ class Conversation(models.Model):
     )
     unread_at = models.DateTimeField(null=True, blank=True)  # an inbound message nobody has looked at
     waiting_since = models.DateTimeField(null=True, blank=True)  # the oldest unanswered inbound message
+    last_news_at = models.DateTimeField(null=True, blank=True)  # the lead wrote, or a snooze ended
+    snoozed_until = models.DateTimeField(null=True, blank=True)  # or until the lead writes
+    # Who answers: while the team holds it, programs and automation are refused.
+    handled_by = models.CharField(
+        max_length=10, choices=Holder.choices, default=Holder.EXTERNAL, db_default=Holder.EXTERNAL
+    )
+    tags = ArrayField(models.CharField(max_length=TAG_LENGTH), default=list, db_default=[], blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)  # when the lead first got a message in it
     label = models.CharField(
         max_length=16, choices=Label.choices, blank=True, db_default="", default=""
@@ -110,6 +133,12 @@ class Conversation(models.Model):
             ),
             models.Index(fields=["lead", "-last_message_at", "-id"], name="conversation_of_lead"),
             models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                condition=models.Q(closed_at=None, snoozed_until__isnull=False),
+                name="conversation_snoozed",
+            ),
+            GinIndex(fields=["tags"], condition=~models.Q(tags=[]), name="conversation_tags"),
+            models.Index(
                 fields=["organization", "label", "-last_message_at", "-id"],
                 condition=~models.Q(label=""),
                 name="conversation_of_label",
@@ -124,17 +153,25 @@ class Conversation(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    @property
-    def public_id(self) -> str:
-        return encode("conv", self.pk)
-
     def get_absolute_url(self) -> str:
         """Its page, which the inbox has: a higher app, which cannot be named here."""
         return f"/inbox/{self.public_id}/"
 
     @property
+    def public_id(self) -> str:
+        return encode("conv", self.pk)
+
+    @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def is_snoozed(self) -> bool:
+        return self.is_open and self.snoozed_until is not None and self.snoozed_until > timezone.now()
+
+    @property
+    def is_held_by_team(self) -> bool:
+        return self.handled_by == self.Holder.TEAM
 
     @property
     def is_unread(self) -> bool:

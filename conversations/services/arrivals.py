@@ -106,14 +106,15 @@ def _new_message(source: Source, lead: Lead, words: InboundContent, conversation
 
 TOUCHED = [
     "unread_at", "waiting_since", "last_message_at", "last_message_id", "last_words", "last_direction", "connection",
-    "lead_connection", "sequence", "closed_at", "closed_by",
+    "lead_connection", "sequence", "closed_at", "closed_by", "last_news_at", "snoozed_until",
 ]  # fmt: skip
 
 
 def _touch(conversation: Conversation, message: Message) -> None:
     """Set the conversation's columns about its last message, and open it. Its row is locked or new."""
     now = timezone.now()
-    conversation.closed_at = conversation.closed_by = None
+    conversation.closed_at = conversation.closed_by = conversation.snoozed_until = None
+    conversation.last_news_at = now
     conversation.unread_at = conversation.unread_at or now
     conversation.waiting_since = conversation.waiting_since or now
     conversation.last_message_at, conversation.last_message_id = message.created_at, message.pk

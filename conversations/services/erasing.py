@@ -84,8 +84,10 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
     for conversation in conversations:
         conversation.title, conversation.last_words = ERASED, ERASED
         conversation.closed_at = conversation.closed_at or now
-        conversation.waiting_since = conversation.unread_at = None
-        conversation.save(update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at"])
+        conversation.waiting_since = conversation.unread_at = conversation.snoozed_until = None
+        conversation.save(
+            update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at", "snoozed_until"]
+        )
     messages = Message.objects.filter(conversation__lead=lead)
     _blank_mails(messages, lead, leads)
     _blank_calls(leads)

@@ -13,7 +13,8 @@ from accounts.actors import Actor
 from accounts.models import Membership, User
 from accounts.reach import reach_of
 from accounts.rights import ROLES_WITH, Right
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, ConversationChange, Message
+from conversations.services.changes import record_change
 from conversations.services.events import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
 from conversations.services.templates import template_of
@@ -23,25 +24,27 @@ from webhooks.event_types import EventType
 
 
 @transaction.atomic
-def close(*, conversation_id: UUID, by: User | None) -> Conversation:
+def close(*, conversation_id: UUID, actor: Actor) -> Conversation:
     """Close a conversation. Closing a closed one changes nothing."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
     if conversation.is_open:
-        conversation.closed_at, conversation.closed_by = timezone.now(), by
-        conversation.waiting_since = conversation.unread_at = None
-        conversation.save(update_fields=["closed_at", "closed_by", "waiting_since", "unread_at"])
+        conversation.closed_at, conversation.closed_by = timezone.now(), actor.user
+        conversation.waiting_since = conversation.unread_at = conversation.snoozed_until = None
+        conversation.save(update_fields=["closed_at", "closed_by", "waiting_since", "unread_at", "snoozed_until"])
+        record_change(conversation, ConversationChange.Kind.CLOSED, actor)
         publish_conversation_event(EventType.CONVERSATION_CLOSED, conversation)
     return conversation
 
 
 @transaction.atomic
-def reopen(*, conversation_id: UUID) -> Conversation:
+def reopen(*, conversation_id: UUID, actor: Actor) -> Conversation:
     """Open a closed conversation again."""
     conversation = Conversation.objects.select_for_update(no_key=True).get(pk=conversation_id)
     if not conversation.is_open:
         conversation.closed_at = conversation.closed_by = None
         conversation.waiting_since = _waiting_since(conversation)
         conversation.save(update_fields=["closed_at", "closed_by", "waiting_since"])
+        record_change(conversation, ConversationChange.Kind.REOPENED, actor)
         publish_conversation_event(EventType.CONVERSATION_OPENED, conversation)
     return conversation
 
@@ -86,6 +89,8 @@ def assign(*, conversation_id: UUID, to: User | None, actor: Actor) -> Conversat
     if conversation.assignee_id != (to.pk if to else None):
         before, conversation.assignee = str(conversation.assignee or ""), to
         conversation.save(update_fields=["assignee"])
+        kind = ConversationChange.Kind.ASSIGNED if to else ConversationChange.Kind.UNASSIGNED
+        record_change(conversation, kind, actor, value=str(to or ""))
         actor.record(
             "conversation.assign",
             organization=conversation.organization_id,

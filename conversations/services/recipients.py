@@ -41,6 +41,7 @@ class Recipient:
     closed_at: datetime | None
     last_message_id: UUID | None
     last_connection_id: int | None
+    handled_by: str | None
     routes: list[Route]  # that the source can use, its defaults first
 
     @property
@@ -53,7 +54,7 @@ _LOAD = """
 SELECT lead.id AS lead_id, lead.organization_id, lead.source_id, lead.email, lead.phone_e164 AS phone,
     lead.email <> '' OR lead.phone <> '' AS is_ready,
     conversation.id AS conversation_id, conversation.closed_at, conversation.last_message_id,
-    conversation.lead_connection_id AS last_connection_id,
+    conversation.lead_connection_id AS last_connection_id, conversation.handled_by,
     ARRAY(SELECT channel FROM leads_optout o WHERE o.organization_id = lead.organization_id AND o.lifted_at IS NULL
           AND o.address IN (lower(lead.email), lead.phone_e164,
               'sha256:' || encode(sha256(convert_to(lower(lead.email), 'UTF8')), 'hex'),

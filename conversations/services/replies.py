@@ -17,6 +17,7 @@ from conversations.models import Conversation, Message
 from conversations.services import uploads
 from conversations.services.arrivals import last_words
 from conversations.services.events import publish_conversation_event
+from conversations.services.filing import take_over_by_answer
 from conversations.services.recipients import Recipient, Route, load_recipient
 from conversations.services.routes import choose_route
 from conversations.services.templates import keep_template, use_template
@@ -91,7 +92,7 @@ def queue_reply(
     if recipient is None:
         raise NotFound("lead")
     allow(recipient)
-    conversation_id = _repliable(recipient, reply)
+    conversation_id = _repliable(recipient, reply, author)
     route = choose_route(recipient, reply.connection_id, has_template=reply.template is not None)
     content, template = use_template(route.id, reply.template) if reply.template else (reply.content, None)
     _refuse_unless_taken(CHANNELS[route.kind], content, files)
@@ -103,6 +104,8 @@ def queue_reply(
         keep_template(message, template)
     if recipient.closed_at:  # the team wrote into it
         publish_conversation_event(EventType.CONVERSATION_OPENED, Conversation.objects.get(pk=conversation_id))
+    if author.kind == Message.Author.STAFF and recipient.handled_by != Conversation.Holder.TEAM:
+        take_over_by_answer(conversation_id, author.name, author.user_id)
     wake(Lane.Kind.CHANNEL, [route.lane_id])
     return message
 
@@ -110,13 +113,15 @@ def queue_reply(
 send_reply = transaction.atomic(queue_reply)  # for callers without a transaction, or that go on after a Refusal
 
 
-def _repliable(recipient: Recipient, reply: Reply) -> UUID:
+def _repliable(recipient: Recipient, reply: Reply, author: Author) -> UUID:
     if recipient.conversation_id is None:
         if reply.conversation_id:
             raise NotFound("conversation")
         raise Refusal(409, "conversation.closed", "The lead has no open conversation.")
     if recipient.closed_at and not reply.reopens:
         raise Refusal(409, "conversation.closed", "This conversation is closed.")
+    if recipient.handled_by == Conversation.Holder.TEAM and author.kind != Message.Author.STAFF:
+        raise Refusal(409, "conversation.heldByTeam", "The team answers in this conversation. Wait for a hand-back.")
     if reply.if_last_message_id and reply.if_last_message_id != recipient.last_message_id:
         raise Refusal(409, "conversation.moved", "There is a newer message in this conversation. Read it first.")
     return recipient.conversation_id

@@ -79,7 +79,7 @@ def reply_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             if "close" in request.POST:
-                states.close(conversation_id=conversation.pk, by=request.user)
+                states.close(conversation_id=conversation.pk, actor=Actor.of(request))
             return _done(request, conversation_id)
     return _show(request, _load(request, conversation_id), form)
 
@@ -90,9 +90,9 @@ def conversation_close(request: PageRequest, conversation_id: UUID) -> HttpRespo
     """Close, or (button "reopen") open again."""
     _load(request, conversation_id, Right.ANSWER)
     if "reopen" in request.POST:
-        states.reopen(conversation_id=conversation_id)
+        states.reopen(conversation_id=conversation_id, actor=Actor.of(request))
     else:
-        states.close(conversation_id=conversation_id, by=request.user)
+        states.close(conversation_id=conversation_id, actor=Actor.of(request))
     return _done(request, conversation_id)
 
 

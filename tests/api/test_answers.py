@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.actors import SYSTEM
 from accounts.models import Membership
 from api.services import make_token
 from conversations.models import Conversation
@@ -73,11 +74,11 @@ def test_who_has_a_network_has_no_more_forms_than_others(api, client, plumbing, 
 def test_what_is_reopened_without_an_answer_waits_for_one_again(plumbing, lead_at):
     lead = lead_at(plumbing)
     waiting = Conversation.objects.get()
-    close(conversation_id=waiting.pk, by=None)
-    assert reopen(conversation_id=waiting.pk).waiting_since == waiting.messages.first().created_at
+    close(conversation_id=waiting.pk, actor=SYSTEM)
+    assert reopen(conversation_id=waiting.pk, actor=SYSTEM).waiting_since == waiting.messages.first().created_at
     send_reply(lead_id=lead.pk, reply=Reply("We come."), author=Author("staff", "Dana"))
-    close(conversation_id=waiting.pk, by=None)
-    assert reopen(conversation_id=waiting.pk).waiting_since is None
+    close(conversation_id=waiting.pk, actor=SYSTEM)
+    assert reopen(conversation_id=waiting.pk, actor=SYSTEM).waiting_since is None
 
 
 def test_a_format_in_the_query_is_a_parameter_that_nobody_knows(api, key):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from accounts.models import Membership
 from api.services import make_token
 from conversations.models import Conversation, Message
@@ -185,7 +186,7 @@ def test_the_team_reopens_by_writing_and_it_is_told(plumbing, lead_at):
 
     lead = lead_at(plumbing)
     conversation = Conversation.objects.get()
-    close(conversation_id=conversation.pk, by=None)
+    close(conversation_id=conversation.pk, actor=SYSTEM)
     send_reply(lead_id=lead.pk, reply=Reply("Hello", conversation.pk, reopens=True), author=Author("staff", "Dana"))
     assert Event.objects.filter(type="conversation.opened").count() == 1
     conversation.refresh_from_db()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.actors import SYSTEM
 from conversations.models import Conversation, Message
 from conversations.services.lifecycle import close, retry
 from conversations.services.replies import Author, Reply, send_reply
@@ -45,7 +46,7 @@ def test_enable_off_refuses_api_tokens_too(api, plumbing, lead_at, key_of, north
 
 def test_none_open_is_conversation_closed(api, key_of, plumbing, lead_at, dana):
     lead = lead_at(plumbing)
-    close(conversation_id=Conversation.objects.get().pk, by=dana)
+    close(conversation_id=Conversation.objects.get().pk, actor=SYSTEM)
     answer = api.reply(key_of(plumbing), lead)
     assert (answer.status_code, answer.json()["code"]) == (409, "conversation.closed")
 
@@ -53,7 +54,7 @@ def test_none_open_is_conversation_closed(api, key_of, plumbing, lead_at, dana):
 def test_a_closed_one_named_is_conversation_closed(api, token, key_of, plumbing, dana):
     api.create_lead(token, request_title="Old")
     old = Conversation.objects.get()
-    close(conversation_id=old.pk, by=dana)
+    close(conversation_id=old.pk, actor=SYSTEM)
     api.create_lead(token, request_title="New")
     answer = api.reply(key_of(plumbing), Lead.objects.get(), conversation_id=old.public_id)
     assert answer.json()["code"] == "conversation.closed"
@@ -109,7 +110,7 @@ def test_the_screens_of_the_team_are_not_affected_by_enable(plumbing, lead_at):
 def test_staff_writing_in_a_closed_conversation_reopens_it(plumbing, lead_at, dana):
     lead = lead_at(plumbing)
     conversation = Conversation.objects.get()
-    close(conversation_id=conversation.pk, by=dana)
+    close(conversation_id=conversation.pk, actor=SYSTEM)
     send_reply(lead_id=lead.pk, reply=Reply("Hello", conversation.pk, reopens=True), author=STAFF)
     conversation.refresh_from_db()
     assert conversation.is_open

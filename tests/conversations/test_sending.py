@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from conversations.models import Conversation, Message
 from conversations.services.lifecycle import close, retry
 from conversations.services.replies import Author, Reply, send_reply
@@ -61,7 +62,7 @@ def test_a_message_is_sent_again_once(plumbing, lead_at):
 def test_only_the_team_reopens_by_a_retry(plumbing, lead_at, dana):
     message = send_reply(lead_id=lead_at(plumbing).pk, reply=Reply("Hello"), author=STAFF)
     Message.objects.filter(pk=message.pk).update(status="failed")
-    close(conversation_id=message.conversation_id, by=dana)
+    close(conversation_id=message.conversation_id, actor=SYSTEM)
     with pytest.raises(Refusal, match="closed"):
         retry(message=message, author=Author(Message.Author.API, "CRM"))
     assert retry(message=message, author=STAFF).retry_of_id == message.pk
@@ -70,7 +71,7 @@ def test_only_the_team_reopens_by_a_retry(plumbing, lead_at, dana):
 def test_closing_is_told_once(plumbing, lead_at, dana):
     lead_at(plumbing)
     for _ in range(2):
-        close(conversation_id=Conversation.objects.get().pk, by=dana)
+        close(conversation_id=Conversation.objects.get().pk, actor=SYSTEM)
     assert Event.objects.filter(type="conversation.closed").count() == 1
 
 

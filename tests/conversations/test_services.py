@@ -9,6 +9,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from accounts.models import Membership
 from api.callers import find_token_caller
 from api.services import make_token
@@ -40,7 +41,7 @@ STAFF = Author(Message.Author.STAFF, "Dana")
 
 def test_the_events_of_a_conversation_are_numbered_from_1(plumbing, lead_at, dana):
     lead_at(plumbing)
-    close(conversation_id=Conversation.objects.get().pk, by=dana)
+    close(conversation_id=Conversation.objects.get().pk, actor=SYSTEM)
     told = Event.objects.order_by("id").values_list("type", "sequence")
     assert list(told) == [("lead.created", 1), ("conversation.closed", 2)]
 
@@ -48,7 +49,7 @@ def test_the_events_of_a_conversation_are_numbered_from_1(plumbing, lead_at, dan
 def test_a_message_goes_into_the_open_conversation_though_a_closed_one_is_newer(api, token, plumbing, lead_at, dana):
     api.create_lead(token, request_title="Older")
     api.create_lead(token, request_title="Newer")
-    close(conversation_id=Conversation.objects.get(title="Newer").pk, by=dana)
+    close(conversation_id=Conversation.objects.get(title="Newer").pk, actor=SYSTEM)
     lead_at(plumbing, message="Where am I?")
     assert Message.objects.get(content="Where am I?").conversation.title == "Older"
 

@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from conversations.models import Conversation
 from conversations.services import lifecycle as states
 from leads.models import Lead
@@ -24,7 +25,7 @@ def test_the_inbox_is_searched_by_name_email_and_phone(dana_client, lead_at, eas
     page = dana_client.get("/inbox/", {"q": words}).text
     assert "My tap leaks." in page
     assert "My roof leaks." not in page
-    states.close(conversation_id=Conversation.objects.get(lead=ava).pk, by=None)
+    states.close(conversation_id=Conversation.objects.get(lead=ava).pk, actor=SYSTEM)
     assert "My tap leaks." in dana_client.get("/inbox/", {"q": words}).text, "closed ones too"
     assert "My tap leaks." not in dana_client.get("/inbox/", {"q": words, "state": "open"}).text
 

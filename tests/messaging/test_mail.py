@@ -6,6 +6,7 @@ import smtplib
 
 import pytest
 
+from accounts.actors import SYSTEM
 from conversations.models import Conversation, Message
 from conversations.services.lifecycle import close
 from leads.models import Lead, OptOut
@@ -128,7 +129,7 @@ def test_a_message_reopens_a_conversation_closed_less_than_14_days_ago(receive, 
 
     lead_at(eastgate)
     conversation = Conversation.objects.get()
-    close(conversation_id=conversation.pk, by=dana)
+    close(conversation_id=conversation.pk, actor=SYSTEM)
     receive(address_of(eastgate), mail("One more thing."))
     conversation.refresh_from_db()
     assert conversation.is_open
@@ -145,7 +146,7 @@ def test_an_automatic_answer_never_reopens_marks_unread_or_becomes_an_event(
 ):
     lead_at(eastgate)
     conversation = Conversation.objects.get()
-    close(conversation_id=conversation.pk, by=dana)
+    close(conversation_id=conversation.pk, actor=SYSTEM)
     events = Event.objects.count()
     raw = mail("I am on holiday.", Auto_Submitted="auto-replied")
     inbound = receive(address_of(eastgate), raw, to=reply_address(conversation))
@@ -197,7 +198,7 @@ def test_a_bounce_reopens_nothing_and_marks_nothing_unread(receive, eastgate, ad
     public_id = api.reply(key_of(eastgate), Lead.objects.get()).json()["data"]["message"]["id"]
     Message.objects.filter(direction="outbound").update(status="sent")
     conversation = Conversation.objects.get()
-    close(conversation_id=conversation.pk, by=dana)
+    close(conversation_id=conversation.pk, actor=SYSTEM)
     receive(address_of(eastgate), report(public_id, "failed"))
     conversation.refresh_from_db()
     assert not conversation.is_open

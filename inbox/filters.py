@@ -1,0 +1,180 @@
+"""What the list of the inbox shows, as its address says it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Value
+from django.db.models.functions import Now
+from django.http import QueryDict
+
+from accounts.models import Membership, Source, User
+from accounts.rights import ROLES_WITH, Right
+from conversations.models import Conversation, Label, Tag
+from conversations.models.conversations import ConversationQuerySet
+from core.ids import decode, encode
+from inbox.models import ReadMark
+from messaging.models import ChannelConnection
+
+SEARCH_MAX = 100  # characters
+CHOICES_MAX = 500  # sources, people and tags that a filter lists
+Choices = dict[str, list[tuple[str, str]]]  # by field: values and labels
+ME, NOBODY = "me", "none"
+STATES = [
+    ("open", "Open"),
+    ("waiting", "Waiting"),
+    ("snoozed", "Snoozed"),
+    ("closed", "Closed"),
+    ("all", "All"),
+]
+ROWS_OF_STATE = {"open": "awake", "waiting": "waiting", "snoozed": "snoozed", "closed": "closed"}
+WAITING = [("1", "over 1 hour"), ("4", "over 4 hours"), ("24", "over 1 day"), ("72", "over 3 days")]
+
+
+class FilterForm(forms.Form):
+    """The filters of the inbox. What cannot be understood is left out: an old address still shows something."""
+
+    q = forms.CharField(label="Search by name, email, phone or id", required=False)
+    state = forms.ChoiceField(choices=STATES, required=False)
+    source = forms.ChoiceField(label="Source", required=False)
+    channel = forms.ChoiceField(
+        label="Channel", required=False, choices=[("", "Any channel"), *ChannelConnection.Kind.choices]
+    )
+    assignee = forms.ChoiceField(label="Assigned to", required=False)
+    tag = forms.ChoiceField(label="Tag", required=False)
+    meaning = forms.ChoiceField(
+        label="What the lead means", required=False, choices=[("", "Any answer"), *Label.choices]
+    )
+    handled = forms.ChoiceField(
+        label="Handled by", required=False, choices=[("", "Anybody"), *Conversation.Holder.choices]
+    )
+    waiting = forms.ChoiceField(label="Waiting", required=False, choices=[("", "Any time"), *WAITING])
+    unread = forms.BooleanField(label="Only unread", required=False)
+
+    def __init__(self, data: QueryDict, *, membership: Membership, choices: Choices | None = None) -> None:
+        if data.get("mine"):  # as it was called before there was anybody else to choose
+            data = data.copy()
+            data["assignee"] = ME
+        super().__init__(data)
+        self.membership = membership
+        self.choices = choices or choices_of(membership)
+        for name, values in self.choices.items():
+            self.fields[name].choices = values  # type: ignore[attr-defined]
+        self.is_valid()
+
+    def with_query(self, query: str) -> FilterForm:
+        """Return the same member's filters for another query."""
+        return FilterForm(QueryDict(query), membership=self.membership, choices=self.choices)
+
+    def clean_q(self) -> str:
+        text: str = self.cleaned_data["q"]
+        return text.strip()[:SEARCH_MAX]
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What was chosen and understood, as the address writes it."""
+        values = {name: value for name, value in self.cleaned_data.items() if value}
+        return {name: "1" if value is True else value for name, value in values.items()}
+
+    @property
+    def state(self) -> str:
+        """A search looks into all of them, unless one was chosen."""
+        return self.cleaned_data.get("state") or ("all" if self.search else "open")
+
+    @property
+    def search(self) -> str:
+        return self.cleaned_data.get("q", "")
+
+    @property
+    def query(self) -> str:
+        """The address's query, without what is chosen anyway."""
+        return self.query_with()
+
+    def query_with(self, **changed: str) -> str:
+        values = {name: value for name, value in {**self.chosen, **changed}.items() if value}
+        return urlencode(values)
+
+    @property
+    def count(self) -> int:
+        """How many filters are chosen beside the search and the state."""
+        return len(self.chosen.keys() - {"q", "state"})
+
+    @property
+    def moment(self) -> str:
+        """The column that the list is sorted by: who waits longest comes first, else what is newest."""
+        return "waiting_since" if self.is_oldest_first else "last_message_at"
+
+    @property
+    def is_oldest_first(self) -> bool:
+        return self.state == "waiting" or bool(self.cleaned_data.get("waiting"))
+
+    def rows(self) -> ConversationQuerySet:
+        """The conversations that the member may see and has chosen, in no order."""
+        membership, chosen = self.membership, self.cleaned_data
+        rows: ConversationQuerySet = Conversation.objects.visible_to(membership.user)
+        rows = rows.filter(organization=membership.organization_id, lead__is_test=False)
+        if self.search:
+            rows = rows.searched(self.search, membership.organization_id)
+        if self.state in ROWS_OF_STATE:
+            rows = getattr(rows, ROWS_OF_STATE[self.state])()
+        if chosen.get("waiting"):
+            rows = rows.waiting().filter(waiting_since__lte=_ago(timedelta(hours=int(chosen["waiting"]))))
+        if chosen.get("unread"):
+            rows = unread(rows, membership)
+        return rows.filter(**self._columns())
+
+    def _columns(self) -> dict[str, Any]:
+        chosen, columns = self.cleaned_data, {}
+        for name, column in (("meaning", "label"), ("channel", "connection__kind"), ("handled", "handled_by")):
+            if chosen.get(name):
+                columns[column] = chosen[name]
+        if chosen.get("source"):
+            columns["source"] = decode("src", chosen["source"])
+        if chosen.get("tag"):
+            columns["tags__contains"] = [chosen["tag"]]
+        if chosen.get("assignee"):
+            columns["assignee"] = self._assignee(chosen["assignee"])
+        return columns
+
+    def _assignee(self, chosen: str) -> UUID | None:
+        return self.membership.user_id if chosen == ME else decode("usr", chosen)
+
+
+def choices_of(membership: Membership) -> Choices:
+    """Return what the filters of a member offer: their sources, people, and the organization's tags."""
+    people = [(encode("usr", person.pk), str(person)) for person in _people(membership)]
+    tags = Tag.objects.filter(organization=membership.organization_id)[:CHOICES_MAX]
+    return {
+        "source": [("", "All sources"), *((source.public_id, source.name) for source in _sources(membership))],
+        "assignee": [("", "Anybody"), (ME, "Me"), (NOBODY, "Nobody"), *people],
+        "tag": [("", "Any tag"), *((tag.name, tag.name) for tag in tags)],
+    }
+
+
+def unread(rows: ConversationQuerySet, membership: Membership) -> ConversationQuerySet:
+    """Those in which something came since the member read them, or joined."""
+    marks = ReadMark.objects.filter(user=membership.user_id, conversation=OuterRef("pk"))
+    read = marks.filter(read_at__gte=OuterRef("last_news_at"))
+    return rows.open().filter(~Exists(read), last_news_at__gt=membership.created_at)
+
+
+def _sources(membership: Membership) -> list[Source]:
+    rows = Source.objects.visible_to(membership.user).active().filter(organization=membership.organization_id)
+    return list(rows.only("id", "name")[:CHOICES_MAX])
+
+
+def _people(membership: Membership) -> list[User]:
+    """Who may have conversations assigned: everybody of the organization who may answer."""
+    members = Membership.objects.active().filter(
+        organization=membership.organization_id, role__in=ROLES_WITH[Right.ANSWER]
+    )
+    rows = members.exclude(user=membership.user_id).select_related("user").order_by("user__name", "user__email")
+    return [member.user for member in rows[:CHOICES_MAX]]
+
+
+def _ago(age: timedelta) -> ExpressionWrapper[Any]:
+    return ExpressionWrapper(Now() - Value(age), output_field=DateTimeField())

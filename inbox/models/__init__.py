@@ -1,0 +1,5 @@
+from inbox.models.bulk_changes import BulkChange
+from inbox.models.read_marks import ReadMark
+from inbox.models.saved_views import SavedView
+
+__all__ = ["BulkChange", "ReadMark", "SavedView"]
