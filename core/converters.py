@@ -32,4 +32,6 @@ def register(*prefixes: str) -> None:
         register_converter(type(f"{prefix.title()}Id", (PublicId,), names), prefix)
 
 
-register("src", "lead", "conv", "msg", "mail", "dlv", "call", "job", "tok", "mem", "wh", "cf", "opt", "file")
+register(
+    "src", "lead", "conv", "msg", "mail", "dlv", "call", "job", "tok", "mem", "wh", "cf", "opt", "file", "bulk", "view"
+)

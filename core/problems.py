@@ -40,6 +40,11 @@ class Refusal(Exception):
     def __str__(self) -> str:
         return self.detail
 
+    @property
+    def words(self) -> str:
+        """What a page says."""
+        return self.detail
+
 
 class NotFound(Refusal):
     """The same words for what is not there and for what is somebody else's."""
@@ -53,6 +58,10 @@ class Invalid(Refusal):
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__(400, "request.invalid", "Some of the fields are not valid.", extra={"errors": errors})
+
+    @property
+    def words(self) -> str:
+        return self.extra["errors"][0]["detail"]  # type: ignore[no-any-return]
 
     @classmethod
     def at(cls, place: str, detail: str, code: str = "invalid", *, kind: str = "pointer") -> Invalid:

@@ -160,3 +160,4 @@ def _keep_newest(conversation: Conversation, message: Message) -> None:
     if by_lead:
         conversation.lead_connection = message.connection
     conversation.waiting_since = conversation.unread_at = at if by_lead else None
+    conversation.last_news_at = timezone.now() if by_lead else None  # nobody has looked yet

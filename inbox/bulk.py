@@ -135,7 +135,7 @@ def _assign_back(row: Conversation, change: BulkChange, membership: Membership, 
     before, after = change.before[str(row.pk)]
     if str(row.assignee_id or "") != after:
         return False
-    lifecycle.assign(conversation_id=row.pk, to=User.objects.filter(pk=before or None).first(), actor=actor)
+    lifecycle.assign(conversation_id=row.pk, to=User.objects.filter(pk=before).first() if before else None, actor=actor)
     return True
 
 

@@ -42,10 +42,10 @@ class FilterForm(forms.Form):
     state = forms.ChoiceField(choices=STATES, required=False)
     source = forms.ChoiceField(label="Source", required=False)
     channel = forms.ChoiceField(
-        label="Channel", required=False, choices=[("", "Any channel"), *ChannelConnection.Kind.choices]
+        label="Last came by", required=False, choices=[("", "Any channel"), *ChannelConnection.Kind.choices]
     )
-    assignee = forms.ChoiceField(label="Assigned to", required=False)
-    tag = forms.ChoiceField(label="Tag", required=False)
+    assignee = forms.ChoiceField(label="Assignee", required=False)
+    tag = forms.ChoiceField(label="Tagged", required=False)
     meaning = forms.ChoiceField(
         label="What the lead means", required=False, choices=[("", "Any answer"), *Label.choices]
     )
@@ -59,7 +59,7 @@ class FilterForm(forms.Form):
         if data.get("mine"):  # as it was called before there was anybody else to choose
             data = data.copy()
             data["assignee"] = ME
-        super().__init__(data)
+        super().__init__(data, auto_id="filter-%s")
         self.membership = membership
         self.choices = choices or choices_of(membership)
         for name, values in self.choices.items():
@@ -74,6 +74,10 @@ class FilterForm(forms.Form):
         text: str = self.cleaned_data["q"]
         return text.strip()[:SEARCH_MAX]
 
+    def selects(self) -> list[forms.BoundField]:
+        """The filters beside the search, the state and the tick."""
+        return [self[name] for name in self.fields if name not in ("q", "state", "unread")]
+
     @property
     def chosen(self) -> dict[str, str]:
         """What was chosen and understood, as the address writes it."""
@@ -81,13 +85,15 @@ class FilterForm(forms.Form):
         return {name: "1" if value is True else value for name, value in values.items()}
 
     @property
-    def state(self) -> str:
+    def shown_state(self) -> str:
         """A search looks into all of them, unless one was chosen."""
-        return self.cleaned_data.get("state") or ("all" if self.search else "open")
+        chosen: str = self.cleaned_data.get("state", "")
+        return chosen or ("all" if self.search else "open")
 
     @property
     def search(self) -> str:
-        return self.cleaned_data.get("q", "")
+        words: str = self.cleaned_data.get("q", "")
+        return words
 
     @property
     def query(self) -> str:
@@ -110,7 +116,7 @@ class FilterForm(forms.Form):
 
     @property
     def is_oldest_first(self) -> bool:
-        return self.state == "waiting" or bool(self.cleaned_data.get("waiting"))
+        return self.shown_state == "waiting" or bool(self.cleaned_data.get("waiting"))
 
     def rows(self) -> ConversationQuerySet:
         """The conversations that the member may see and has chosen, in no order."""
@@ -119,8 +125,8 @@ class FilterForm(forms.Form):
         rows = rows.filter(organization=membership.organization_id, lead__is_test=False)
         if self.search:
             rows = rows.searched(self.search, membership.organization_id)
-        if self.state in ROWS_OF_STATE:
-            rows = getattr(rows, ROWS_OF_STATE[self.state])()
+        if self.shown_state in ROWS_OF_STATE:
+            rows = getattr(rows, ROWS_OF_STATE[self.shown_state])()
         if chosen.get("waiting"):
             rows = rows.waiting().filter(waiting_since__lte=_ago(timedelta(hours=int(chosen["waiting"]))))
         if chosen.get("unread"):
@@ -160,6 +166,12 @@ def unread(rows: ConversationQuerySet, membership: Membership) -> ConversationQu
     marks = ReadMark.objects.filter(user=membership.user_id, conversation=OuterRef("pk"))
     read = marks.filter(read_at__gte=OuterRef("last_news_at"))
     return rows.open().filter(~Exists(read), last_news_at__gt=membership.created_at)
+
+
+def colleagues(membership: Membership) -> dict[str, User]:
+    """Whom the member may assign conversations to, by public id, in the order of their names."""
+    people = [*_people(membership), membership.user]
+    return {encode("usr", person.pk): person for person in people}
 
 
 def _sources(membership: Membership) -> list[Source]:

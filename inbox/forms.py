@@ -49,11 +49,17 @@ class BulkForm(forms.Form):
     def __init__(self, data: Any, *, people: dict[str, User]) -> None:
         super().__init__(data)
         self.people = people
-        chosen = [text for text in data.getlist("conversation") if decode("conv", text)][:SELECTED_MAX]
+        chosen = [text for text in data.getlist("conversation") if decode("conv", text)]
         self.fields["conversation"].choices = [(text, text) for text in chosen]  # type: ignore[attr-defined]
         self.fields["conversation"].error_messages["required"] = "Select conversations first."
         people_choices = [("", ""), (ME, ""), (NOBODY, ""), *((key, "") for key in people)]
         self.fields["assignee"].choices = people_choices  # type: ignore[attr-defined]
+
+    def clean_conversation(self) -> list[Any]:
+        chosen: list[Any] = self.cleaned_data["conversation"]
+        if len(chosen) > SELECTED_MAX:
+            raise forms.ValidationError(f"Select at most {SELECTED_MAX} conversations at once.")
+        return chosen
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -72,7 +78,7 @@ class BulkForm(forms.Form):
         return Wanted(Action(data["action"]), to=to, until=until, tag=data["tag"])
 
 
-class SavedViewForm(forms.ModelForm):
+class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
     """A name for what the list shows now."""
 
     class Meta:

@@ -77,7 +77,7 @@ def _tabs(filters: FilterForm) -> tuple[list[Tab], list[Tab]]:
     counted |= {state: filters.with_query(filters.query_with(state=state)) for state in COUNTED_STATES}
     counts = _capped_counts({key: form.rows() for key, form in counted.items()})
     states = [
-        Tab(label, filters.query_with(state=state), filters.state == state, counts.get(state, ""))
+        Tab(label, filters.query_with(state=state), filters.shown_state == state, counts.get(state, ""))
         for state, label in STATES
     ]
     views = [
@@ -96,4 +96,3 @@ def _capped_counts(querysets: dict[Any, ConversationQuerySet]) -> dict[Any, str]
     numbers = [number for (number,) in parts[0].union(*parts[1:], all=True)] if parts else []
     counts = {key: numbers.count(number) for number, key in enumerate(querysets)}
     return {key: f"{COUNTED_MAX}+" if count > COUNTED_MAX else str(count or "") for key, count in counts.items()}
-

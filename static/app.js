@@ -45,7 +45,10 @@
 
   // What somebody types is kept: until it is sent, and when the part of the page around it is drawn anew.
   const draftOf = (area) => `draft:${area.dataset.draft}`;
-  const restoreDraft = (area) => { if (!area.value) area.value = localStorage.getItem(draftOf(area)) ?? ""; };
+  const restoreDraft = (area) => {
+    if (area.value) localStorage.setItem(draftOf(area), area.value);  // an answer that was refused
+    else area.value = localStorage.getItem(draftOf(area)) ?? "";
+  };
   document.addEventListener("input", (event) => {
     const area = event.target.closest("textarea[data-draft]");
     if (!area) return;
@@ -63,6 +66,8 @@
   const nameOf = (field) => `${field.id || field.name}:${field.type === "checkbox" || field.type === "radio" ? field.value : ""}`;
   let typed = new Map();
   const keepTyped = (event) => {
+    typed = new Map();
+    if (event.detail.target.matches?.("[data-other]")) return;  // what comes is something else: its fields are not these
     const sender = event.detail.requestConfig?.elt?.closest("form"), included = sender?.getAttribute("hx-include");
     const replaced = new Set(sender && !sender.isConnected ? fields(sender).map(nameOf) : []);
     const isSent = (field) => sender?.contains(field) || replaced.has(nameOf(field)) || (field.id && included === `#${field.id}`);
@@ -70,6 +75,10 @@
     if (event.detail.xhr.status < 300) forget(sender);
   };
   document.addEventListener("htmx:beforeSwap", keepTyped);
+  // Sent, and the page goes on elsewhere: nothing is swapped.
+  document.addEventListener("htmx:afterRequest", ({ detail: { xhr, elt } }) => {
+    if (xhr?.status < 300 && (xhr.getResponseHeader("HX-Location") || xhr.getResponseHeader("HX-Redirect"))) forget(elt.closest("form"));
+  });
 
   // Two buttons of one panel pressed quickly: the first answer takes the panel away that the second one was to replace.
   // The second one replaces what stands there now, instead of an element that nobody sees.
@@ -116,7 +125,7 @@
   // How many are chosen.
   const count = () => document.querySelectorAll("[data-count-of]").forEach((place) => {
     const chosen = document.querySelectorAll(`input[name="${place.dataset.countOf}"]:checked`).length;
-    place.textContent = chosen ? `${chosen} chosen` : "None chosen";
+    place.textContent = chosen ? `${chosen} chosen` : place.dataset.none ?? "None chosen";
   });
   document.addEventListener("change", count);
   count();

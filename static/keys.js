@@ -7,7 +7,7 @@
   // The row after the one that has the focus, or before it; the first one where none has it.
   const move = (step) => {
     const rows = [...document.querySelectorAll("[data-key-rows] a.row-link")];
-    const now = rows.indexOf(document.activeElement.closest("a.row-link"));
+    const now = rows.indexOf(document.activeElement.closest("a.row-link") ?? document.querySelector("[data-key-rows] a[aria-current]"));
     (rows[now < 0 ? 0 : now + step] ?? rows[now])?.focus();
   };
 
@@ -16,10 +16,15 @@
     if (event.key === "Escape" && event.target.matches("[data-key]")) return event.target.blur();
     if (areOff() || isElsewhere(event.target)) return;
     if (event.key === "j" || event.key === "k") return move(event.key === "j" ? 1 : -1);
+    if (event.key === "x") {
+      const box = document.activeElement.closest("li")?.querySelector("[data-key-pick]");
+      if (box) box.click();
+      return;
+    }
     const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (!own) return;
     event.preventDefault();
-    if (own.matches("a, button")) own.click(); else own.focus();
+    if (own.matches("a, button, summary")) own.click(); else own.focus();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

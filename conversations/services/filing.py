@@ -92,7 +92,7 @@ def hand_over(*, conversation_id: UUID, to: Conversation.Holder, actor: Actor) -
 def take_over_by_answer(conversation_id: UUID, name: str, user_id: UUID | None) -> None:
     """Take a conversation over because somebody of the team answered, where the source's setting says so."""
     if Conversation.objects.filter(pk=conversation_id, source__answers_take_over=True).exists():
-        actor = Actor(name, User.objects.filter(pk=user_id).first())
+        actor = Actor(name, User.objects.filter(pk=user_id).first() if user_id else None)
         hand_over(conversation_id=conversation_id, to=Conversation.Holder.TEAM, actor=actor)
 
 

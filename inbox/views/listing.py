@@ -1,76 +1,136 @@
-"""The inbox: the list of conversations."""
+"""The inbox: the list of conversations, changes of many at once, and saved views."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.access import membership_with
+from accounts.actors import Actor
 from accounts.http import PageRequest
-from accounts.models import Source
-from conversations.models import Conversation, Label
-from conversations.models.conversations import ConversationQuerySet
+from accounts.models import Membership
+from accounts.rights import Right
+from conversations.models import Conversation
 from core.ids import decode
-from core.keyset import page_by_moment
 from core.problems import Invalid
+from inbox.bulk import change_all, undo
+from inbox.filters import FilterForm, colleagues
+from inbox.forms import BulkForm, SavedViewForm, SnoozeForm
+from inbox.listing import list_values
+from inbox.models import BulkChange, SavedView
+from inbox.models.saved_views import VIEWS_MAX
 
-PAGE_SIZE = 30
-SEARCH_MAX = 100  # characters
-KEYS = [("j", "Next conversation"), ("k", "Previous conversation"), ("Enter", "Open it"), ("/", "Search")]
+KEYS = [
+    ("j", "Next conversation"),
+    ("k", "Previous conversation"),
+    ("Enter", "Open it"),
+    ("x", "Select it"),
+    ("/", "Search"),
+]
 
 
 @login_required
 @require_safe
 def inbox(request: PageRequest) -> HttpResponse:
     """Conversations by keyset pages: the newest first; of waiting ones those that wait longest."""
-    membership = request.membership
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:SEARCH_MAX]
-    state = request.GET.get("state", "all" if search else "open")  # a search looks into closed ones too
-    label = request.GET.get("meaning", "")
-    source = decode("src", request.GET.get("source", ""))
-    rows = _filtered(request, search=search, state=state, label=label, source=source)
-    moment = "waiting_since" if state == "waiting" else "last_message_at"
-    place = request.GET.get("cursor", "")
+    if not request.membership:
+        return render(request, "inbox/nowhere_page.html")
     try:
-        conversations, cursor = page_by_moment(rows, moment, place, PAGE_SIZE, oldest_first=state == "waiting")
+        values = list_part(request, request.membership)
     except Invalid:
         return redirect("inbox:inbox")
-    sources = Source.objects.visible_to(request.user).active()
-    if membership:
-        sources = sources.filter(organization=membership.organization_id)
-    values = {
-        "rows": conversations,
-        "older": f"?{urlencode({**request.GET.dict(), 'cursor': cursor})}" if cursor else "",
-        "search": search,
-        "keys": KEYS,
-        "state": state,
-        "states": [("open", "Open"), ("waiting", "Waiting for an answer"), ("closed", "Closed"), ("all", "All")],
-        "label": label,
-        "labels": Label.choices,
-        "sources": sources.only("id", "name")[:500],
-        "source_id": source,
-        "mine": bool(request.GET.get("mine")),
+    change_id = decode("bulk", request.GET.get("changed", ""))
+    change = BulkChange.objects.filter(user=request.user, pk=change_id).first() if change_id else None
+    return render(request, "inbox/inbox_page.html", {**values, "keys": KEYS, "change": change})
+
+
+def list_part(request: PageRequest, membership: Membership, current: Conversation | None = None) -> dict[str, Any]:
+    """What `_list.html` shows beside a conversation, or alone. Raise Invalid for a bad cursor."""
+    filters = FilterForm(request.GET, membership=membership)
+    cursor = "" if current else request.GET.get("cursor", "")  # beside a conversation the list begins at its top
+    values = list_values(filters, cursor, current.pk if current else None)
+    people = [(value, label) for value, label in filters.choices["assignee"] if value]
+    return {
+        **values,
+        "people_of_bulk": people,
+        "snooze_form": SnoozeForm(),
+        "may_answer_somewhere": membership.may(Right.ANSWER),
+        "view_form": SavedViewForm(initial={"query": filters.query}),
     }
-    return render(request, "inbox/inbox_page.html", values)
 
 
-def _filtered(
-    request: PageRequest, *, search: str, state: str, label: str, source: UUID | None
-) -> ConversationQuerySet:
-    membership = request.membership
-    rows: ConversationQuerySet = Conversation.objects.visible_to(request.user).filter(lead__is_test=False)
-    rows = rows.select_related("lead", "source", "connection", "assignee")
-    rows = rows.filter(organization_id=membership.organization_id) if membership else rows.none()
-    if search and membership:
-        rows = rows.searched(search, membership.organization_id)
-    if state in ("open", "waiting", "closed"):
-        rows = getattr(rows, state)()
-    if request.GET.get("mine"):
-        rows = rows.filter(assignee=request.user)
-    if label in Label.values:
-        rows = rows.filter(label=label)
-    return rows.filter(source=source) if source else rows
+@login_required
+@require_POST
+def bulk(request: PageRequest) -> HttpResponse:
+    """Assign, close, snooze, tag or mark as read all that are ticked."""
+    membership = membership_with(request, Right.ANSWER)
+    form = BulkForm(request.POST, people=colleagues(membership))
+    if not form.is_valid():
+        words = next(iter(form.errors.values()))[0]
+        return _listed(request, membership, problem=str(words))
+    data = form.cleaned_data
+    change = change_all(
+        membership=membership, actor=Actor.of(request), ids=data["conversation"], wanted=form.wanted(request.user)
+    )
+    return _listed(request, membership, change=change)
+
+
+@login_required
+@require_POST
+def bulk_undo(request: PageRequest, change_id: UUID) -> HttpResponse:
+    """Put back what a change of many changed."""
+    membership = membership_with(request, Right.ANSWER)
+    change = get_object_or_404(BulkChange, pk=change_id, user=request.user, organization=membership.organization_id)
+    count = undo(change=change, membership=membership, actor=Actor.of(request))
+    return _listed(request, membership, undone=count)
+
+
+@login_required
+@require_POST
+def view_create(request: PageRequest) -> HttpResponse:
+    """Save what the list shows now, with a name."""
+    membership = membership_with(request, Right.READ)
+    form = SavedViewForm(request.POST, instance=SavedView(organization=membership.organization, owner=request.user))
+    if SavedView.objects.of(membership).count() >= VIEWS_MAX:
+        messages.error(request, f"There are {VIEWS_MAX} views already. Delete one first.")
+    elif not form.is_valid():
+        messages.error(request, "Give the view a name of at most 60 characters.")
+    else:
+        view = form.save(commit=False)
+        view.query = FilterForm(QueryDict(view.query), membership=membership).query  # as the list writes it
+        view.is_shared = view.is_shared and membership.may(Right.ANSWER)
+        view.save()
+        return redirect(f"{reverse('inbox:inbox')}?{view.query}")
+    return redirect("inbox:inbox")
+
+
+@login_required
+@require_POST
+def view_delete(request: PageRequest, view_id: UUID) -> HttpResponse:
+    """Delete a saved view: one's own, or, for those who configure, a shared one."""
+    membership = membership_with(request, Right.READ)
+    view = get_object_or_404(SavedView.objects.of(membership), pk=view_id)
+    if view.owner_id != request.user.pk and not membership.may(Right.CONFIGURE):
+        raise PermissionDenied("Only its owner or a manager may delete a shared view.")
+    view.delete()
+    return redirect("inbox:inbox")
+
+
+def _listed(request: PageRequest, membership: Membership, **told: Any) -> HttpResponse:
+    """The list again, with what happened: in place, or after a form without scripts by its address."""
+    if request.htmx:
+        return render(request, "inbox/_list.html", {**list_part(request, membership), **told})
+    if problem := told.get("problem"):
+        messages.error(request, problem)
+    query = request.GET.copy()
+    if change := told.get("change"):
+        query["changed"] = change.public_id
+    return redirect(f"{reverse('inbox:inbox')}?{query.urlencode()}")

@@ -17,10 +17,9 @@ from accounts.rights import Right
 from conversations.models import Conversation, Message
 from conversations.services.replies import Author, Reply, send_reply
 from core.problems import Refusal
+from inbox.selectors import sendable_templates
 from messaging.base import FilledTemplate
 from messaging.models import MessageTemplate
-from messaging.models.connections import usable_by
-from messaging.registry import CHANNELS
 
 VARIABLE_MAX = 1_000  # characters
 
@@ -36,14 +35,6 @@ class TemplateForm(forms.Form):
     def values(self) -> list[str]:
         """The texts, in the order in which the provider takes them."""
         return [self.cleaned_data[name] for name in self.fields]
-
-
-def sendable_templates(conversation: Conversation) -> list[MessageTemplate]:
-    """The templates that can be sent to the lead, by the connections that the source uses."""
-    kinds = [slug for slug, channel in CHANNELS.items() if channel.window]
-    usable = usable_by(conversation.source_id).filter(kind__in=kinds, connection__disconnected_at=None)
-    ids = list(usable.values_list("connection_id", flat=True))
-    return list(MessageTemplate.objects.sendable().filter(connection__in=ids)) if ids else []
 
 
 @login_required

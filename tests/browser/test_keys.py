@@ -28,7 +28,7 @@ def test_a_conversation_is_chosen_opened_and_left_by_keys(inbox):
     inbox.keyboard.press("Enter")
     expect(inbox.get_by_label("Your answer")).to_be_visible()
     inbox.keyboard.press("u")
-    expect(inbox).to_have_url(re.compile(r"/inbox/$"))
+    expect(inbox).to_have_url(re.compile(r"/inbox/\?state=all$"))
 
 
 def test_a_lead_is_found_by_phone_with_one_key_and_the_digits(inbox):

@@ -149,6 +149,7 @@ def test_an_agent_answers_closes_and_reopens(page, sink):
 def test_an_answer_is_refused_when_somebody_answered_since_the_page_was_drawn(page, chromium, stack):
     page.goto("/inbox/")
     page.get_by_role("link", name=re.compile("Ava Brooks")).click()
+    page.wait_for_url("**/inbox/conv_*/")
     url = page.url
     page.get_by_label("Your answer").fill("Mine")
     other = page.context.new_page()

@@ -134,9 +134,13 @@ def test_the_screen_assigns_and_notes_too(dana_client, thread, northside, dana):
 
 PARITY = {  # what the team's screens do with conversations and leads -> the API's operation that does it
     "attachment": "download_attachment",
+    "bulk": "update_conversation",
     "conversation": "get_conversation",
     "conversation-assign": "update_conversation",
     "conversation-close": "update_conversation",
+    "conversation-hand-over": "update_conversation",
+    "conversation-snooze": "update_conversation",
+    "conversation-tag": "update_conversation",
     "import": "get_background_job",
     "import-errors": "list_import_errors",
     "imports": "import_leads",
@@ -169,6 +173,10 @@ ONLY_FOR_PEOPLE = {
     "message-html",
     "automatic-mails",
     "automatic-mail",
+    "bulk-undo",
+    "conversation-unread",  # what a person has read is theirs
+    "view-create",
+    "view-delete",
     "unsubscribe",  # the lead's own
     "consent",  # of addresses, whether or not a lead has them; the API blocks and allows by lead
     "consent-lift",

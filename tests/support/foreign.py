@@ -12,6 +12,7 @@ from api.services import make_token
 from conversations.models import Attachment, Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
+from inbox.models import BulkChange, SavedView
 from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail, MessageTemplate
 from messaging.registry import PROVIDERS
@@ -58,9 +59,23 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "built_in_id": str(dental.connections.get(provider="installation").pk),
         "connection_id": str(number_of(dental).pk),
         "template_id": str(template_of(dental).pk),
+        "view_id": view_of(eve, harbor).public_id,
+        "change_id": change_of(eve, harbor).public_id,
         "slug": "rest-webhook",
         "provider": "google",
     }
+
+
+def view_of(user, organization) -> SavedView:
+    """A view of the inbox that somebody shares, with the secret word in its name."""
+    return SavedView.objects.create(organization=organization, owner=user, name=SECRET, is_shared=True)
+
+
+def change_of(user, organization) -> BulkChange:
+    """Something that somebody did with all of the organization's conversations, and can undo."""
+    keys = Conversation.objects.filter(organization=organization).values_list("pk", flat=True)
+    before = {str(key): SECRET for key in keys}
+    return BulkChange.objects.create(organization=organization, user=user, action="tag", value=SECRET, before=before)
 
 
 def opt_out_of(lead) -> OptOut:

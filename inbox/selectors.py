@@ -1,0 +1,115 @@
+"""What the page of a conversation shows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from accounts.models import User
+from conversations.models import Conversation, ConversationChange, Label, Message, ReceivedReply
+from conversations.reachability import reach_of_lead, usable_json
+from conversations.services.lifecycle import assignable
+from core.ids import encode
+from inbox.forms import SnoozeForm
+from leads.models import OptOut
+from messaging.models import ChannelConnection, InboundMail, MessageTemplate
+from messaging.models.connections import usable_by
+from messaging.registry import CHANNELS
+from messaging.segments import segments
+
+TIMELINE_SHOWN = 200  # messages, and as many changes
+CORRECTABLE = [(label.value, label.label) for label in Label if label != Label.BOUNCE]
+REASONS = {
+    "no_email": "the lead has no email address",
+    "no_phone": "the lead has no phone number",
+    "opted_out": "the lead wants no messages here",
+    "not_connected": "not connected",
+    "outside_window": "last message over 24 hours ago, send a template",
+    "receives_only": "only receives",
+}
+
+
+def conversation_values(user: User, conversation: Conversation) -> dict[str, Any]:
+    """Return what the thread and the panel of its lead show. The conversation has its lead and source loaded."""
+    rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes", "attachments")
+    newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
+    mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
+    ways = _ways(conversation)
+    return {
+        "conversation": conversation,
+        "lead": conversation.lead,
+        "entries": _timeline(conversation, newest[:TIMELINE_SHOWN]),
+        "has_older": len(newest) > TIMELINE_SHOWN,
+        "whole_mails": dict(mails.values_list("message_id", "has_html")),
+        "connections": _channels(newest),
+        "segments": _segments(newest),
+        "replies": _replies(newest),
+        "labels": CORRECTABLE,
+        "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
+        "routes": ways,
+        "is_outside_window": any(way["reason"] == "outside_window" for way in ways),
+        "templates": sendable_templates(conversation),
+        "opt_outs": OptOut.objects.of(conversation.lead),
+        "others": Conversation.objects.filter(lead=conversation.lead).exclude(pk=conversation.pk).newest_first()[:10],
+        "people": [(encode("usr", person.pk), str(person)) for person in assignable(conversation)],
+        "assignee": encode("usr", conversation.assignee_id) if conversation.assignee_id else "",
+        "snooze_form": SnoozeForm(),
+    }
+
+
+def _timeline(conversation: Conversation, newest: list[Message]) -> list[dict[str, Any]]:
+    """The messages, the oldest first, and between them what was done with the conversation."""
+    changes = ConversationChange.objects.filter(conversation=conversation).order_by("-id")[:TIMELINE_SHOWN]
+    since = newest[-1].created_at if newest else None
+    lines = [
+        {"at": change.created_at, "change": change} for change in changes if not since or change.created_at >= since
+    ]
+    lines += [{"at": message.created_at, "message": message} for message in newest]
+    return sorted(lines, key=lambda line: line["at"])
+
+
+def _channels(shown: list[Message]) -> dict[int, str]:
+    """The kind of each connection that a message came or went by."""
+    ids = {message.connection_id for message in shown if message.connection_id}
+    return {row.pk: row.get_kind_display() for row in ChannelConnection.objects.filter(pk__in=ids)}
+
+
+def _segments(shown: list[Message]) -> dict[UUID, int]:
+    """In how many SMS each of ours went that took more than one."""
+    ids = {message.connection_id for message in shown if message.connection_id}
+    by_sms = set(ChannelConnection.objects.filter(pk__in=ids, kind="sms").values_list("pk", flat=True))
+    sent = (message for message in shown if message.connection_id in by_sms and not message.is_inbound)
+    return {message.pk: count for message in sent if (count := segments(message.content)) > 1}
+
+
+def _replies(shown: list[Message]) -> dict[UUID, ReceivedReply]:
+    """What the lead means by those messages that are replies, by message."""
+    ids = [message.pk for message in shown if message.label]
+    if not ids:
+        return {}
+    rows = ReceivedReply.objects.filter(message__in=ids).prefetch_related("classifications")
+    return {reply.message_id: reply for reply in rows}
+
+
+def _ways(found: Conversation) -> list[dict[str, Any]]:
+    """The channels of the composer; blocked ones say why."""
+    lead = found.lead
+    reach = reach_of_lead(lead, {opt_out.channel for opt_out in OptOut.objects.of(lead)})
+    routes = []
+    for usable in usable_by(found.source_id):
+        shown = usable_json(usable, reach)
+        label = usable.connection.get_kind_display()
+        address = {"email": lead.email, "phone": lead.phone_e164}.get(CHANNELS[usable.kind].address, "")
+        shown["words"] = REASONS.get(shown["reason"] or "", "")
+        shown["label"] = f"{label} to {address}" if shown["available"] else label
+        routes.append(shown)
+    # As a reply chooses for itself: by what the lead used last.
+    return sorted(routes, key=lambda way: (not way["available"], way["id"] != found.lead_connection_id))
+
+
+def sendable_templates(conversation: Conversation) -> list[MessageTemplate]:
+    """The templates that can be sent to the lead, by the connections that the source uses."""
+    kinds = [slug for slug, channel in CHANNELS.items() if channel.window]
+    usable = usable_by(conversation.source_id).filter(kind__in=kinds, connection__disconnected_at=None)
+    ids = list(usable.values_list("connection_id", flat=True))
+    return list(MessageTemplate.objects.sendable().filter(connection__in=ids)) if ids else []
