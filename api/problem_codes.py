@@ -23,6 +23,10 @@ CODES = {
     "connection.notFound": (404, "There is no such channel connection, or the source does not use it."),
     "consent.badTable": (400, "The table cannot be read."),
     "content.tooLong": (422, "The channel takes fewer characters."),
+    "conversation.handBackNeedsPerson": (
+        403,
+        "Only a person hands a conversation back: use a staff token.",
+    ),
     "conversation.heldByTeam": (409, "The team answers in this conversation; programs wait for a hand-back."),
     "conversation.closed": (409, "The conversation is closed, or the lead has no open one."),
     "conversation.moved": (409, "There is a newer message than `if_last_message_id`."),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Now
 from django.http import QueryDict
 
@@ -17,7 +17,7 @@ from accounts.rights import ROLES_WITH, Right
 from conversations.models import Conversation, Label, Tag
 from conversations.models.conversations import ConversationQuerySet
 from core.ids import decode, encode
-from inbox.models import ReadMark
+from inbox.reading import unread
 from messaging.models import ChannelConnection
 
 SEARCH_MAX = 100  # characters
@@ -62,9 +62,18 @@ class FilterForm(forms.Form):
         super().__init__(data, auto_id="filter-%s")
         self.membership = membership
         self.choices = choices or choices_of(membership)
+        self.shows_nothing = False
         for name, values in self.choices.items():
-            self.fields[name].choices = values  # type: ignore[attr-defined]
+            self.fields[name].choices = self._with_lost(name, data.get(name, ""), values)  # type: ignore[attr-defined]
         self.is_valid()
+
+    def _with_lost(self, name: str, chosen: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Keep a choice that there is no more: it shows nothing. Without it the list would show everything instead."""
+        could_be = {"source": decode("src", chosen), "assignee": decode("usr", chosen), "tag": chosen.isprintable()}
+        if not chosen or len(chosen) > SEARCH_MAX or not could_be[name] or chosen in dict(values):
+            return values
+        self.shows_nothing = True
+        return [*values, (chosen, "No longer available")]
 
     def with_query(self, query: str) -> FilterForm:
         """Return the same member's filters for another query."""
@@ -123,6 +132,8 @@ class FilterForm(forms.Form):
         membership, chosen = self.membership, self.cleaned_data
         rows: ConversationQuerySet = Conversation.objects.visible_to(membership.user)
         rows = rows.filter(organization=membership.organization_id, lead__is_test=False)
+        if self.shows_nothing:
+            return rows.none()
         if self.search:
             rows = rows.searched(self.search, membership.organization_id)
         if self.shown_state in ROWS_OF_STATE:
@@ -131,17 +142,22 @@ class FilterForm(forms.Form):
             rows = rows.waiting().filter(waiting_since__lte=_ago(timedelta(hours=int(chosen["waiting"]))))
         if chosen.get("unread"):
             rows = unread(rows, membership)
+        if chosen.get("tag"):
+            rows = rows.tagged(chosen["tag"])
         return rows.filter(**self._columns())
 
     def _columns(self) -> dict[str, Any]:
         chosen, columns = self.cleaned_data, {}
-        for name, column in (("meaning", "label"), ("channel", "connection__kind"), ("handled", "handled_by")):
+        for name, column in (("meaning", "label"), ("handled", "handled_by")):
             if chosen.get(name):
                 columns[column] = chosen[name]
         if chosen.get("source"):
             columns["source"] = decode("src", chosen["source"])
-        if chosen.get("tag"):
-            columns["tags__contains"] = [chosen["tag"]]
+        if chosen.get("channel"):  # ids and no join: a kind has few connections
+            kind = ChannelConnection.objects.filter(
+                organization=self.membership.organization_id, kind=chosen["channel"]
+            )
+            columns["connection__in"] = list(kind.values_list("pk", flat=True))
         if chosen.get("assignee"):
             columns["assignee"] = self._assignee(chosen["assignee"])
         return columns
@@ -155,17 +171,10 @@ def choices_of(membership: Membership) -> Choices:
     people = [(encode("usr", person.pk), str(person)) for person in _people(membership)]
     tags = Tag.objects.filter(organization=membership.organization_id)[:CHOICES_MAX]
     return {
-        "source": [("", "All sources"), *((source.public_id, source.name) for source in _sources(membership))],
+        "source": [("", "All sources"), *((source.public_id, _name_of(source)) for source in _sources(membership))],
         "assignee": [("", "Anybody"), (ME, "Me"), (NOBODY, "Nobody"), *people],
         "tag": [("", "Any tag"), *((tag.name, tag.name) for tag in tags)],
     }
-
-
-def unread(rows: ConversationQuerySet, membership: Membership) -> ConversationQuerySet:
-    """Those in which something came since the member read them, or joined."""
-    marks = ReadMark.objects.filter(user=membership.user_id, conversation=OuterRef("pk"))
-    read = marks.filter(read_at__gte=OuterRef("last_news_at"))
-    return rows.open().filter(~Exists(read), last_news_at__gt=membership.created_at)
 
 
 def colleagues(membership: Membership) -> dict[str, User]:
@@ -175,15 +184,28 @@ def colleagues(membership: Membership) -> dict[str, User]:
 
 
 def _sources(membership: Membership) -> list[Source]:
-    rows = Source.objects.visible_to(membership.user).active().filter(organization=membership.organization_id)
-    return list(rows.only("id", "name")[:CHOICES_MAX])
+    """The member's sources; those that were archived come last, and their conversations can still be found."""
+    rows = Source.objects.visible_to(membership.user).filter(organization=membership.organization_id)
+    return list(
+        rows.only("id", "name", "archived_at").order_by(F("archived_at").asc(nulls_first=True), "name", "id")[
+            :CHOICES_MAX
+        ]
+    )
+
+
+def _name_of(source: Source) -> str:
+    return f"{source.name} (archived)" if source.is_archived else source.name
 
 
 def _people(membership: Membership) -> list[User]:
-    """Who may have conversations assigned: everybody of the organization who may answer."""
+    """Who else may answer, as far as the member may know: near their own sources."""
     members = Membership.objects.active().filter(
         organization=membership.organization_id, role__in=ROLES_WITH[Right.ANSWER]
     )
+    if membership.is_limited:
+        mine = Source.objects.filter(pk__in=membership.source_ids)
+        near = {key for pair in mine.values_list("pk", "parent") for key in pair if key}
+        members = members.filter(Q(limited_at=None) | Q(source_accesses__source__in=near)).distinct()
     rows = members.exclude(user=membership.user_id).select_related("user").order_by("user__name", "user__email")
     return [member.user for member in rows[:CHOICES_MAX]]
 

@@ -45,6 +45,7 @@ class BulkForm(forms.Form):
     assignee = forms.ChoiceField(required=False)
     until = forms.ChoiceField(required=False, choices=[("", ""), *CHOICES])
     tag = forms.CharField(required=False, max_length=TAG_LENGTH)
+    seen_at = forms.DateTimeField(required=False)
 
     def __init__(self, data: Any, *, people: dict[str, User]) -> None:
         super().__init__(data)
@@ -75,7 +76,7 @@ class BulkForm(forms.Form):
         data = self.cleaned_data
         until = moment_of(data["until"]) if data["until"] else None
         to = me if data["assignee"] == ME else self.people.get(data["assignee"])
-        return Wanted(Action(data["action"]), to=to, until=until, tag=data["tag"])
+        return Wanted(Action(data["action"]), to=to, until=until, tag=data["tag"], seen_at=data["seen_at"])
 
 
 class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import IntegerField, Value
+from django.db import OperationalError, connection, transaction
+from django.db.models import IntegerField, TextField, Value
+from django.db.models.expressions import RawSQL
 
 from conversations.models import Conversation
 from conversations.models.conversations import ConversationQuerySet
 from core.keyset import cursor_at, page_by_moment
 from inbox.filters import STATES, FilterForm
+from inbox.live import ROW_VERSION, list_version
 from inbox.models import SavedView
 from inbox.reading import unread_of
 
 PAGE_SIZE = 30
+VERSION = RawSQL(ROW_VERSION, [], output_field=TextField())  # noqa: S611  our own words
 COUNTED_MAX = 99
 COUNTED_STATES = ("waiting", "snoozed")
-VIEWS_SHOWN = 20
+COUNTED_WITHIN = 300  # milliseconds, for each saved view
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,27 @@ class Tab:
 
 def list_values(filters: FilterForm, cursor: str = "", current: UUID | None = None) -> dict[str, Any]:
     """Return what the list shows. Raise Invalid for a bad cursor."""
+    shown = rows_values(filters, cursor)
+    return {**shown, "current": current, "states": _states(filters), "views": views_of(filters)}
+
+
+def rows_values(filters: FilterForm, cursor: str = "") -> dict[str, Any]:
+    """Return the rows of the list alone, with their version. Raise Invalid for a bad cursor."""
     rows, next_cursor = page_by_moment(
-        filters.rows().select_related("lead", "source", "connection", "assignee"),
+        filters.rows().select_related("lead", "source", "connection", "assignee").annotate(version=VERSION),
         filters.moment,
         cursor,
         PAGE_SIZE,
         oldest_first=filters.is_oldest_first,
     )
-    states, views = _tabs(filters)
+    unread = unread_of(filters.membership, rows)
     return {
         "filters": filters,
         "rows": rows,
-        "unread": unread_of(filters.membership, rows),
-        "current": current,
+        "unread": unread,
         "older": filters.query_with(cursor=next_cursor) if next_cursor else "",
-        "states": states,
-        "views": views,
+        "list_version": list_version(rows, unread),
+        "cursor": cursor,
     }
 
 
@@ -69,22 +78,41 @@ def next_after(filters: FilterForm, conversation: Conversation) -> Conversation 
     return None
 
 
-def _tabs(filters: FilterForm) -> tuple[list[Tab], list[Tab]]:
-    """The states, which keep the other filters, and the saved views, each with how many conversations it shows."""
-    saved = list(SavedView.objects.of(filters.membership)[:VIEWS_SHOWN])
-    by_view = {view.pk: filters.with_query(view.query) for view in saved}
-    counted: dict[Any, FilterForm] = {**by_view}
-    counted |= {state: filters.with_query(filters.query_with(state=state)) for state in COUNTED_STATES}
-    counts = _capped_counts({key: form.rows() for key, form in counted.items()})
-    states = [
+def _states(filters: FilterForm) -> list[Tab]:
+    """The states, which keep the other filters; those that somebody works off have how many."""
+    counts = _capped_counts(
+        {state: filters.with_query(filters.query_with(state=state)).rows() for state in COUNTED_STATES}
+    )
+    return [
         Tab(label, filters.query_with(state=state), filters.shown_state == state, counts.get(state, ""))
         for state, label in STATES
     ]
-    views = [
-        Tab(view.name, by_view[view.pk].query, by_view[view.pk].query == filters.query, counts[view.pk], view)
-        for view in saved
+
+
+def views_of(filters: FilterForm) -> list[Tab]:
+    """The saved views of a member, without counts."""
+    return [
+        Tab(view.name, view.query, view.query == filters.query, view=view)
+        for view in SavedView.objects.of(filters.membership)
     ]
-    return states, views
+
+
+def counted(filters: FilterForm) -> list[Tab]:
+    """The saved views with how many conversations each shows its reader.
+
+    A page does not wait for them: a filter that few rows pass reads many. Each has its own short time, and no count
+    after it.
+    """
+    return [replace(tab, count=_count_in_time(filters.with_query(tab.query).rows())) for tab in views_of(filters)]
+
+
+def _count_in_time(rows: ConversationQuerySet) -> str:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(COUNTED_WITHIN)])
+            return _capped_counts({"rows": rows})["rows"]
+    except OperationalError:
+        return ""
 
 
 def _capped_counts(querysets: dict[Any, ConversationQuerySet]) -> dict[Any, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from accounts.models import User
 from conversations.models import Conversation, ConversationChange, Label, Message, ReceivedReply
 from conversations.reachability import reach_of_lead, usable_json
 from conversations.services.lifecycle import assignable
 from core.ids import encode
 from inbox.forms import SnoozeForm
+from inbox.live import thread_version
 from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail, MessageTemplate
 from messaging.models.connections import usable_by
@@ -29,8 +29,9 @@ REASONS = {
 }
 
 
-def conversation_values(user: User, conversation: Conversation) -> dict[str, Any]:
+def conversation_values(conversation: Conversation) -> dict[str, Any]:
     """Return what the thread and the panel of its lead show. The conversation has its lead and source loaded."""
+    version = thread_version(conversation.pk)  # before what it is the version of: rather too old than too new
     rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes", "attachments")
     newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
@@ -38,6 +39,7 @@ def conversation_values(user: User, conversation: Conversation) -> dict[str, Any
     return {
         "conversation": conversation,
         "lead": conversation.lead,
+        "thread_version": version,
         "entries": _timeline(conversation, newest[:TIMELINE_SHOWN]),
         "has_older": len(newest) > TIMELINE_SHOWN,
         "whole_mails": dict(mails.values_list("message_id", "has_html")),
@@ -66,6 +68,12 @@ def _timeline(conversation: Conversation, newest: list[Message]) -> list[dict[st
     ]
     lines += [{"at": message.created_at, "message": message} for message in newest]
     return sorted(lines, key=lambda line: line["at"])
+
+
+def _version(message: Message) -> str:
+    """A text that changes when what is shown of a message changes."""
+    files = ",".join(file.state for file in message.attachments.all())
+    return f"{message.status}-{message.label}-{len(message.status_changes.all())}-{files}"
 
 
 def _channels(shown: list[Message]) -> dict[int, str]:

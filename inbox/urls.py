@@ -3,16 +3,20 @@
 from django.urls import path
 
 from core import converters  # noqa: F401  makes <conv:...> and its like known
-from inbox.views import conversation, filing, leads, listing, templates
+from inbox.views import conversation, filing, leads, listing, live, templates
 
 app_name = "inbox"
 urlpatterns = [
     path("inbox/", listing.inbox, name="inbox"),
+    path("inbox/changes/", live.changes, name="changes"),
+    path("inbox/rows/", live.rows, name="rows"),
     path("inbox/bulk/", listing.bulk, name="bulk"),
     path("inbox/bulk/<bulk:change_id>/undo/", listing.bulk_undo, name="bulk-undo"),
-    path("inbox/views/", listing.view_create, name="view-create"),
+    path("inbox/views/", listing.views, name="views"),
+    path("inbox/views/new/", listing.view_create, name="view-create"),
     path("inbox/views/<view:view_id>/delete/", listing.view_delete, name="view-delete"),
     path("inbox/<conv:conversation_id>/", conversation.conversation, name="conversation"),
+    path("inbox/<conv:conversation_id>/thread/", live.thread, name="thread"),
     path("inbox/<conv:conversation_id>/reply/", conversation.reply_create, name="reply-create"),
     path("inbox/<conv:conversation_id>/notes/", conversation.note_create, name="note-create"),
     path("inbox/<conv:conversation_id>/close/", filing.conversation_close, name="conversation-close"),

@@ -96,7 +96,7 @@ def _keep(connection: ChannelConnection, call: ProviderCall) -> None:
     }
     with database.cursor() as cursor:
         cursor.execute(_KEEP, values)
-    noted_at = connection.last_news_at
+    noted_at = connection.last_inbound_at
     if noted_at is None or timezone.now() - noted_at > NOTED_AT_MOST_EVERY:
-        ChannelConnection.objects.filter(pk=connection.pk).update(last_news_at=timezone.now())
+        ChannelConnection.objects.filter(pk=connection.pk).update(last_inbound_at=timezone.now())
     transaction.on_commit(lambda: hints.send(hints.MAIL))

@@ -48,6 +48,6 @@ def state_of(connection: ChannelConnection) -> State:
         return State("bad", "Not working", check["detail"])
     if not PROVIDERS[connection.provider].is_called:
         return _state_of_mailbox(connection)
-    if connection.last_news_at is None:
+    if connection.last_inbound_at is None:
         return State("warn", WAITING, "")
     return State("ok", "Connected")

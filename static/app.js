@@ -84,8 +84,14 @@
   // The second one replaces what stands there now, instead of an element that nobody sees.
   document.addEventListener("htmx:beforeRequest", ({ detail: { target, xhr } }) => target.addEventListener("htmx:beforeSwap", (swap) => {
     if (swap.detail.xhr !== xhr || target.isConnected) return;
-    swap.detail.target = document.getElementById(target.id) ?? target;
+    const now = document.getElementById(target.id);
+    // Somebody went on to something else meanwhile: what was done is done, and is shown when they come back.
+    if (now && now.dataset.conversation !== target.dataset.conversation) { swap.detail.shouldSwap = false; return; }
+    swap.detail.target = now ?? target;
     keepTyped(swap);
+  }));
+  document.addEventListener("htmx:beforeRequest", ({ detail: { elt, xhr } }) => elt.addEventListener("htmx:beforeOnLoad", (load) => {
+    if (load.detail.xhr === xhr && !elt.isConnected && xhr.getResponseHeader("HX-Location")) load.preventDefault();
   }));
   const restoreTyped = (root) => fields(root).forEach((field) => {
     const before = typed.get(nameOf(field));

@@ -24,6 +24,7 @@
   const drawn = () => { renewRow(); markCurrent(); toTheEnd(); prepare(); };
   document.addEventListener("htmx:afterSettle", drawn);
   document.addEventListener("htmx:pushedIntoHistory", markCurrent);
+  document.addEventListener("inbox:renewed", markCurrent);
 
   // What only works with scripts is shown by them.
   const prepare = () => document.querySelectorAll("[data-scripted]").forEach((element) => { element.hidden = false; });

@@ -99,6 +99,7 @@ _DATA: dict[EventType, dict[str, Any]] = {
         }
     },
 }
+_DATA[EventType.CONVERSATION_HANDOVER] = {"message": None, "handled_by": "team"}
 _REPLY = {**_INBOUND, "content": "Yes, tomorrow at four is fine.", "classification": "interested"}
 _DATA[EventType.REPLY_RECEIVED] = _DATA[EventType.REPLY_CLASSIFIED] = {"message": _REPLY}
 _FAILING = {

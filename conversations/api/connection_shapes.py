@@ -61,7 +61,7 @@ class ConnectionDetails(serializers.Serializer[Any]):
     callback_url = serializers.CharField(help_text="Where the provider has to call.")
     last_check = CheckShown(allow_null=True)
     reading = ReadingShown(allow_null=True, help_text="How a mailbox is read; null where the provider calls us.")
-    last_news_at = serializers.DateTimeField(allow_null=True)
+    last_inbound_at = serializers.DateTimeField(allow_null=True)
     last_ok_at = serializers.DateTimeField(allow_null=True)
     failing_since = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_null=True)
@@ -94,7 +94,7 @@ def details_json(connection: ChannelConnection, caller: Caller) -> dict[str, Any
         "callback_url": connection.callback_url,
         "last_check": check_json(connection),
         "reading": reading_json(connection),
-        "last_news_at": rfc3339(connection.last_news_at),
+        "last_inbound_at": rfc3339(connection.last_inbound_at),
         "last_ok_at": rfc3339(lane.last_ok_at),
         "failing_since": rfc3339(lane.failing_since),
         "last_error": lane.last_error or None,

@@ -30,7 +30,7 @@ from conversations.services import filing
 from conversations.services import lifecycle as states
 from core.ids import decode
 from core.keyset import page_by_moment
-from core.problems import Invalid
+from core.problems import Invalid, Refusal
 from leads.models import surviving_id
 from messaging.models import ChannelConnection
 
@@ -74,7 +74,9 @@ class InboxApi(Api):
 
 class ConversationApi(Api):
     scopes = {"GET": "conversations:read", "PATCH": "conversations:write"}
-    refusals = {"PATCH": ("assignee.notAllowed", "conversation.closed", "source.archived")}
+    refusals = {
+        "PATCH": ("assignee.notAllowed", "conversation.closed", "conversation.handBackNeedsPerson", "source.archived")
+    }
 
     class Changes(serializers.Serializer[Any]):
         status = serializers.ChoiceField(choices=["open", "closed"], required=False)
@@ -82,7 +84,8 @@ class ConversationApi(Api):
         handled_by = serializers.ChoiceField(
             choices=Conversation.Holder.choices,
             required=False,
-            help_text="`team` takes the conversation over: programs cannot answer in it until it is `external` again.",
+            help_text="`team` takes it over: programs cannot answer in it any more; what they queued before still goes "
+            "out. Only a person (a staff token) hands it back with `external`.",
         )
         snoozed_until = serializers.DateTimeField(
             required=False,
@@ -117,11 +120,11 @@ class ConversationApi(Api):
             if "assignee_id" in data:
                 person = _person(conversation, data["assignee_id"])
                 states.assign(conversation_id=conversation.pk, to=person, actor=_actor(request))
-            _file(conversation, data, _actor(request))
+            if data.get("status") == "open":
+                states.reopen(conversation_id=conversation.pk, actor=_actor(request))
+            _file(conversation, data, _actor(request), caller_of(request))
             if data.get("status") == "closed":
                 states.close(conversation_id=conversation.pk, actor=_actor(request))
-            elif data.get("status") == "open":
-                states.reopen(conversation_id=conversation.pk, actor=_actor(request))
         return _one(load_conversation(request, conversation_id))
 
 
@@ -196,7 +199,7 @@ def _filtered(rows: Any, query: dict[str, Any], caller: Caller) -> Any:
     if "handled_by" in query:
         rows = rows.filter(handled_by=query["handled_by"])
     if "tag" in query:
-        rows = rows.filter(tags__contains=[query["tag"]])
+        rows = rows.tagged(query["tag"])
     if query["unread"] is not None:
         rows = rows.filter(unread_at__isnull=not query["unread"])
     return rows
@@ -212,8 +215,10 @@ def _person(conversation: Conversation, text: str | None) -> User | None:
     return person
 
 
-def _file(conversation: Conversation, data: dict[str, Any], actor: Actor) -> None:
-    """Tag, snooze and hand over, as far as the caller says so."""
+def _file(conversation: Conversation, data: dict[str, Any], actor: Actor, caller: Caller) -> None:
+    """Tag, snooze and hand over, as far as the caller says so. Raise Invalid, Refusal."""
+    if data.get("snoozed_until") and data.get("status") == "closed":
+        raise Invalid.at("#/snoozed_until", "A closed conversation cannot be snoozed.")
     if "tags" in data:
         filing.set_tags(conversation_id=conversation.pk, names=data["tags"], actor=actor)
     if data.get("snoozed_until"):
@@ -222,6 +227,8 @@ def _file(conversation: Conversation, data: dict[str, Any], actor: Actor) -> Non
         filing.unsnooze(conversation_id=conversation.pk, actor=actor)
     if "handled_by" in data:
         holder = Conversation.Holder(data["handled_by"])
+        if holder is Conversation.Holder.EXTERNAL and conversation.is_held_by_team and caller.kind != "staff":
+            raise Refusal(403, "conversation.handBackNeedsPerson", "Only a person hands it back: use a staff token.")
         filing.hand_over(conversation_id=conversation.pk, to=holder, actor=actor)
 
 

@@ -49,8 +49,12 @@ class ConversationQuerySet(ReachQuerySet["Conversation"]):
         return self.open().filter(snoozed_until__gt=Now())
 
     def waiting(self) -> Self:
-        """Conversations in which the lead spoke last."""
-        return self.open().exclude(waiting_since=None)
+        """Those in which the lead spoke last, or whose snooze ended; not those that are put off until later."""
+        return self.awake().exclude(waiting_since=None)
+
+    def tagged(self, name: str) -> Self:
+        """Those with a tag. PostgreSQL takes the index of tags only where none without tags is asked for."""
+        return self.filter(tags__contains=[name]).exclude(tags=[])
 
     def locked(self, conversation_id: UUID) -> Conversation:
         """Return one with its row locked, and its source, which events name."""
@@ -136,6 +140,11 @@ class Conversation(models.Model):
                 fields=["organization", "-last_message_at", "-id"],
                 condition=models.Q(closed_at=None, snoozed_until__isnull=False),
                 name="conversation_snoozed",
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                condition=models.Q(handled_by="team"),
+                name="conversation_of_team",
             ),
             GinIndex(fields=["tags"], condition=~models.Q(tags=[]), name="conversation_tags"),
             models.Index(

@@ -8,9 +8,10 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.models import Source
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, ConversationChange, Message
 from conversations.models.conversations import TITLE_LENGTH
 from conversations.services.attachments import FileReceived, describe
+from conversations.services.changes import record_change
 from conversations.services.events import draft_event, keep_withheld
 from conversations.services.received_replies import judge, record_reply
 from leads.models import Lead
@@ -54,8 +55,11 @@ def arrive(*, source: Source, who: Identified, words: InboundContent, into: Conv
     conversation = conversation or _new_conversation(source, who.lead, words)
     message = _new_message(source, who.lead, words, conversation)
     verdict = judge(message, subject=words.subject) if conversation.answered_at else None
+    was_closed = not conversation.is_open
     _touch(conversation, message)
     conversation.save(force_insert=is_opened, update_fields=None if is_opened else TOUCHED)
+    if was_closed:
+        record_change(conversation, ConversationChange.Kind.REOPENED, None)
     message.save(force_insert=True)
     describe(message, words.files)
     _publish_arrival(source, who, conversation, message, is_opened=is_opened)

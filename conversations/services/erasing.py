@@ -12,7 +12,15 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from api.models import IdempotencyKey
-from conversations.models import Classification, Conversation, Message, SentTemplate, StatusChange
+from conversations.models import (
+    Classification,
+    Conversation,
+    ConversationChange,
+    Message,
+    SentTemplate,
+    StatusChange,
+    Tag,
+)
 from conversations.models.messages import MessageQuerySet
 from conversations.services.attachments import erase_files
 from conversations.services.lead_changes import lock_lead
@@ -25,6 +33,7 @@ from webhooks.models import Attempt, Delivery, Event
 from webhooks.services.endpoints import cancel_deliveries
 
 ERASED = "[erased]"
+TAG_CHANGES = (ConversationChange.Kind.TAGGED, ConversationChange.Kind.UNTAGGED)
 
 
 class RawText(Func):
@@ -85,8 +94,9 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
         conversation.title, conversation.last_words = ERASED, ERASED
         conversation.closed_at = conversation.closed_at or now
         conversation.waiting_since = conversation.unread_at = conversation.snoozed_until = None
+        _blank_tags(conversation)
         conversation.save(
-            update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at", "snoozed_until"]
+            update_fields=["title", "last_words", "closed_at", "waiting_since", "unread_at", "snoozed_until", "tags"]
         )
     messages = Message.objects.filter(conversation__lead=lead)
     _blank_mails(messages, lead, leads)
@@ -101,6 +111,15 @@ def _blank_messages(lead: Lead, leads: list[Lead]) -> int:
     messages.exclude(error_detail="").update(error_detail=ERASED)  # mail servers quote the address
     messages.filter(error_code="lead.erased").update(error_detail="The lead was erased.")
     return messages.update(content=ERASED, quoted_text="", external_id="", repeat_key="")
+
+
+def _blank_tags(conversation: Conversation) -> None:
+    """Take the tags away, which somebody may have named after the person, and those that no other conversation has."""
+    conversation.changes.filter(kind__in=TAG_CHANGES).update(value=ERASED)
+    others = Conversation.objects.filter(organization=conversation.organization_id).exclude(pk=conversation.pk)
+    unused = [name for name in conversation.tags if not others.tagged(name).exists()]
+    Tag.objects.filter(organization=conversation.organization_id, name__in=unused).delete()
+    conversation.tags = []
 
 
 def _blank_mails(messages: MessageQuerySet, lead: Lead, leads: list[Lead]) -> None:

@@ -26,6 +26,8 @@ def draft_event(
         "conversation_id": encode("conv", conversation.pk) if conversation else None,
         "message": message_json(message) if message else None,
     }
+    if event_type is EventType.CONVERSATION_HANDOVER and conversation:
+        payload["handled_by"] = conversation.handled_by  # then: by the time of its delivery it may be another
     return EventDraft(
         type=event_type,
         organization_id=lead.organization_id,

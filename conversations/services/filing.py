@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.models import User
 from conversations.models import Conversation, ConversationChange, Tag
 from conversations.models.conversations import TAG_LENGTH, TAGS_MAX
 from conversations.services.changes import record_change
@@ -37,14 +38,21 @@ def snooze(*, conversation_id: UUID, until: datetime, actor: Actor) -> Conversat
     conversation.snoozed_until = until
     conversation.save(update_fields=["snoozed_until"])
     record_change(conversation, ConversationChange.Kind.SNOOZED, actor, until=until)
-    Job.objects.create(
-        organization_id=conversation.organization_id,
-        source_id=conversation.source_id,
-        category=WAKE,
-        subject_id=conversation.pk,
-        next_attempt_at=until,
-    )
+    _wake_at(conversation, until)
     return conversation
+
+
+def _wake_at(conversation: Conversation, until: datetime) -> None:
+    """Move the job that wakes it, or write one: there is at most one that waits. The conversation is locked."""
+    waiting = Job.objects.filter(category=WAKE, subject_id=conversation.pk, status__in=Job.UNFINISHED)
+    if not waiting.update(next_attempt_at=until):
+        Job.objects.create(
+            organization_id=conversation.organization_id,
+            source_id=conversation.source_id,
+            category=WAKE,
+            subject_id=conversation.pk,
+            next_attempt_at=until,
+        )
 
 
 @transaction.atomic
@@ -59,20 +67,25 @@ def unsnooze(*, conversation_id: UUID, actor: Actor) -> Conversation:
 
 
 @transaction.atomic
-def wake_snoozed(conversation_id: UUID) -> None:
+def wake_snoozed(conversation_id: UUID) -> timedelta | None:
     """Bring back a conversation whose time has come: it waits for the team again. A job; once for each snooze.
 
-    Where the lead wrote, somebody closed it or chose a later time, there is nothing to do.
+    Where the lead wrote or somebody closed it there is nothing to do. Where the time is still to come, by a moment that
+    two clocks differ or because somebody chose a later one, it returns how long.
     """
     conversation = Conversation.objects.locked(conversation_id)
     now = timezone.now()
-    if not conversation.is_open or conversation.snoozed_until is None or conversation.snoozed_until > now:
-        return
+    if not conversation.is_open or conversation.snoozed_until is None:
+        return None
+    if conversation.snoozed_until > now:
+        return conversation.snoozed_until - now
     conversation.waiting_since = conversation.waiting_since or conversation.snoozed_until
     conversation.last_news_at = now  # unread again, for everybody
+    conversation.unread_at = conversation.unread_at or now
     conversation.snoozed_until = None
-    conversation.save(update_fields=["snoozed_until", "waiting_since", "last_news_at"])
+    conversation.save(update_fields=["snoozed_until", "waiting_since", "last_news_at", "unread_at"])
     record_change(conversation, ConversationChange.Kind.WOKEN, None)
+    return None
 
 
 @transaction.atomic
@@ -89,10 +102,9 @@ def hand_over(*, conversation_id: UUID, to: Conversation.Holder, actor: Actor) -
     return conversation
 
 
-def take_over_by_answer(conversation_id: UUID, name: str, user_id: UUID | None) -> None:
+def take_over_by_answer(conversation_id: UUID, actor: Actor) -> None:
     """Take a conversation over because somebody of the team answered, where the source's setting says so."""
     if Conversation.objects.filter(pk=conversation_id, source__answers_take_over=True).exists():
-        actor = Actor(name, User.objects.filter(pk=user_id).first() if user_id else None)
         hand_over(conversation_id=conversation_id, to=Conversation.Holder.TEAM, actor=actor)
 
 
@@ -127,11 +139,8 @@ def _known(organization_id: UUID, names: Iterable[str]) -> list[str]:
     cleaned = [" ".join(name.split()) for name in names]
     if any(not name or len(name) > TAG_LENGTH or "," in name or "\x00" in name for name in cleaned):
         raise Invalid.at("#/tags", f"A tag has 1 to {TAG_LENGTH} characters, and no comma.")
-    tags: dict[str, None] = {}  # in the order in which they were given
-    for name in cleaned:
-        tag = Tag.objects.filter(organization=organization_id, name__iexact=name).first()
-        if tag is None:
-            Tag.objects.bulk_create([Tag(organization_id=organization_id, name=name)], ignore_conflicts=True)
-            tag = Tag.objects.get(organization=organization_id, name__iexact=name)
-        tags[tag.name] = None
-    return list(tags)
+    # In one order, so that two callers do not wait for each other's new tags in a circle.
+    for name in sorted(set(cleaned), key=str.casefold):
+        Tag.objects.bulk_create([Tag(organization_id=organization_id, name=name)], ignore_conflicts=True)
+    tags = Tag.objects.filter(organization=organization_id).annotate(key=Lower("name"))
+    return list(dict.fromkeys(tags.get(key=Lower(Value(name))).name for name in cleaned))

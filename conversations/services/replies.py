@@ -13,9 +13,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from conversations.models import Conversation, Message
+from accounts.actors import Actor
+from accounts.models import User
+from conversations.models import Conversation, ConversationChange, Message
 from conversations.services import uploads
 from conversations.services.arrivals import last_words
+from conversations.services.changes import record_change
 from conversations.services.events import publish_conversation_event
 from conversations.services.filing import take_over_by_answer
 from conversations.services.recipients import Recipient, Route, load_recipient
@@ -39,6 +42,11 @@ class Author:
     kind: Message.Author
     name: str
     user_id: UUID | None = None
+
+
+def actor_of(author: Author) -> Actor:
+    """Return who changes a conversation by answering in it."""
+    return Actor(author.name, User.objects.filter(pk=author.user_id).first() if author.user_id else None)
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,11 @@ def queue_reply(
     if template:
         keep_template(message, template)
     if recipient.closed_at:  # the team wrote into it
-        publish_conversation_event(EventType.CONVERSATION_OPENED, Conversation.objects.get(pk=conversation_id))
+        reopened = Conversation.objects.get(pk=conversation_id)
+        record_change(reopened, ConversationChange.Kind.REOPENED, actor_of(author))
+        publish_conversation_event(EventType.CONVERSATION_OPENED, reopened)
     if author.kind == Message.Author.STAFF and recipient.handled_by != Conversation.Holder.TEAM:
-        take_over_by_answer(conversation_id, author.name, author.user_id)
+        take_over_by_answer(conversation_id, actor_of(author))
     wake(Lane.Kind.CHANNEL, [route.lane_id])
     return message
 

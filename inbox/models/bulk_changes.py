@@ -16,7 +16,7 @@ UNDONE_WITHIN = timedelta(minutes=10)
 class BulkChange(models.Model):
     """What one person changed at once, with what was there before."""
 
-    EXPIRES = "created_at < now() - interval '1 day'"
+    EXPIRES = "created_at < now() - interval '1 hour'"
 
     class Action(models.TextChoices):
         ASSIGN = "assign", "assigned"
@@ -29,7 +29,6 @@ class BulkChange(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     action = models.CharField(max_length=10, choices=Action.choices)
-    value = models.CharField(max_length=250, blank=True)  # to whom, which tag
     # By conversation (its UUID as text), of those that changed: what there was before.
     before = models.JSONField(default=dict)
     refused = models.PositiveSmallIntegerField(default=0)  # how many could not be changed

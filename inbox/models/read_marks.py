@@ -9,12 +9,13 @@ from conversations.models import Conversation
 
 
 class ReadMark(models.Model):
-    """One person has read one conversation up to a time."""
+    """One person has read one conversation up to a time, or has marked it as unread again."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
-    read_at = models.DateTimeField()
+    read_at = models.DateTimeField()  # the time of the newest thing that they saw in it
+    is_unread = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "conversation"], name="read_mark_once")]

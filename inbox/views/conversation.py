@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
 
@@ -33,7 +34,7 @@ def conversation(request: PageRequest, conversation_id: UUID) -> HttpResponse:
     """Read it. From now on it is read, for this member."""
     shown = load_conversation(request, conversation_id)
     if request.membership:
-        mark_read(request.membership, [shown])
+        mark_read(request.membership, shown)
     if reach_of(request.user, Right.ANSWER).includes(shown.source):
         states.mark_read(shown)
     return show(request, shown)
@@ -53,7 +54,9 @@ def reply_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
         try:
             send_reply(lead_id=conversation.lead_id, reply=_reply(conversation, form), author=_author(request))
         except Refusal as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(
+                None, _who_was_faster(conversation) if refusal.code == "conversation.moved" else refusal.words
+            )
         else:
             if "close" in request.POST:
                 states.close(conversation_id=conversation.pk, actor=Actor.of(request))
@@ -61,6 +64,17 @@ def reply_create(request: PageRequest, conversation_id: UUID) -> HttpResponse:
                 return _go_to(request, following)
             return done(request, conversation_id)
     return show(request, load_conversation(request, conversation_id), form)
+
+
+def _who_was_faster(conversation: Conversation) -> str:
+    """Say what came in between. The page shows it now, and the next press sends."""
+    newest = Message.objects.filter(conversation=conversation, kind=Message.Kind.MESSAGE).order_by("-id").first()
+    assert newest  # noqa: S101  it is why the answer was refused
+    seconds = max(1, int((timezone.now() - newest.created_at).total_seconds()))
+    age = f"{seconds} s ago" if seconds < 120 else f"{seconds // 60} min ago"
+    name = newest.author_name or newest.get_author_display()
+    did = "wrote" if newest.is_inbound else "answered"
+    return f"{name} {did} {age}. Read it first. Press Send again to send yours anyway."
 
 
 def _reply(conversation: Conversation, form: ReplyForm) -> Reply:

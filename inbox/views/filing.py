@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from accounts.actors import Actor
@@ -23,7 +23,7 @@ from core.problems import Refusal
 from inbox.forms import SnoozeForm
 from inbox.reading import mark_unread
 from inbox.selectors import CORRECTABLE
-from inbox.views.pane import done, load_conversation
+from inbox.views.pane import address_of, done, load_conversation
 
 
 @login_required
@@ -96,11 +96,11 @@ def conversation_hand_over(request: PageRequest, conversation_id: UUID) -> HttpR
 @login_required
 @require_POST
 def conversation_unread(request: PageRequest, conversation_id: UUID) -> HttpResponse:
-    """Show it as unread again, to this member alone."""
+    """Show it as unread again, to this member alone, and go back to the list: its page would mark it as read."""
     conversation = load_conversation(request, conversation_id)
     if request.membership:
-        mark_unread(request.membership, [conversation])
-    return done(request, conversation_id)
+        mark_unread(request.membership, conversation)
+    return redirect(address_of(request, None))
 
 
 @login_required

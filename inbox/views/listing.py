@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import membership_with
@@ -24,17 +25,10 @@ from core.problems import Invalid
 from inbox.bulk import change_all, undo
 from inbox.filters import FilterForm, colleagues
 from inbox.forms import BulkForm, SavedViewForm, SnoozeForm
-from inbox.listing import list_values
+from inbox.keys import KEYS
+from inbox.listing import counted, list_values
 from inbox.models import BulkChange, SavedView
 from inbox.models.saved_views import VIEWS_MAX
-
-KEYS = [
-    ("j", "Next conversation"),
-    ("k", "Previous conversation"),
-    ("Enter", "Open it"),
-    ("x", "Select it"),
-    ("/", "Search"),
-]
 
 
 @login_required
@@ -48,21 +42,23 @@ def inbox(request: PageRequest) -> HttpResponse:
     except Invalid:
         return redirect("inbox:inbox")
     change_id = decode("bulk", request.GET.get("changed", ""))
-    change = BulkChange.objects.filter(user=request.user, pk=change_id).first() if change_id else None
+    change = BulkChange.objects.filter(user=request.user, pk=change_id, undone_at=None).first() if change_id else None
     return render(request, "inbox/inbox_page.html", {**values, "keys": KEYS, "change": change})
 
 
 def list_part(request: PageRequest, membership: Membership, current: Conversation | None = None) -> dict[str, Any]:
     """What `_list.html` shows beside a conversation, or alone. Raise Invalid for a bad cursor."""
+    seen_at = timezone.now()  # before the rows are read: what comes meanwhile is not marked as read with them
     filters = FilterForm(request.GET, membership=membership)
-    cursor = "" if current else request.GET.get("cursor", "")  # beside a conversation the list begins at its top
+    # Beside a conversation and after a change the list begins at its top.
+    cursor = "" if current or request.method == "POST" else request.GET.get("cursor", "")
     values = list_values(filters, cursor, current.pk if current else None)
     people = [(value, label) for value, label in filters.choices["assignee"] if value]
     return {
         **values,
         "people_of_bulk": people,
+        "seen_at": seen_at.isoformat(),
         "snooze_form": SnoozeForm(),
-        "may_answer_somewhere": membership.may(Right.ANSWER),
         "view_form": SavedViewForm(initial={"query": filters.query}),
     }
 
@@ -94,18 +90,28 @@ def bulk_undo(request: PageRequest, change_id: UUID) -> HttpResponse:
 
 
 @login_required
+@require_safe
+def views(request: PageRequest) -> HttpResponse:
+    """The saved views with their counts, for the list that does not wait for them."""
+    membership = membership_with(request, Right.READ)
+    filters = FilterForm(request.GET, membership=membership)
+    return render(request, "inbox/_views.html", {"filters": filters, "views": counted(filters), "are_counted": True})
+
+
+@login_required
 @require_POST
 def view_create(request: PageRequest) -> HttpResponse:
     """Save what the list shows now, with a name."""
     membership = membership_with(request, Right.READ)
     form = SavedViewForm(request.POST, instance=SavedView(organization=membership.organization, owner=request.user))
-    if SavedView.objects.of(membership).count() >= VIEWS_MAX:
-        messages.error(request, f"There are {VIEWS_MAX} views already. Delete one first.")
+    if SavedView.objects.filter(owner=request.user, organization=membership.organization_id).count() >= VIEWS_MAX:
+        messages.error(request, f"You have {VIEWS_MAX} views already. Delete one first.")
     elif not form.is_valid():
         messages.error(request, "Give the view a name of at most 60 characters.")
     else:
         view = form.save(commit=False)
-        view.query = FilterForm(QueryDict(view.query), membership=membership).query  # as the list writes it
+        # As the list writes it. Without the search: it may name a lead, to whom it is shared and after they are erased.
+        view.query = FilterForm(QueryDict(view.query), membership=membership).query_with(q="")
         view.is_shared = view.is_shared and membership.may(Right.ANSWER)
         view.save()
         return redirect(f"{reverse('inbox:inbox')}?{view.query}")
@@ -130,7 +136,10 @@ def _listed(request: PageRequest, membership: Membership, **told: Any) -> HttpRe
         return render(request, "inbox/_list.html", {**list_part(request, membership), **told})
     if problem := told.get("problem"):
         messages.error(request, problem)
+    if "undone" in told:
+        messages.success(request, f"{told['undone']} put back.")
     query = request.GET.copy()
+    query.pop("changed", None)
     if change := told.get("change"):
         query["changed"] = change.public_id
     return redirect(f"{reverse('inbox:inbox')}?{query.urlencode()}")

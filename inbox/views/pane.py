@@ -13,23 +13,11 @@ from accounts.http import PageRequest
 from accounts.reach import load, reach_of
 from accounts.rights import Right
 from conversations.models import Conversation
+from inbox.keys import KEYS
 from inbox.reading import unread_of
 from inbox.selectors import conversation_values
 from inbox.views.listing import list_part
 from inbox.views.reply_form import ReplyForm
-
-KEYS = [
-    ("r", "Write an answer"),
-    ("Ctrl Enter", "Send it, and go to the next conversation"),
-    ("Esc", "Leave the answer, to use the other keys"),
-    ("j", "Next conversation of the list"),
-    ("k", "Previous conversation of the list"),
-    ("e", "Close the conversation, or reopen it"),
-    ("a", "Assign it"),
-    ("s", "Snooze it"),
-    ("t", "Tag it"),
-    ("u", "Back to the inbox"),
-]
 
 
 def load_conversation(request: PageRequest, conversation_id: UUID, right: Right = Right.READ) -> Conversation:
@@ -54,7 +42,7 @@ def address_of(request: PageRequest, conversation_id: UUID | None) -> str:
 def show(request: PageRequest, conversation: Conversation, form: ReplyForm | None = None) -> HttpResponse:
     """Show a conversation: the whole page; beside the list that stays, the pane; after a button, the thread."""
     membership = request.membership
-    values: dict[str, Any] = conversation_values(request.user, conversation)
+    values: dict[str, Any] = conversation_values(conversation)
     values |= {
         "form": _with_draft(form or ReplyForm(source=conversation.source), request, conversation),
         "may_answer": reach_of(request.user, Right.ANSWER).includes(conversation.source),

@@ -103,7 +103,7 @@ def _keep_some(inbox: Inbox, connection: ChannelConnection, folder: MailFolder, 
         row.last_uid = uids[-1]
         row.save(update_fields=["last_uid"])
         if mails:
-            ChannelConnection.objects.filter(pk=connection.pk).update(last_news_at=timezone.now())
+            ChannelConnection.objects.filter(pk=connection.pk).update(last_inbound_at=timezone.now())
     folder.last_uid = row.last_uid
     return len(mails)
 

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             model_name="channelconnection", name="last_check", field=models.JSONField(blank=True, null=True)
         ),
         migrations.AddField(
-            model_name="channelconnection", name="last_news_at", field=models.DateTimeField(blank=True, null=True)
+            model_name="channelconnection", name="last_inbound_at", field=models.DateTimeField(blank=True, null=True)
         ),
         migrations.AddField(
             model_name="channelconnection", name="removed_at", field=models.DateTimeField(blank=True, null=True)

@@ -68,7 +68,7 @@ class ChannelConnection(models.Model):
     own_address = models.CharField(max_length=320, blank=True)  # at the provider: a phone number (E.164) or a mailbox
     callback_token = models.CharField(max_length=64, blank=True)
     last_check = models.JSONField(null=True, blank=True)  # {"ok", "title", "detail", "at"}
-    last_news_at = models.DateTimeField(null=True, blank=True)  # the provider's last call; once a minute
+    last_inbound_at = models.DateTimeField(null=True, blank=True)  # the provider's last call; once a minute
     disconnected_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -113,3 +113,41 @@ def test_a_view_is_saved_and_deleted(desk):
     assert Axe().run(desk).violations_count == 0
     desk.get_by_role("button", name="Delete the view Longest waiting").click()
     expect(view).to_have_count(0)
+
+
+def test_a_late_answer_does_not_put_one_lead_under_another(desk):
+    """A button of one conversation is answered when the next one is open already."""
+    late = []
+    first = open_row(desk, 0)
+    desk.route("**/hand-over/*", lambda route: late.append(route))
+    desk.locator("#hand-over").click()
+    second = open_row(desk, 1)
+    assert first != second
+    with desk.expect_response("**/hand-over/*"):
+        late[0].continue_()
+    desk.wait_for_timeout(500)
+    action = desk.locator(".composer").get_attribute("action")
+    assert desk.url.split("/inbox/")[1].split("/")[0] in action
+    expect(desk.locator(".desk-conversation aside h2").first).to_have_text(second)
+    desk.unroute_all()
+
+
+def test_what_is_typed_for_one_lead_is_not_put_under_the_next(desk):
+    open_row(desk, 0)
+    desk.get_by_label("Your answer").fill("Only for the first one")
+    open_row(desk, 1)
+    expect(desk.get_by_label("Your answer")).to_have_value("")
+    open_row(desk, 0)
+    expect(desk.get_by_label("Your answer")).to_have_value("Only for the first one")
+    desk.get_by_label("Your answer").fill("")
+
+
+def test_the_focus_stays_in_the_conversation_after_a_button(desk):
+    open_row(desk, 0)
+    desk.keyboard.press("t")
+    desk.keyboard.type("Focus")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".thread-state")).to_contain_text("Focus")
+    expect(desk.locator("#thread-title")).to_be_focused()
+    desk.get_by_role("button", name="Remove the tag Focus").click()
+    expect(desk.locator(".thread-state")).not_to_contain_text("Focus")

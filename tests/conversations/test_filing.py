@@ -8,10 +8,12 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
+from api.models import ApiToken
 from api.services import make_token
 from conversations.models import Conversation, ConversationChange, Message, Tag
 from conversations.services import filing
 from conversations.services import lifecycle as states
+from conversations.services.erasing import erase_lead
 from conversations.services.replies import Author, Reply, send_reply
 from core.problems import Invalid, Refusal
 from outbox.models import Job
@@ -33,6 +35,13 @@ def key(dana, actor) -> str:
     return make_token(creator=Membership.objects.get(user=dana), actor=actor, name="Desk", scopes=scopes)[1]
 
 
+@pytest.fixture
+def staff_key(dana, actor) -> str:
+    scopes = ["conversations:write", "leads:read"]
+    creator = Membership.objects.get(user=dana)
+    return make_token(creator=creator, actor=actor, name="Dana", scopes=scopes, kind=ApiToken.Kind.STAFF)[1]
+
+
 def changes() -> list[str]:
     return [change.kind for change in ConversationChange.objects.all()]
 
@@ -40,7 +49,7 @@ def changes() -> list[str]:
 def come_due() -> None:
     """Let every snooze have its time come."""
     Conversation.objects.exclude(snoozed_until=None).update(snoozed_until=timezone.now() - timedelta(seconds=1))
-    Job.objects.filter(category=filing.WAKE, status="scheduled").update(next_attempt_at=timezone.now())
+    Job.objects.filter(category=filing.WAKE, status__in=Job.UNFINISHED).update(next_attempt_at=timezone.now())
     run_jobs()
 
 
@@ -73,7 +82,7 @@ def test_a_message_of_the_lead_ends_a_snooze(thread, actor, lead_at, plumbing):
 def test_a_snooze_that_was_moved_or_ended_by_closing_wakes_nothing_early(thread, actor):
     filing.snooze(conversation_id=thread.pk, until=timezone.now() + timedelta(hours=1), actor=actor)
     filing.snooze(conversation_id=thread.pk, until=timezone.now() + timedelta(hours=3), actor=actor)
-    Job.objects.filter(category=filing.WAKE).order_by("id")[:1].get()
+    assert Job.objects.filter(category=filing.WAKE).count() == 1, "one job, at the later time"
     Job.objects.filter(category=filing.WAKE).update(next_attempt_at=timezone.now())
     run_jobs()
     assert Conversation.objects.snoozed().exists(), "the later time counts"
@@ -109,19 +118,22 @@ def test_a_tag_that_is_none_is_refused(thread, actor, name):
     assert not Tag.objects.exists()
 
 
-def test_programs_wait_while_the_team_holds_a_conversation(thread, actor, api, key_of, plumbing, key):
+def test_programs_wait_while_the_team_holds_a_conversation(thread, actor, api, key_of, plumbing, key, staff_key):
     filing.hand_over(conversation_id=thread.pk, to=Conversation.Holder.TEAM, actor=actor)
     theirs = key_of(plumbing)
     for caller in (theirs, key):
         refused = api.post(f"leads/{thread.lead.public_id}/conversations/reply", caller, {"content": "Hello"})
         assert (refused.status_code, refused.json()["code"]) == (409, "conversation.heldByTeam")
     send_reply(lead_id=thread.lead_id, reply=Reply("We come."), author=Author(Message.Author.STAFF, "Dana"))
-    handed = api.call("PATCH", f"conversations/{thread.public_id}", key, {"handled_by": "external"})
+    path = f"conversations/{thread.public_id}"
+    itself = api.call("PATCH", path, key, {"handled_by": "external"})
+    assert (itself.status_code, itself.json()["code"]) == (403, "conversation.handBackNeedsPerson")
+    handed = api.call("PATCH", path, staff_key, {"handled_by": "external"})
     assert handed.json()["data"]["conversation"]["handled_by"] == "external"
     answer = api.post(f"leads/{thread.lead.public_id}/conversations/reply", theirs, {"content": "Hello"})
     assert answer.status_code == 201
     events = Event.objects.filter(type="conversation.handover")
-    assert [event.organization_id for event in events] == [thread.organization_id] * 2
+    assert [event.payload["handled_by"] for event in events.order_by("id")] == ["team", "external"]
     assert changes() == ["taken_over", "handed_back"]
 
 
@@ -164,3 +176,58 @@ def test_the_api_snoozes_tags_and_lists(thread, api, key):
         == 400
     )
     assert Conversation.objects.get().tags == ["Urgent"], "all of it, or nothing"
+
+
+def test_a_wake_that_comes_a_moment_early_waits_for_its_time(thread, actor):
+    """The database's clock says when a job is due, ours whether the time has come."""
+    filing.snooze(conversation_id=thread.pk, until=timezone.now() + timedelta(seconds=60), actor=actor)
+    remaining = filing.wake_snoozed(thread.pk)
+    assert remaining
+    assert timedelta(seconds=50) < remaining <= timedelta(seconds=60)
+    Job.objects.filter(category=filing.WAKE).update(next_attempt_at=timezone.now())
+    run_jobs()
+    assert Job.objects.get(category=filing.WAKE).status != "done"
+    come_due()
+    assert changes() == ["snoozed", "woken"]
+    assert Conversation.objects.get().unread_at is not None
+
+
+def test_snoozing_again_and_again_leaves_one_job(thread, actor):
+    for hours in range(1, 20):
+        filing.snooze(conversation_id=thread.pk, until=timezone.now() + timedelta(hours=hours), actor=actor)
+        filing.unsnooze(conversation_id=thread.pk, actor=actor)
+    assert Job.objects.filter(category=filing.WAKE).count() == 1
+
+
+def test_a_closed_conversation_is_reopened_and_snoozed_in_one_call(thread, api, key, actor):
+    states.close(conversation_id=thread.pk, actor=actor)
+    until = (timezone.now() + timedelta(days=1)).isoformat()
+    path = f"conversations/{thread.public_id}"
+    assert api.call("PATCH", path, key, {"status": "open", "snoozed_until": until}).status_code == 200
+    assert Conversation.objects.snoozed().exists()
+    assert api.call("PATCH", path, key, {"status": "closed", "snoozed_until": until}).status_code == 400
+    assert Conversation.objects.snoozed().exists()
+
+
+def test_a_message_that_reopens_says_so_in_the_timeline(thread, actor, lead_at, plumbing, dana_client):
+    states.close(conversation_id=thread.pk, actor=actor)
+    lead_at(plumbing, message="One more thing")
+    assert changes() == ["closed", "reopened"]
+    assert "message reopened it" in dana_client.get(f"/inbox/{thread.public_id}/").text
+    states.close(conversation_id=thread.pk, actor=actor)
+    author = Author(Message.Author.STAFF, "Dana")
+    send_reply(lead_id=thread.lead_id, reply=Reply("Yes?", thread.pk, reopens=True), author=author)
+    assert changes()[2:] == ["closed", "reopened"]
+
+
+def test_erasing_a_lead_takes_its_tags_away_and_the_words_of_them(thread, actor, lead_at, plumbing, dana_client):
+    other = Conversation.objects.get(lead=lead_at(plumbing, "tom@example.net"))
+    filing.set_tags(conversation_id=other.pk, names=["Urgent"], actor=actor)
+    filing.set_tags(conversation_id=thread.pk, names=["Urgent", "ava@example.net"], actor=actor)
+    filing.change_tags(conversation_id=thread.pk, remove="ava@example.net", actor=actor)
+    filing.change_tags(conversation_id=thread.pk, add="ava@example.net", actor=actor)
+    erase_lead(lead=thread.lead, actor=actor)
+    assert [tag.name for tag in Tag.objects.all()] == ["Urgent"]
+    assert not ConversationChange.objects.filter(value__contains="ava").exists()
+    assert Conversation.objects.get(pk=thread.pk).tags == []
+    assert Conversation.objects.get(pk=other.pk).tags == ["Urgent"]

@@ -174,8 +174,12 @@ ONLY_FOR_PEOPLE = {
     "automatic-mails",
     "automatic-mail",
     "bulk-undo",
+    "changes",  # for open pages; programs have the feed
+    "rows",
+    "thread",
     "conversation-unread",  # what a person has read is theirs
     "view-create",
+    "views",
     "view-delete",
     "unsubscribe",  # the lead's own
     "consent",  # of addresses, whether or not a lead has them; the API blocks and allows by lead

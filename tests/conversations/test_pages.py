@@ -51,7 +51,7 @@ def test_an_answer_is_refused_when_somebody_answered_since_the_page_was_drawn(da
     first = Message.objects.get()
     dana_client.post(f"/inbox/{thread.public_id}/reply/", {"content": "One", "last": first.public_id})
     answer = dana_client.post(f"/inbox/{thread.public_id}/reply/", {"content": "Two", "last": first.public_id})
-    assert "There is a newer message in this conversation" in words(answer)
+    assert "Dana answered 1 s ago. Read it first." in words(answer)
     assert ">Two</textarea>" in words(answer).replace("\r", "").replace("\n", "")  # what was typed stays
     assert Message.objects.filter(direction="outbound").count() == 1
 

@@ -80,6 +80,14 @@ def test_the_buttons_of_a_conversation(dana_client, threads):
         assert words in page
 
 
+def test_enter_beside_a_time_snoozes_until_then(dana_client, threads, actor):
+    filing.snooze(conversation_id=threads[0].pk, until=timezone.now() + timedelta(hours=1), actor=actor)
+    menu = dana_client.get(f"/inbox/{threads[0].public_id}/").text.split('id="snooze-menu"')[1].split("</details>")[0]
+    own = menu.split('name="at"')[0].rsplit("<form", 1)[1] + menu.split('name="at"')[1]
+    assert 'name="end"' not in own
+    assert own.count("<button") == 1
+
+
 @pytest.mark.parametrize("button", ["snooze", "tags", "hand-over"])
 def test_a_viewer_presses_none_of_them(northside, threads, button, eve):
     url = f"/inbox/{threads[0].public_id}/{button}/"

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.actors import SYSTEM
@@ -160,3 +161,74 @@ def test_a_hundred_at_once_and_no_more(dana_client, eastgate, lead_at):
     assert not ReadMark.objects.exists()
     change(dana_client, all_of_them[:100], "read")
     assert ReadMark.objects.count() == 100
+
+
+def test_what_came_after_the_list_was_drawn_is_not_marked_as_read(dana_client, threads, lead_at, eastgate):
+    drawn = timezone.now().isoformat()
+    lead_at(eastgate, "lead0@example.net", "URGENT")
+    change(dana_client, threads, "read", seen_at=drawn)
+    page = dana_client.get("/inbox/").text
+    assert page.count("Unread.") == 1
+    assert Conversation.objects.get(pk=threads[0].pk).unread_at is not None
+
+
+def test_undo_of_reading_leaves_what_was_read_before(dana_client, threads):
+    dana_client.get(f"/inbox/{threads[0].public_id}/")
+    unread = list(Conversation.objects.order_by("id").values_list("unread_at", flat=True))
+    change(dana_client, threads, "read")
+    undo(dana_client)
+    assert dana_client.get("/inbox/").text.count("Unread.") == 2
+    assert list(Conversation.objects.order_by("id").values_list("unread_at", flat=True)) == unread
+
+
+def test_undo_leaves_what_was_closed_again_since(dana_client, threads):
+    change(dana_client, threads, "close")
+    lifecycle.reopen(conversation_id=threads[0].pk, actor=SYSTEM)
+    lifecycle.close(conversation_id=threads[0].pk, actor=SYSTEM)
+    undo(dana_client)
+    assert not Conversation.objects.get(pk=threads[0].pk).is_open
+    assert Conversation.objects.open().count() == 2
+
+
+def test_what_somebody_closed_meanwhile_is_theirs(dana_client, threads, monkeypatch):
+    """A colleague closes the second one while the first one is being changed."""
+    close = lifecycle.close
+
+    def close_two(*, conversation_id, actor):
+        if conversation_id == threads[0].pk:
+            close(conversation_id=threads[1].pk, actor=SYSTEM)
+        return close(conversation_id=conversation_id, actor=actor)
+
+    monkeypatch.setattr(lifecycle, "close", close_two)
+    change(dana_client, threads, "close")
+    undo(dana_client)
+    assert [row.is_open for row in Conversation.objects.order_by("id")] == [True, False, True]
+
+
+def test_a_change_that_breaks_half_way_is_told_and_undone(dana_client, threads, monkeypatch):
+    close = lifecycle.close
+
+    def broken(*, conversation_id, actor):
+        if conversation_id == threads[1].pk:
+            raise OperationalError("canceling statement due to lock timeout")
+        return close(conversation_id=conversation_id, actor=actor)
+
+    monkeypatch.setattr(lifecycle, "close", broken)
+    page = re.sub(r"\s+", " ", change(dana_client, threads, "close").text)
+    assert "2 conversations closed. 1 could not be changed." in page
+    undo(dana_client)
+    assert Conversation.objects.open().count() == 3
+
+
+def test_a_change_from_a_later_page_of_the_list_is_answered(dana_client, threads):
+    path = "/inbox/bulk/?cursor=zzz"
+    data = {"conversation": ids(threads), "action": "close"}
+    answer = dana_client.post(path, data, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert "Undo" in answer.text
+
+
+def test_enter_in_the_field_of_a_tag_adds_the_tag(dana_client, threads):
+    """Enter presses the first button of a form (HTML, 4.10.21.2)."""
+    form = dana_client.get("/inbox/").text.split('id="bulk"')[1].split("</form>")[0]
+    assert re.findall(r'name="action" value="(\w+)"', form)[0] == "tag"

@@ -75,7 +75,7 @@ def change_of(user, organization) -> BulkChange:
     """Something that somebody did with all of the organization's conversations, and can undo."""
     keys = Conversation.objects.filter(organization=organization).values_list("pk", flat=True)
     before = {str(key): SECRET for key in keys}
-    return BulkChange.objects.create(organization=organization, user=user, action="tag", value=SECRET, before=before)
+    return BulkChange.objects.create(organization=organization, user=user, action="tag", before=before)
 
 
 def opt_out_of(lead) -> OptOut:
