@@ -21,6 +21,8 @@ from supervisor.stack import Stack
 
 FEW, CALLS = 20_000, 60  # 40 days, and the calls of each page
 ACTION_WANTED_MS, GROWTH_WANTED = 200, 1.5
+FILTERS = ["state=waiting", "state=snoozed", "waiting=24", "unread=1", "handled=team", "tag=Rare", "assignee=none",
+           "assignee=me", "channel=website", "channel=sms", "tag=Rare&handled=team", "unread=1&state=waiting"]  # fmt: skip
 
 LOG_IN = """
 import json
@@ -36,7 +38,10 @@ session[SESSION_KEY] = str(user.pk)
 session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.create()
-print(json.dumps({"session": session.session_key, "source": source.public_id}))
+from conversations.models import Conversation, Tag
+Tag.objects.create(organization=source.organization, name="Rare")
+conversation = Conversation.objects.order_by("id").last().public_id
+print(json.dumps({"session": session.session_key, "source": source.public_id, "conversation": conversation}))
 """
 
 # Copies of one row with what must differ made new, so that a new column needs no change here.
@@ -51,7 +56,12 @@ WITH pattern AS (SELECT * FROM leads_lead ORDER BY id LIMIT 1), made AS (
 )
 INSERT INTO conversations_conversation SELECT (jsonb_populate_record(NULL::conversations_conversation, to_jsonb(thread)
     || jsonb_build_object('id', made.id, 'lead_id', made.id, 'reply_token', replace(made.id::text, '-', ''),
-        'last_message_at', made.at))).*
+        'last_message_at', made.at,
+        -- A few of each kind: a filter that few rows pass is the one that is slow.
+        'tags', CASE WHEN random() < 0.0002 THEN '["Rare"]'::jsonb ELSE '[]'::jsonb END,
+        'handled_by', CASE WHEN random() < 0.0002 THEN 'team' ELSE 'external' END,
+        'waiting_since', CASE WHEN random() < 0.01 THEN made.at END,
+        'last_news_at', made.at))).*
 FROM (SELECT * FROM conversations_conversation ORDER BY id LIMIT 1) thread, made
 """
 
@@ -79,7 +89,11 @@ def calls(made: dict[str, str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
         more = f"HX-Request: true\r\nX-CSRFToken: {token}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         return f"POST {path} HTTP/1.1\r\n{head}{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
-    pages = {path: get(path) for path in ("/inbox/", "/leads/", "/sources/", "/activity/", source, tab)}
+    conversation = f"/inbox/{made['conversation']}/"
+    filters = ("", *(f"?{query}" for query in FILTERS))
+    paths = [f"/inbox/{query}" for query in filters] + [conversation, f"{conversation}thread/"]
+    paths += [f"/inbox/changes/?open={made['conversation']}", "/leads/", "/sources/", "/activity/", source, tab]
+    pages = {path: get(path) for path in paths}
     card = f"{tab}lead-reply-api/"
     actions = {
         "Enable": post(f"{card}enabled/", on="1"),
@@ -123,7 +137,7 @@ def main() -> None:
     print(f"a bare answer (/healthz): p50 {floor:.1f} ms")
     for name, outcome in few.items():
         before, after = outcome.percentile(0.5), many[name].percentile(0.5)
-        shown = name.replace(session["source"], "<id>")
+        shown = name.replace(session["source"], "<id>").replace(session["conversation"], "<id>")
         print(f"{shown:45} p50 {before:6.1f} ms, with {options.rows:,} more {after:6.1f} ms: x {after / before:.2f}")
         assert options.smoke or after <= GROWTH_WANTED * before, f"{shown} slows down as rows grow"
     for name, outcome in done.items():

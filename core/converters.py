@@ -33,5 +33,21 @@ def register(*prefixes: str) -> None:
 
 
 register(
-    "src", "lead", "conv", "msg", "mail", "dlv", "call", "job", "tok", "mem", "wh", "cf", "opt", "file", "bulk", "view"
+    "src",
+    "lead",
+    "conv",
+    "msg",
+    "mail",
+    "dlv",
+    "call",
+    "job",
+    "tok",
+    "mem",
+    "wh",
+    "cf",
+    "opt",
+    "file",
+    "bulk",
+    "view",
+    "saved",
 )

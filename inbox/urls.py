@@ -3,7 +3,7 @@
 from django.urls import path
 
 from core import converters  # noqa: F401  makes <conv:...> and its like known
-from inbox.views import conversation, filing, leads, listing, live, templates
+from inbox.views import conversation, filing, leads, listing, live, saved_replies, templates
 
 app_name = "inbox"
 urlpatterns = [
@@ -25,6 +25,17 @@ urlpatterns = [
     path("inbox/<conv:conversation_id>/tags/", filing.conversation_tag, name="conversation-tag"),
     path("inbox/<conv:conversation_id>/hand-over/", filing.conversation_hand_over, name="conversation-hand-over"),
     path("inbox/<conv:conversation_id>/unread/", filing.conversation_unread, name="conversation-unread"),
+    path(
+        "inbox/<conv:conversation_id>/saved-replies/<saved:saved_id>/",
+        saved_replies.saved_reply_use,
+        name="saved-reply-use",
+    ),
+    path("settings/saved-replies/", saved_replies.saved_replies, name="saved-replies"),
+    path("settings/saved-replies/new/", saved_replies.saved_reply_form, name="saved-reply-create"),
+    path("settings/saved-replies/<saved:saved_id>/", saved_replies.saved_reply_form, name="saved-reply"),
+    path(
+        "settings/saved-replies/<saved:saved_id>/delete/", saved_replies.saved_reply_delete, name="saved-reply-delete"
+    ),
     path("inbox/<conv:conversation_id>/templates/<int:template_id>/", templates.template_use, name="template-use"),
     path("messages/<msg:message_id>/retry/", conversation.message_retry, name="message-retry"),
     path("messages/<msg:message_id>/meaning/", filing.reply_classify, name="reply-classify"),

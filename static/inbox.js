@@ -45,6 +45,33 @@
     if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.querySelector("summary").focus(); });
   });
 
+  // A saved reply goes where the cursor stands; "/" in an empty answer opens their list.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-insert]");
+    if (!button) return;
+    event.preventDefault();
+    const area = button.closest("form").querySelector("textarea"), text = document.getElementById(button.dataset.insert).textContent;
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    button.closest("details").open = false;
+    area.focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = document.getElementById("saved-menu");
+    if (event.key !== "/" || !menu || event.target.id !== "id_content" || event.target.value) return;
+    event.preventDefault();
+    menu.open = true;
+  });
+  document.addEventListener("input", (event) => {
+    const words = event.target.value?.toLowerCase(), list = document.getElementById(event.target.dataset?.finds);
+    list?.querySelectorAll("li").forEach((item) => { item.hidden = !item.textContent.toLowerCase().includes(words); });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.dataset?.finds) return;
+    event.preventDefault();  // not the form's first button: that would send the answer
+    document.getElementById(event.target.dataset.finds).querySelector("li:not([hidden]) button")?.click();
+  });
+
   // A menu takes the focus, and closes when something else gets it.
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details.menu") && event.newState === "open") event.target.querySelector("input:not([type=hidden]), button:not(summary)")?.focus();

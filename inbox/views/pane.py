@@ -14,8 +14,10 @@ from accounts.reach import load, reach_of
 from accounts.rights import Right
 from conversations.models import Conversation
 from inbox.keys import KEYS
+from inbox.models import SavedReply
 from inbox.reading import unread_of
 from inbox.selectors import conversation_values
+from inbox.variables import filled, values_of
 from inbox.views.listing import list_part
 from inbox.views.reply_form import ReplyForm
 
@@ -45,6 +47,7 @@ def show(request: PageRequest, conversation: Conversation, form: ReplyForm | Non
     values: dict[str, Any] = conversation_values(conversation)
     values |= {
         "form": _with_draft(form or ReplyForm(source=conversation.source), request, conversation),
+        "saved_replies": _saved_replies(request, conversation),
         "may_answer": reach_of(request.user, Right.ANSWER).includes(conversation.source),
         "query": request.GET.urlencode(),
         "asked": f"?{request.GET.urlencode()}" if request.GET else "",
@@ -59,6 +62,13 @@ def show(request: PageRequest, conversation: Conversation, form: ReplyForm | Non
     if membership and membership.organization_id == conversation.organization_id:
         values |= _beside(request, conversation)
     return render(request, "inbox/conversation_page.html", values)
+
+
+def _saved_replies(request: PageRequest, conversation: Conversation) -> list[dict[str, str]]:
+    """The team's saved replies, as this lead would read them."""
+    values = values_of(conversation, request.user)
+    rows = SavedReply.objects.filter(organization=conversation.organization_id)
+    return [{"pk": row.public_id, "name": row.name, "text": filled(row.content, values)} for row in rows]
 
 
 def is_part(request: PageRequest) -> bool:

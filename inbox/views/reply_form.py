@@ -12,6 +12,7 @@ from accounts.models import Source
 from conversations.models import Attachment
 from conversations.services.uploads import keep
 from core.problems import Refusal
+from inbox.variables import left_open
 from messaging.files.store import FILE_MAX
 
 REPLY_MAX = 10_000  # characters
@@ -79,6 +80,8 @@ class ReplyForm(forms.Form):
                 self.add_error("chosen", str(refusal))
         if not data.get("content", "").strip() and not self.kept_files and "chosen" not in self.errors:
             self.add_error("content", "Write an answer, or choose a file.")
+        if names := left_open(data.get("content", "")):
+            self.add_error("content", f"Fill in {', '.join(f'{{{{{name}}}}}' for name in names)} before you send it.")
         return data
 
     @property

@@ -12,6 +12,7 @@ from tests.browser.steps import make_webhook, source_id
 
 pytestmark = pytest.mark.browser
 PATHS = ["/inbox/", "/leads/", "/sources/", "/activity/", "/settings/members/", "/settings/tokens/", "/settings/audit/",
+         "/settings/saved-replies/", "/settings/saved-replies/new/",
          "/settings/webhooks/", "/settings/webhooks/new/", "/settings/channels/", "/settings/channels/new/?provider=twilio", "/settings/channels/new/?provider=smtp",
         "/settings/channels/new/?provider=postmark", "/inbox/?q=nobody%20here", "/settings/channels/new/?provider=ses",
          "/settings/consent/", "/leads/import/", "/settings/agents/", "/activity/calls/",

@@ -151,3 +151,27 @@ def test_the_focus_stays_in_the_conversation_after_a_button(desk):
     expect(desk.locator("#thread-title")).to_be_focused()
     desk.get_by_role("button", name="Remove the tag Focus").click()
     expect(desk.locator(".thread-state")).not_to_contain_text("Focus")
+
+
+def test_a_saved_reply_comes_by_a_slash(desk):
+    desk.goto("/settings/saved-replies/new/")
+    desk.get_by_label("Name").fill("Browser hours")
+    desk.get_by_label("Text").fill("Dear {{first_name}}, we open at nine.")
+    desk.get_by_role("button", name="Save").click()
+    desk.goto("/inbox/?state=waiting")
+    name = open_row(desk, 0).split()[0]
+    desk.keyboard.press("r")
+    desk.keyboard.press("/")
+    expect(desk.get_by_label("Find a saved reply")).to_be_focused()
+    assert Axe().run(desk).violations_count == 0
+    desk.keyboard.type("browser")
+    desk.keyboard.press("Enter")
+    answer = desk.get_by_label("Your answer")
+    expect(answer).to_have_value(f"Dear {name}, we open at nine.")
+    expect(answer).to_be_focused()
+    answer.fill("")
+    desk.goto("/settings/saved-replies/")
+    desk.get_by_role("link", name="Browser hours").click()
+    desk.get_by_role("button", name="Delete").click()
+    desk.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(desk.get_by_role("link", name="Browser hours")).to_have_count(0)

@@ -178,6 +178,11 @@ ONLY_FOR_PEOPLE = {
     "rows",
     "thread",
     "conversation-unread",  # what a person has read is theirs
+    "saved-replies",  # texts for the composer; programs have their own
+    "saved-reply",
+    "saved-reply-create",
+    "saved-reply-delete",
+    "saved-reply-use",
     "view-create",
     "views",
     "view-delete",

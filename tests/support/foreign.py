@@ -12,7 +12,7 @@ from api.services import make_token
 from conversations.models import Attachment, Conversation, Message, ReceivedReply
 from conversations.services.received_replies import judge
 from core.ids import encode
-from inbox.models import BulkChange, SavedView
+from inbox.models import BulkChange, SavedReply, SavedView
 from leads.models import OptOut
 from messaging.models import ChannelConnection, InboundMail, MessageTemplate
 from messaging.registry import PROVIDERS
@@ -61,6 +61,7 @@ def foreign(harbor, dental, eve, lead_at, webhook_at, key_of):
         "template_id": str(template_of(dental).pk),
         "view_id": view_of(eve, harbor).public_id,
         "change_id": change_of(eve, harbor).public_id,
+        "saved_id": saved_reply_of(harbor).public_id,
         "slug": "rest-webhook",
         "provider": "google",
     }
@@ -76,6 +77,11 @@ def change_of(user, organization) -> BulkChange:
     keys = Conversation.objects.filter(organization=organization).values_list("pk", flat=True)
     before = {str(key): SECRET for key in keys}
     return BulkChange.objects.create(organization=organization, user=user, action="tag", before=before)
+
+
+def saved_reply_of(organization, content=SECRET) -> SavedReply:
+    """A text of the organization's team, with the secret word in it."""
+    return SavedReply.objects.create(organization=organization, name="Thanks", content=content)
 
 
 def opt_out_of(lead) -> OptOut:

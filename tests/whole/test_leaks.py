@@ -25,6 +25,7 @@ from tests.support.foreign import (
     number_of,
     opt_out_of,
     replay_of,
+    saved_reply_of,
     template_of,
     webhook_of,
 )
@@ -134,6 +135,7 @@ def test_a_limited_member_sees_nothing_of_the_other_sources(
         "template_id": str(template_of(westgate).pk),
         "view_id": SavedView.objects.create(organization=northside, owner=dana, name=SECRET).public_id,
         "change_id": change_of(dana, northside).public_id,
+        "saved_id": saved_reply_of(northside, "Thanks").public_id,
         "slug": "rest-webhook",
         "provider": "google",
     }
@@ -174,6 +176,7 @@ def test_a_viewer_changes_nothing(northside, plumbing, lead_at, webhook_at, acto
         "template_id": str(template_of(plumbing).pk),
         "view_id": SavedView.objects.create(organization=northside, owner=dana, name="Dana's").public_id,
         "change_id": change_of(dana, northside).public_id,
+        "saved_id": saved_reply_of(northside, "Thanks").public_id,
         "slug": "rest-webhook",
         "provider": "google",
     }
