@@ -20,6 +20,7 @@ from integrations.card_api import CardApi, CardDisconnectApi, CardRegenerateApi,
 from integrations.lead_reply_api.whoami import WhoamiApi
 from leads.api import custom_fields, imports
 from sources.api import SourceApi, SourceArchiveApi, SourceRestoreApi, SourcesApi
+from sources.timing_api import SourceTimingApi
 from webhooks.api.deliveries import WebhookDeliveriesApi, WebhookDeliveryApi
 from webhooks.api.events import EventsApi
 from webhooks.api.webhooks import (
@@ -51,6 +52,7 @@ urlpatterns = [
     path(f"{WEBHOOK}/deliveries/<str:delivery_id>", WebhookDeliveryApi.as_view(), name="webhook-delivery"),
     path("sources", SourcesApi.as_view(), name="sources"),
     path("sources/<str:source_id>", SourceApi.as_view(), name="source"),
+    path("sources/<str:source_id>/timing", SourceTimingApi.as_view(), name="source-timing"),
     path("sources/<str:source_id>/archive", SourceArchiveApi.as_view(), name="source-archive"),
     path("sources/<str:source_id>/restore", SourceRestoreApi.as_view(), name="source-restore"),
     path(CARD, CardApi.as_view(), name="card"),

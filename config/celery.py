@@ -50,6 +50,7 @@ app.conf.update(
         "months": {"task": "core.tasks.drop_expired_partitions", "schedule": 3_600.0},
         "import-files": {"task": "leads.tasks.forget_import_files", "schedule": 3_600.0},
         "uploads": {"task": "conversations.tasks.sweep_uploads", "schedule": 3_600.0},
+        "unanswered": {"task": "conversations.tasks.raise_alarms", "schedule": 10.0, "options": {"expires": 10}},
         "mails": {"task": "messaging.tasks.forget_mails", "schedule": 3_600.0},
         "templates": {"task": "messaging.tasks.refresh_templates", "schedule": 3_600.0},
         "forget": {"task": "core.tasks.delete_expired_rows", "schedule": 3_600.0},

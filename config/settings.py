@@ -128,6 +128,7 @@ BACKGROUND_JOBS = {
 LETTER_WRITERS = {
     "invitation": "accounts.services.invitations.write_invitation",
     "password": "accounts.services.invitations.write_password_link",
+    "unanswered": "conversations.services.unanswered.write_of_unanswered",
     "new-lead": "conversations.services.notifications.write_of_lead",
     "trouble": "webhooks.services.trouble.write_of_trouble",
     "mailbox": "messaging.oauth.tokens.write_of_mailbox",

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from core import converters  # noqa: F401  makes <src:...> and its like known
-from sources import views
+from sources import timing_views, views
 
 app_name = "sources"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("sources/test-leads/<conv:conversation_id>/", views.trial, name="trial"),
     path("sources/<src:source_id>/", views.source, name="source"),
     path("sources/<src:source_id>/edit/", views.source_edit, name="source-edit"),
+    path("sources/<src:source_id>/messaging/timing/", timing_views.timing_page, name="timing"),
+    path("sources/<src:source_id>/messaging/timing/hours/", timing_views.hours_save, name="hours-save"),
+    path("sources/<src:source_id>/messaging/timing/unanswered/", timing_views.rule_save, name="rule-save"),
     path("sources/<src:source_id>/archive/", views.source_archive, name="source-archive"),
     path("sources/<src:source_id>/test-lead/", views.trial_start, name="trial-start"),
 ]

@@ -7,6 +7,7 @@ class EventType(models.TextChoices):
     LEAD_CREATED = "lead.created", "A lead arrives"
     LEAD_UPDATED = "lead.updated", "A lead's details change"
     LEAD_CONTACT_CAPTURED = "lead.contact_captured", "A phone number or email becomes known"
+    LEAD_UNANSWERED = "lead.unanswered", "Nobody has answered a lead in time"
     LEAD_OPTED_OUT = "lead.opted_out", "A lead no longer wants messages"
     MESSAGE_RECEIVED = "message.received", "A message of a lead arrives"
     MESSAGE_SENT = "message.sent", "A message was taken by the provider"

@@ -9,6 +9,7 @@ from conversations.models.status_changes import StatusChange
 from conversations.models.tags import Tag
 from conversations.models.team_texts import TeamText
 from conversations.models.templates import SentTemplate
+from conversations.models.timing import OpeningHours, UnansweredRule
 
 __all__ = [
     "Attachment",
@@ -17,10 +18,12 @@ __all__ = [
     "ConversationChange",
     "Label",
     "Message",
+    "OpeningHours",
     "ReceivedReply",
     "SentTemplate",
     "StatusChange",
     "Tag",
     "TeamText",
+    "UnansweredRule",
     "UsedNonce",
 ]

@@ -22,6 +22,7 @@ class ConversationChange(models.Model):
         WOKEN = "woken", "took it back from snoozing"
         TAKEN_OVER = "taken_over", "took it over for the team"
         HANDED_BACK = "handed_back", "handed it back to programs"
+        UNANSWERED = "unanswered", "was not answered in time"
         TAGGED = "tagged", "added the tag"
         UNTAGGED = "untagged", "removed the tag"
 

@@ -103,6 +103,7 @@ class Conversation(models.Model):
         max_length=10, choices=Holder.choices, default=Holder.EXTERNAL, db_default=Holder.EXTERNAL
     )
     tags = ArrayField(models.CharField(max_length=TAG_LENGTH), default=list, db_default=[], blank=True)
+    unanswered_at = models.DateTimeField(null=True, blank=True)  # when the alarm went off; of an earlier wait if older
     answered_at = models.DateTimeField(null=True, blank=True)  # when the lead first got a message in it
     label = models.CharField(
         max_length=16, choices=Label.choices, blank=True, db_default="", default=""
@@ -142,6 +143,11 @@ class Conversation(models.Model):
                 name="conversation_snoozed",
             ),
             models.Index(
+                fields=["source", "waiting_since"],
+                condition=models.Q(closed_at=None, waiting_since__isnull=False),
+                name="conversation_waiting_of_source",
+            ),
+            models.Index(
                 fields=["organization", "-last_message_at", "-id"],
                 condition=models.Q(handled_by="team"),
                 name="conversation_of_team",
@@ -177,6 +183,11 @@ class Conversation(models.Model):
     @property
     def is_snoozed(self) -> bool:
         return self.is_open and self.snoozed_until is not None and self.snoozed_until > timezone.now()
+
+    @property
+    def is_overdue(self) -> bool:
+        """True when the lead still waits after the alarm of its source's rule."""
+        return bool(self.waiting_since and self.unanswered_at and self.unanswered_at >= self.waiting_since)
 
     @property
     def is_held_by_team(self) -> bool:

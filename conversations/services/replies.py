@@ -64,7 +64,8 @@ class Reply:
 
 _WRITE = """
 WITH conversation AS (
-    UPDATE conversations_conversation SET last_message_id = %(id)s, last_message_at = %(now)s, waiting_since = NULL,
+    UPDATE conversations_conversation SET last_message_id = %(id)s, last_message_at = %(now)s,
+        waiting_since = CASE WHEN %(author)s = 'automation' THEN waiting_since END,
         answered_at = coalesce(answered_at, %(now)s),
         last_words = %(words)s, last_direction = 'outbound', connection_id = %(connection)s,
         closed_at = NULL, closed_by_id = NULL

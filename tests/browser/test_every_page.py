@@ -43,7 +43,7 @@ def pages_of(page: Page) -> list[str]:
     page.goto(tab)
     page.get_by_role("button", name="Send a test lead").click()
     return [*PATHS, conversation, lead, delivery, source, f"{source}edit/", f"{source}archive/",
-            f"{source}messaging/channels/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
+            f"{source}messaging/channels/", f"{source}messaging/timing/", tab, f"{tab}rest-webhook/health/", f"{tab}rest-webhook/replays/", replay,
             business, mail, number, f"{number}edit/", f"{number}remove/", "/demo/phone/", webhook, f"{webhook}edit/", f"{webhook}delete/", f"{webhook}replays/", page.url]  # fmt: skip
 
 

@@ -157,6 +157,9 @@ PARITY = {  # what the team's screens do with conversations and leads -> the API
     "source-create": "create_source",
     "source-edit": "update_source",
     "sources": "list_sources",
+    "timing": "get_source_timing",
+    "hours-save": "update_source_timing",
+    "rule-save": "update_source_timing",
     "template-use": "send_reply",
 }
 ONLY_FOR_PEOPLE = {

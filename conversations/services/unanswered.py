@@ -1,0 +1,148 @@
+"""Nobody answered: the alarm of a source, once for each wait.
+
+Nothing is written when a lead arrives. Every few seconds one statement looks for those whose time has passed, by the
+waiting times that are there anyway, so that the alarm costs intake nothing and survives whatever is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import letters
+from accounts.actors import Actor
+from accounts.models import Letter, Source, User
+from accounts.reach import reach_of
+from accounts.rights import Right
+from conversations.models import Conversation, ConversationChange, Message, OpeningHours, UnansweredRule
+from conversations.opening_hours import Always, Open
+from conversations.services.changes import record_change
+from conversations.services.events import publish_conversation_event
+from conversations.services.filing import hand_over
+from conversations.services.notifications import team_of
+from conversations.services.replies import Author, Reply, queue_reply
+from core.problems import Refusal
+from webhooks.event_types import EventType
+
+AT_ONCE = 100  # alarms of one source in one look
+ALARM = Actor("Nobody answered")
+
+# For each source: who has waited since before a moment, and whose wait has had no alarm.
+_DUE = """
+SELECT c.id, due.rule FROM unnest(%(sources)s::uuid[], %(before)s::timestamptz[], %(rules)s::uuid[])
+    AS due(source, before, rule)
+CROSS JOIN LATERAL (
+    SELECT id FROM conversations_conversation
+    WHERE source_id = due.source AND closed_at IS NULL AND waiting_since <= due.before
+        AND (snoozed_until IS NULL OR snoozed_until <= now())
+        AND (unanswered_at IS NULL OR unanswered_at < waiting_since)
+    ORDER BY waiting_since LIMIT %(limit)s
+) c
+"""
+
+
+def raise_alarms() -> int:
+    """Find the leads whom nobody has answered in time, and do what their source's rule says. Return how many."""
+    now = timezone.now()
+    rules = {rule.pk: rule for rule in UnansweredRule.objects.filter(is_on=True)}
+    due = [(source.pk, before, rule.pk) for source, rule in _watched(rules) if (before := _before(source, rule, now))]
+    if not due:
+        return 0
+    sources, moments, rule_ids = (list(column) for column in zip(*due, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"sources": sources, "before": moments, "rules": rule_ids, "limit": AT_ONCE})
+        found = cursor.fetchall()
+    return sum(_alarm(conversation_id, rules[rule_id]) for conversation_id, rule_id in found)
+
+
+def _watched(rules: dict[UUID, UnansweredRule]) -> Iterator[tuple[Source, UnansweredRule]]:
+    """The sources of these rules: their own, and the locations of a business that have none of their own."""
+    own = Q(pk__in=rules)
+    inherited = Q(parent__in=rules, unanswered_rule=None)
+    rows = Source.objects.active().filter(own | inherited)
+    for source in rows.select_related("opening_hours", "parent__opening_hours"):
+        yield source, rules[source.pk if source.pk in rules else source.parent_id]  # type: ignore[index]
+
+
+def _before(source: Source, rule: UnansweredRule, now: datetime) -> datetime | None:
+    """Return since when somebody must have waited for the alarm. None: the source is never open."""
+    hours = hours_of(source) if rule.in_opening_hours else Always()
+    return hours.moment_before(now, timedelta(minutes=rule.after_minutes))
+
+
+def hours_of(source: Source) -> Open:
+    """Return the opening hours of a source: its own, those of its business, or always."""
+    for owner in (source, source.parent):
+        own: OpeningHours | None = getattr(owner, "opening_hours", None) if owner else None
+        if own:
+            return own.hours(source)
+    return Always()
+
+
+@transaction.atomic
+def _alarm(conversation_id: UUID, rule: UnansweredRule) -> bool:
+    """Raise one alarm, unless the answer came first or another worker is at it."""
+    rows = Conversation.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
+    rows = rows.select_related("source", "lead")
+    conversation = rows.filter(pk=conversation_id).first()
+    if not conversation or not conversation.is_open or conversation.waiting_since is None or conversation.is_overdue:
+        return False
+    conversation.unanswered_at = timezone.now()
+    conversation.save(update_fields=["unanswered_at"])
+    if conversation.lead.is_test:  # of "Send a test lead": nobody waits
+        return False
+    record_change(conversation, ConversationChange.Kind.UNANSWERED, None)
+    publish_conversation_event(EventType.LEAD_UNANSWERED, conversation)
+    if rule.text:
+        _say(conversation, rule.text)
+    if rule.hands_over:  # after the text, which automation could not send any more
+        hand_over(conversation_id=conversation.pk, to=Conversation.Holder.TEAM, actor=ALARM)
+    if rule.tells_team:
+        occasion = conversation.waiting_since.isoformat()
+        letters.post(
+            "unanswered",
+            about=conversation.pk,
+            to=_people(conversation),
+            organization_id=conversation.organization_id,
+            occasion=occasion,
+        )
+    return True
+
+
+def _say(conversation: Conversation, text: str) -> None:
+    """Send the lead a text, where a message can be sent. Why it cannot is in the conversation's channels."""
+    author = Author(Message.Author.AUTOMATION, ALARM.name)
+    try:
+        with transaction.atomic():
+            queue_reply(lead_id=conversation.lead_id, reply=Reply(text, conversation.pk), author=author)
+    except Refusal:
+        return
+
+
+def _people(conversation: Conversation) -> Iterable[User]:
+    """To whom it is assigned, while they may still answer; else all who may."""
+    assignee = conversation.assignee
+    if assignee and reach_of(assignee, Right.ANSWER).includes(conversation.source):
+        return [assignee]
+    return team_of(conversation)
+
+
+def write_of_unanswered(letter: Letter) -> letters.LetterText | None:
+    """Say who waits and since when; nothing if the answer came meanwhile."""
+    rows = Conversation.objects.select_related("lead", "source").filter(lead__erased_at=None)
+    conversation = rows.filter(pk=letter.about_id).first()
+    if conversation is None or not conversation.is_overdue:
+        return None
+    return letters.written(
+        f"{conversation.lead.name} is waiting for an answer from {conversation.source.name}",
+        "mail/unanswered.txt",
+        conversation=conversation,
+        lead=conversation.lead,
+        url=f"{settings.BASE_URL}{conversation.get_absolute_url()}",
+    )
