@@ -23,6 +23,7 @@ from messaging.models import ChannelConnection
 SEARCH_MAX = 100  # characters
 CHOICES_MAX = 500  # sources, people and tags that a filter lists
 Choices = dict[str, list[tuple[str, str]]]  # by field: values and labels
+CHOSEN_BY_ID = ("source", "assignee", "tag")
 ME, NOBODY = "me", "none"
 STATES = [
     ("open", "Open"),
@@ -74,6 +75,14 @@ class FilterForm(forms.Form):
             return values
         self.shows_nothing = True
         return [*values, (chosen, "No longer available")]
+
+    @classmethod
+    def as_asked(cls, data: QueryDict, membership: Membership) -> FilterForm:
+        """Return filters that take each choice as it stands in the address, without reading what there is to choose.
+
+        For pages that are open already and ask every few seconds. What the member may see decides in any case.
+        """
+        return cls(data, membership=membership, choices={name: [(data.get(name, ""), "")] for name in CHOSEN_BY_ID})
 
     def with_query(self, query: str) -> FilterForm:
         """Return the same member's filters for another query."""

@@ -61,6 +61,7 @@
     if (event.key !== "/" || !menu || event.target.id !== "id_content" || event.target.value) return;
     event.preventDefault();
     menu.open = true;
+    menu.querySelector("input").focus();
   });
   document.addEventListener("input", (event) => {
     const words = event.target.value?.toLowerCase(), list = document.getElementById(event.target.dataset?.finds);
@@ -74,7 +75,7 @@
 
   // A menu takes the focus, and closes when something else gets it.
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.("details.menu") && event.newState === "open") event.target.querySelector("input:not([type=hidden]), button:not(summary)")?.focus();
+    if (event.target.matches?.("details.menu") && event.newState === "open") event.target.querySelector("input:not([type=hidden]):not([hidden]), button")?.focus();
   }, true);
   document.addEventListener("click", (event) => document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; }));
 

@@ -4,6 +4,8 @@
   const areOff = () => localStorage.getItem(STORED) === "off";
   const isElsewhere = (element) => element.closest("input:not([type=checkbox]), textarea, select, dialog");
 
+  const fieldOf = (menu) => menu.querySelector("input:not([type=hidden]):not([hidden]), button");
+
   // The row after the one that has the focus, or before it; the first one where none has it.
   const move = (step) => {
     const rows = [...document.querySelectorAll("[data-key-rows] a.row-link")];
@@ -24,7 +26,10 @@
     const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (!own) return;
     event.preventDefault();
-    if (own.matches("a, button, summary")) own.click(); else own.focus();
+    if (own.matches("summary")) {
+      own.click();
+      fieldOf(own.parentElement)?.focus();  // now: the next letter belongs to the field, and is no key
+    } else if (own.matches("a, button")) own.click(); else own.focus();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -19,7 +19,7 @@ from conversations.services import lifecycle as states
 from core.ids import decode
 from core.problems import Invalid
 from inbox.filters import FilterForm
-from inbox.listing import rows_values
+from inbox.listing import rows_values, version_of_list
 from inbox.live import look, thread_version
 from inbox.reading import mark_read
 from inbox.selectors import conversation_values
@@ -37,9 +37,8 @@ def changes(request: PageRequest) -> HttpResponse:
     membership = membership_with(request, Right.READ)
     shown: dict[str, object] = {"list": "", "thread": "", "others": []}
     try:
-        shown["list"] = rows_values(FilterForm(request.GET, membership=membership), request.GET.get("cursor", ""))[
-            "list_version"
-        ]
+        filters = FilterForm.as_asked(request.GET, membership)
+        shown["list"] = version_of_list(filters, request.GET.get("cursor", ""))
     except Invalid:
         return JsonResponse(shown)
     open_id = decode("conv", request.GET.get("open", ""))
