@@ -70,8 +70,7 @@ class FilterForm(forms.Form):
 
     def _with_lost(self, name: str, chosen: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Keep a choice that there is no more: it shows nothing. Without it the list would show everything instead."""
-        could_be = {"source": decode("src", chosen), "assignee": decode("usr", chosen), "tag": chosen.isprintable()}
-        if not chosen or len(chosen) > SEARCH_MAX or not could_be[name] or chosen in dict(values):
+        if not _could_be(name, chosen) or chosen in dict(values):
             return values
         self.shows_nothing = True
         return [*values, (chosen, "No longer available")]
@@ -82,7 +81,9 @@ class FilterForm(forms.Form):
 
         For pages that are open already and ask every few seconds. What the member may see decides in any case.
         """
-        return cls(data, membership=membership, choices={name: [(data.get(name, ""), "")] for name in CHOSEN_BY_ID})
+        chosen = {name: data.get(name, "") for name in CHOSEN_BY_ID}
+        taken = {name: [(text, "")] if _could_be(name, text) else [] for name, text in chosen.items()}
+        return cls(data, membership=membership, choices=taken)
 
     def with_query(self, query: str) -> FilterForm:
         """Return the same member's filters for another query."""
@@ -173,6 +174,15 @@ class FilterForm(forms.Form):
 
     def _assignee(self, chosen: str) -> UUID | None:
         return self.membership.user_id if chosen == ME else decode("usr", chosen)
+
+
+def _could_be(name: str, chosen: str) -> bool:
+    """True when a text may be a choice of this filter, whether or not there is such a one."""
+    if not chosen or len(chosen) > SEARCH_MAX:
+        return False
+    if name == "tag":
+        return chosen.isprintable()
+    return bool(decode("src" if name == "source" else "usr", chosen) or (name == "assignee" and chosen in (ME, NOBODY)))
 
 
 def choices_of(membership: Membership) -> Choices:

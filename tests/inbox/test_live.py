@@ -131,3 +131,14 @@ def test_asking_costs_the_same_however_many_rows_there_are(dana_client, thread, 
         lead_at(eastgate, f"lead{number}@example.net", f"Question {number}")
     assert asked() == few
     assert few <= 12
+
+
+@pytest.mark.parametrize(
+    "query", [{"tag": "\x00"}, {"source": "\x00"}, {"assignee": "dana"}, {"assignee": "none"}, {"assignee": "me"}, {"q": "\x00"},
+              {"waiting": "x"}, {"open": "conv_x"}, {"tag": "x" * 5_000}],
+)  # fmt: skip
+def test_the_version_is_that_of_the_list_that_the_page_shows(dana_client, thread, query):
+    answer = dana_client.get("/inbox/changes/", query)
+    assert answer.status_code == 200
+    page = dana_client.get("/inbox/", query).text
+    assert f'data-version="{answer.json()["list"]}"' in page
