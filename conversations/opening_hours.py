@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import holidays
+from holidays.registry import COUNTRIES
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MINUTES_OF_A_DAY = 24 * 60
@@ -87,9 +88,10 @@ def _holidays_of(country: str) -> Any:
 
 
 @cache
-def countries() -> list[str]:
-    """The countries whose holidays are known, by their two letters."""
-    return sorted(code for code in holidays.list_supported_countries() if len(code) == 2)
+def countries() -> dict[str, str]:
+    """Return the countries whose holidays are known: names in their order, by the two letters of ISO 3166-1."""
+    names = {code: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name) for name, code, *_ in COUNTRIES.values()}
+    return dict(sorted(names.items(), key=lambda country: country[1]))
 
 
 def read_spans(text: str) -> list[Span]:

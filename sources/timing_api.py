@@ -42,7 +42,11 @@ class WeekInput(WholeObject):
 class HoursInput(WholeObject):
     week = WeekInput()
     holidays_of = serializers.ChoiceField(
-        choices=countries(), required=False, allow_null=True, default=None, help_text="A country (ISO 3166-1 alpha-2)."
+        choices=list(countries()),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A country (ISO 3166-1 alpha-2).",
     )
     closed_on = serializers.ListField(
         child=serializers.DateField(), max_length=CLOSED_MAX, required=False, default=list

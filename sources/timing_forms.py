@@ -44,8 +44,12 @@ class HoursForm(forms.Form):
         super().__init__(*args, **more)
         for number, name in enumerate(DAYS):
             self.fields[f"day_{number}"] = SpansField(label=name, required=False, max_length=100)
-        self.fields["country"].choices = [("", "No country"), *((code, code) for code in countries())]  # type: ignore[attr-defined]
+        self.fields["country"].choices = [("", "No country"), *countries().items()]  # type: ignore[attr-defined]
         self.order_fields([*(f"day_{number}" for number in range(7)), "country", "closed_on"])
+
+    def days(self) -> list[forms.BoundField]:
+        """The fields of the week."""
+        return [self[f"day_{number}"] for number in range(7)]
 
     def clean_closed_on(self) -> list[date]:
         days = []

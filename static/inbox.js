@@ -3,6 +3,10 @@
   // A conversation is read from its end.
   const toTheEnd = () => document.querySelectorAll("[data-at-the-end]").forEach((log) => { log.scrollTop = log.scrollHeight; });
 
+  // Pictures make it longer while they load.
+  let drawnAt = Date.now();
+  document.addEventListener("load", (event) => { if (event.target.closest?.("[data-at-the-end]") && Date.now() - drawnAt < 3000) toTheEnd(); }, true);
+
   // The row of the conversation that was read or changed, as it is now.
   const renewRow = () => document.querySelectorAll("template[data-row]").forEach((template) => {
     const old = document.getElementById(template.dataset.row);
@@ -21,7 +25,7 @@
     if (new URL(link.href).pathname === location.pathname) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
   });
 
-  const drawn = () => { renewRow(); markCurrent(); toTheEnd(); prepare(); };
+  const drawn = () => { drawnAt = Date.now(); renewRow(); markCurrent(); toTheEnd(); prepare(); };
   document.addEventListener("htmx:afterSettle", drawn);
   document.addEventListener("htmx:pushedIntoHistory", markCurrent);
   document.addEventListener("inbox:renewed", markCurrent);
