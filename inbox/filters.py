@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.db.models.functions import Now
 from django.http import QueryDict
 
 from accounts.models import Membership, Source, User
-from accounts.rights import ROLES_WITH, Right
+from accounts.rights import Right
 from conversations.models import Conversation, Label, Tag
 from conversations.models.conversations import ConversationQuerySet
 from core.ids import decode, encode
@@ -181,7 +181,7 @@ def _could_be(name: str, chosen: str) -> bool:
     if not chosen or len(chosen) > SEARCH_MAX:
         return False
     if name == "tag":
-        return chosen.isprintable()
+        return "\x00" not in chosen
     return bool(decode("src" if name == "source" else "usr", chosen) or (name == "assignee" and chosen in (ME, NOBODY)))
 
 
@@ -218,15 +218,11 @@ def _name_of(source: Source) -> str:
 
 def _people(membership: Membership) -> list[User]:
     """Who else may answer, as far as the member may know: near their own sources."""
-    members = Membership.objects.active().filter(
-        organization=membership.organization_id, role__in=ROLES_WITH[Right.ANSWER]
-    )
+    members = Membership.objects.active().filter(organization=membership.organization_id).with_right(Right.ANSWER)
     if membership.is_limited:
         mine = Source.objects.filter(pk__in=membership.source_ids)
-        near = {key for pair in mine.values_list("pk", "parent") for key in pair if key}
-        members = members.filter(Q(limited_at=None) | Q(source_accesses__source__in=near)).distinct()
-    rows = members.exclude(user=membership.user_id).select_related("user").order_by("user__name", "user__email")
-    return [member.user for member in rows[:CHOICES_MAX]]
+        members = members.near({key for pair in mine.values_list("pk", "parent") for key in pair if key})
+    return members.exclude(user=membership.user_id).people()[:CHOICES_MAX]
 
 
 def _ago(age: timedelta) -> ExpressionWrapper[Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from conversations.models import Conversation, ConversationChange, Label, Message, ReceivedReply
 from conversations.reachability import reach_of_lead, usable_json
-from conversations.services.lifecycle import assignable
+from conversations.services.team import team_of
 from core.ids import encode
 from inbox.forms import SnoozeForm
 from inbox.live import thread_version
@@ -35,7 +35,9 @@ def conversation_values(conversation: Conversation) -> dict[str, Any]:
     rows = Message.objects.filter(conversation=conversation).prefetch_related("status_changes", "attachments")
     newest = list(rows.order_by("-id")[: TIMELINE_SHOWN + 1])
     mails = InboundMail.objects.filter(message_id__in=[message.pk for message in newest]).exclude(header_id="")
-    ways = _ways(conversation)
+    opt_outs = list(OptOut.objects.of(conversation.lead))
+    ways = _ways(conversation, opt_outs)
+    connections = _connections(newest)
     return {
         "conversation": conversation,
         "lead": conversation.lead,
@@ -43,17 +45,17 @@ def conversation_values(conversation: Conversation) -> dict[str, Any]:
         "entries": _timeline(conversation, newest[:TIMELINE_SHOWN]),
         "has_older": len(newest) > TIMELINE_SHOWN,
         "whole_mails": dict(mails.values_list("message_id", "has_html")),
-        "connections": _channels(newest),
-        "segments": _segments(newest),
+        "connections": {key: row.get_kind_display() for key, row in connections.items()},
+        "segments": _segments(newest, connections),
         "replies": _replies(newest),
         "labels": CORRECTABLE,
         "last": next((message.public_id for message in newest if not message.is_note and not message.is_automatic), ""),
         "routes": ways,
         "is_outside_window": any(way["reason"] == "outside_window" for way in ways),
         "templates": sendable_templates(conversation),
-        "opt_outs": OptOut.objects.of(conversation.lead),
+        "opt_outs": opt_outs,
         "others": Conversation.objects.filter(lead=conversation.lead).exclude(pk=conversation.pk).newest_first()[:10],
-        "people": [(encode("usr", person.pk), str(person)) for person in assignable(conversation)],
+        "people": [(encode("usr", person.pk), str(person)) for person in team_of(conversation)],
         "assignee": encode("usr", conversation.assignee_id) if conversation.assignee_id else "",
         "snooze_form": SnoozeForm(),
     }
@@ -76,16 +78,14 @@ def _version(message: Message) -> str:
     return f"{message.status}-{message.label}-{len(message.status_changes.all())}-{files}"
 
 
-def _channels(shown: list[Message]) -> dict[int, str]:
-    """The kind of each connection that a message came or went by."""
-    ids = {message.connection_id for message in shown if message.connection_id}
-    return {row.pk: row.get_kind_display() for row in ChannelConnection.objects.filter(pk__in=ids)}
+def _connections(shown: list[Message]) -> dict[int, ChannelConnection]:
+    """The connections by which messages came or went."""
+    return ChannelConnection.objects.in_bulk({message.connection_id for message in shown if message.connection_id})
 
 
-def _segments(shown: list[Message]) -> dict[UUID, int]:
+def _segments(shown: list[Message], connections: dict[int, ChannelConnection]) -> dict[UUID, int]:
     """In how many SMS each of ours went that took more than one."""
-    ids = {message.connection_id for message in shown if message.connection_id}
-    by_sms = set(ChannelConnection.objects.filter(pk__in=ids, kind="sms").values_list("pk", flat=True))
+    by_sms = {key for key, connection in connections.items() if connection.kind == ChannelConnection.Kind.SMS}
     sent = (message for message in shown if message.connection_id in by_sms and not message.is_inbound)
     return {message.pk: count for message in sent if (count := segments(message.content)) > 1}
 
@@ -99,12 +99,12 @@ def _replies(shown: list[Message]) -> dict[UUID, ReceivedReply]:
     return {reply.message_id: reply for reply in rows}
 
 
-def _ways(found: Conversation) -> list[dict[str, Any]]:
+def _ways(conversation: Conversation, opt_outs: list[OptOut]) -> list[dict[str, Any]]:
     """The channels of the composer; blocked ones say why."""
-    lead = found.lead
-    reach = reach_of_lead(lead, {opt_out.channel for opt_out in OptOut.objects.of(lead)})
+    lead = conversation.lead
+    reach = reach_of_lead(lead, {opt_out.channel for opt_out in opt_outs})
     routes = []
-    for usable in usable_by(found.source_id):
+    for usable in usable_by(conversation.source_id):
         shown = usable_json(usable, reach)
         label = usable.connection.get_kind_display()
         address = {"email": lead.email, "phone": lead.phone_e164}.get(CHANNELS[usable.kind].address, "")
@@ -112,7 +112,7 @@ def _ways(found: Conversation) -> list[dict[str, Any]]:
         shown["label"] = f"{label} to {address}" if shown["available"] else label
         routes.append(shown)
     # As a reply chooses for itself: by what the lead used last.
-    return sorted(routes, key=lambda way: (not way["available"], way["id"] != found.lead_connection_id))
+    return sorted(routes, key=lambda way: (not way["available"], way["id"] != conversation.lead_connection_id))
 
 
 def sendable_templates(conversation: Conversation) -> list[MessageTemplate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -86,6 +87,20 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def active(self) -> Self:
         """Those that count: accepted, not removed, of somebody who may log in."""
         return self.not_removed().exclude(accepted_at=None).filter(user__is_active=True)
+
+    def with_right(self, right: Right) -> Self:
+        return self.filter(role__in=ROLES_WITH[right])
+
+    def near(self, source_ids: Iterable[UUID]) -> Self:
+        """Those who see every source, and those limited to one of these."""
+        return self.filter(
+            models.Q(limited_at=None) | models.Q(source_accesses__source__in=list(source_ids))
+        ).distinct()
+
+    def people(self) -> list[User]:
+        """Their users, by name."""
+        rows = self.select_related("user").order_by("user__name", "user__email")
+        return [membership.user for membership in rows]
 
     def offered_to(self, user: User) -> Self:
         """Invitations that wait for this person's yes."""

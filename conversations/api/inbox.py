@@ -28,6 +28,7 @@ from conversations.models.conversations import TAG_LENGTH, TAGS_MAX
 from conversations.presentation import conversation_json, load_files
 from conversations.services import filing
 from conversations.services import lifecycle as states
+from conversations.services.team import team_of
 from core.ids import decode
 from core.keyset import page_by_moment
 from core.problems import Invalid, Refusal
@@ -209,7 +210,7 @@ def _person(conversation: Conversation, text: str | None) -> User | None:
     if text is None:
         return None
     person_id = decode("usr", text)
-    person = next((person for person in states.assignable(conversation) if person.pk == person_id), None)
+    person = next((person for person in team_of(conversation) if person.pk == person_id), None)
     if person is None:
         raise Invalid.at("#/assignee_id", "Nobody with this id may answer in this conversation.", "notFound")
     return person

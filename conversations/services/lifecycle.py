@@ -6,13 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.models import Membership, User
+from accounts.models import User
 from accounts.reach import reach_of
-from accounts.rights import ROLES_WITH, Right
+from accounts.rights import Right
 from conversations.models import Conversation, ConversationChange, Message
 from conversations.services.changes import record_change
 from conversations.services.events import publish_conversation_event
@@ -100,22 +99,6 @@ def assign(*, conversation_id: UUID, to: User | None, actor: Actor) -> Conversat
             after={"assignee": str(to or "")},
         )
     return conversation
-
-
-def assignable(conversation: Conversation) -> list[User]:
-    """The people who may answer in a conversation."""
-    source = conversation.source
-    near = Q(limited_at=None) | Q(
-        source_accesses__source__in=[source_id for source_id in (source.pk, source.parent_id) if source_id]
-    )
-    rows = Membership.objects.active().filter(
-        near, organization=conversation.organization_id, user__is_active=True, role__in=ROLES_WITH[Right.ANSWER]
-    )
-    return list(
-        dict.fromkeys(
-            membership.user for membership in rows.select_related("user").order_by("user__name", "user__email")
-        )
-    )
 
 
 @transaction.atomic

@@ -8,10 +8,9 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import letters
-from accounts.models import Letter, Membership, User
-from accounts.reach import reach_of
-from accounts.rights import Right
+from accounts.models import Letter
 from conversations.models import Conversation, Message
+from conversations.services.team import team_of
 from outbox import hints
 from outbox.models import Job
 
@@ -49,10 +48,3 @@ def write_of_lead(letter: Letter) -> letters.LetterText | None:
         message=first,
         url=f"{settings.BASE_URL}{path}",
     )
-
-
-def team_of(conversation: Conversation) -> list[User]:
-    """The people who may answer this conversation."""
-    rows = Membership.objects.active().filter(organization=conversation.organization_id, user__is_active=True)
-    people = [membership.user for membership in rows.select_related("user")]
-    return [user for user in people if reach_of(user, Right.ANSWER).includes(conversation.source)]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Source
 from conversations.models import Conversation, TeamText
-from conversations.services.notifications import team_of
+from conversations.services.team import team_of
 from messaging.accounts import account_of
 from messaging.base import Outgoing
 from messaging.failures import NotSent

@@ -6,6 +6,7 @@ waiting times that are there anyway, so that the alarm costs intake nothing and 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,17 +26,19 @@ from conversations.opening_hours import Always, Open
 from conversations.services.changes import record_change
 from conversations.services.events import publish_conversation_event
 from conversations.services.filing import hand_over
-from conversations.services.notifications import team_of
 from conversations.services.replies import Author, Reply, queue_reply
+from conversations.services.team import team_of
 from core.problems import Refusal
 from webhooks.event_types import EventType
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 100  # alarms of one source in one look
 ALARM = Actor("Nobody answered")
 
 # For each source: who has waited since before a moment, and whose wait has had no alarm.
 _DUE = """
-SELECT c.id, due.rule FROM unnest(%(sources)s::uuid[], %(before)s::timestamptz[], %(rules)s::uuid[])
+SELECT c.id, due.before, due.rule FROM unnest(%(sources)s::uuid[], %(before)s::timestamptz[], %(rules)s::uuid[])
     AS due(source, before, rule)
 CROSS JOIN LATERAL (
     SELECT id FROM conversations_conversation
@@ -57,8 +60,17 @@ def raise_alarms() -> int:
     sources, moments, rule_ids = (list(column) for column in zip(*due, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"sources": sources, "before": moments, "rules": rule_ids, "limit": AT_ONCE})
-        found = cursor.fetchall()
-    return sum(_alarm(conversation_id, rules[rule_id]) for conversation_id, rule_id in found)
+        overdue = cursor.fetchall()
+    return sum(_alarm_safely(conversation_id, before, rules[rule_id]) for conversation_id, before, rule_id in overdue)
+
+
+def _alarm_safely(conversation_id: UUID, before: datetime, rule: UnansweredRule) -> bool:
+    """Raise one alarm; one that fails keeps no other back. It is tried again in the next look."""
+    try:
+        return _alarm(conversation_id, before, rule)
+    except Exception:
+        logger.exception("the alarm of conversation %s failed", conversation_id)
+        return False
 
 
 def _watched(rules: dict[UUID, UnansweredRule]) -> Iterator[tuple[Source, UnansweredRule]]:
@@ -86,12 +98,17 @@ def hours_of(source: Source) -> Open:
 
 
 @transaction.atomic
-def _alarm(conversation_id: UUID, rule: UnansweredRule) -> bool:
-    """Raise one alarm, unless the answer came first or another worker is at it."""
+def _alarm(conversation_id: UUID, before: datetime, rule: UnansweredRule) -> bool:
+    """Raise one alarm, unless another worker is at it or the lead no longer waits since before a moment.
+
+    Between the look and the lock somebody may have answered (and the lead have written again), closed or snoozed it.
+    """
     rows = Conversation.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
     rows = rows.select_related("source", "lead")
     conversation = rows.filter(pk=conversation_id).first()
-    if not conversation or not conversation.is_open or conversation.waiting_since is None or conversation.is_overdue:
+    if not conversation or not conversation.is_open or conversation.is_snoozed or conversation.is_overdue:
+        return False
+    if conversation.waiting_since is None or conversation.waiting_since > before:
         return False
     conversation.unanswered_at = timezone.now()
     conversation.save(update_fields=["unanswered_at"])

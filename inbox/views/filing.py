@@ -18,6 +18,7 @@ from conversations.models import Conversation, Label, Message, ReceivedReply
 from conversations.services import filing
 from conversations.services import lifecycle as states
 from conversations.services.received_replies import correct
+from conversations.services.team import team_of
 from core.ids import decode
 from core.problems import Refusal
 from inbox.forms import SnoozeForm
@@ -42,7 +43,7 @@ def conversation_assign(request: PageRequest, conversation_id: UUID) -> HttpResp
     """Give it to somebody of the team, or (empty) to nobody."""
     conversation = load_conversation(request, conversation_id, Right.ANSWER)
     person_id = decode("usr", request.POST.get("assignee", ""))
-    people = {person.pk: person for person in states.assignable(conversation)}
+    people = {person.pk: person for person in team_of(conversation)}
     if person_id and person_id not in people:
         raise Http404
     states.assign(conversation_id=conversation.pk, to=people[person_id] if person_id else None, actor=Actor.of(request))

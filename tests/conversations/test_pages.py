@@ -277,7 +277,7 @@ def test_times_are_shown_in_the_viewers_zone(dana, dana_client, thread):
 
 
 def test_the_team_is_mailed_only_where_they_may_answer(api, token, plumbing, eastgate, northside, harbor, eve):
-    from conversations.services.notifications import team_of
+    from conversations.services.team import team_of
 
     for name, role, *limit in (("ann", "agent"), ("vic", "viewer"), ("lou", "agent", eastgate)):
         person(name, northside, role, *limit)

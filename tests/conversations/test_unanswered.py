@@ -11,8 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Letter
-from conversations.models import Conversation, ConversationChange, Message
+from conversations.models import Conversation, ConversationChange, Message, UnansweredRule
 from conversations.services import filing, unanswered
+from conversations.services.events import publish_conversation_event
 from conversations.services.replies import Author, Reply, send_reply
 from leads.consent import opt_out
 from leads.models import Lead, OptOut
@@ -77,6 +78,41 @@ def test_none_where_the_answer_came_first_or_nobody_waits(thread, plumbing, acto
     wait(thread, minutes=31)
     Conversation.objects.update(closed_at=timezone.now())
     assert unanswered.raise_alarms() == 0
+
+
+def test_none_where_the_answer_came_between_the_look_and_the_lock(thread, plumbing, eastgate, actor, lead_at):
+    """Somebody answers, and the lead writes again: that wait has only begun."""
+    timing.set_rule(source=plumbing, actor=actor, **RULE)
+    rule = UnansweredRule.objects.get()
+    before = timezone.now() - timedelta(minutes=30)
+    wait(thread, minutes=31)
+    send_reply(lead_id=thread.lead_id, reply=Reply("We come."), author=STAFF)
+    assert not unanswered._alarm(thread.pk, before, rule)
+    lead_at(eastgate, message="And when?")
+    assert not unanswered._alarm(thread.pk, before, rule)
+    wait(thread, minutes=31)
+    filing.snooze(conversation_id=thread.pk, until=timezone.now() + timedelta(hours=1), actor=actor)
+    assert not unanswered._alarm(thread.pk, before, rule)
+    filing.unsnooze(conversation_id=thread.pk, actor=actor)
+    assert unanswered._alarm(thread.pk, before, rule)
+
+
+def test_an_alarm_that_fails_keeps_no_other_back(thread, plumbing, eastgate, actor, lead_at, monkeypatch):
+    timing.set_rule(source=plumbing, actor=actor, **RULE)
+    other = Conversation.objects.get(lead=lead_at(eastgate, "tom@example.net"))
+    wait(thread, minutes=60)
+    wait(other, minutes=40)
+
+    def broken(event_type, conversation):
+        if conversation.pk == thread.pk:
+            raise RuntimeError("of this one")
+        publish_conversation_event(event_type, conversation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("conversations.services.unanswered.publish_conversation_event", broken)
+        assert unanswered.raise_alarms() == 1
+    assert [row.is_overdue for row in Conversation.objects.order_by("id")] == [False, True]
+    assert unanswered.raise_alarms() == 1, "tried again"
 
 
 def test_a_test_lead_waits_for_nobody(thread, plumbing, actor):
