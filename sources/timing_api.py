@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.actors import Actor
 from accounts.models import Source
 from api.base import Api, actor_of, read_body, read_query
 from api.fields import StrictString, WholeObject
@@ -100,21 +102,26 @@ class SourceTimingApi(Api):
         data = read_body(request, TimingInput, partial=True)
         source = load_source(request, source_id)
         actor = actor_of(request)
-        if data.get("opening_hours"):
-            hours = data["opening_hours"]
-            set_hours(
-                source=source,
-                week=_week(hours["week"]),
-                country=hours["holidays_of"] or "",
-                closed_on=sorted(set(hours["closed_on"])),
-                actor=actor,
-            )
-        elif "opening_hours" in data:
-            remove_hours(source=source, actor=actor)
-        if "unanswered" in data:
-            rule = dict(data["unanswered"])
-            set_rule(source=source, actor=actor, is_on=rule.pop("enabled"), **rule)
+        with transaction.atomic():  # all of it, or nothing
+            _change(source, data, actor)
         return _shown(source)
+
+
+def _change(source: Source, data: dict[str, Any], actor: Actor) -> None:
+    if data.get("opening_hours"):
+        hours = data["opening_hours"]
+        set_hours(
+            source=source,
+            week=_week(hours["week"]),
+            country=hours["holidays_of"] or "",
+            closed_on=sorted(set(hours["closed_on"])),
+            actor=actor,
+        )
+    elif "opening_hours" in data:
+        remove_hours(source=source, actor=actor)
+    if "unanswered" in data:
+        rule = dict(data["unanswered"])
+        set_rule(source=source, actor=actor, is_on=rule.pop("enabled"), **rule)
 
 
 def _week(days: dict[str, str]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -102,10 +102,10 @@ def hand_over(*, conversation_id: UUID, to: Conversation.Holder, actor: Actor) -
     return conversation
 
 
-def take_over_by_answer(conversation_id: UUID, actor: Actor) -> None:
+def take_over_by_answer(conversation_id: UUID, actor: Callable[[], Actor]) -> None:
     """Take a conversation over because somebody of the team answered, where the source's setting says so."""
     if Conversation.objects.filter(pk=conversation_id, source__answers_take_over=True).exists():
-        hand_over(conversation_id=conversation_id, to=Conversation.Holder.TEAM, actor=actor)
+        hand_over(conversation_id=conversation_id, to=Conversation.Holder.TEAM, actor=actor())
 
 
 @transaction.atomic

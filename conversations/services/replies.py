@@ -116,7 +116,7 @@ def queue_reply(
         record_change(reopened, ConversationChange.Kind.REOPENED, actor_of(author))
         publish_conversation_event(EventType.CONVERSATION_OPENED, reopened)
     if author.kind == Message.Author.STAFF and recipient.handled_by != Conversation.Holder.TEAM:
-        take_over_by_answer(conversation_id, actor_of(author))
+        take_over_by_answer(conversation_id, lambda: actor_of(author))
     wake(Lane.Kind.CHANNEL, [route.lane_id])
     return message
 

@@ -12,7 +12,7 @@ from accounts.models import Membership, Organization, User
 from core.ids import encode, uuid7
 
 QUERY_LENGTH = 1_000
-VIEWS_MAX = 50  # of one person in one organization
+VIEWS_MAX = 50  # of one person in one organization, and so many that its members share
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):

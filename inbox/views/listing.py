@@ -104,10 +104,10 @@ def view_create(request: PageRequest) -> HttpResponse:
     """Save what the list shows now, with a name."""
     membership = membership_with(request, Right.READ)
     form = SavedViewForm(request.POST, instance=SavedView(organization=membership.organization, owner=request.user))
-    if SavedView.objects.filter(owner=request.user, organization=membership.organization_id).count() >= VIEWS_MAX:
-        messages.error(request, f"You have {VIEWS_MAX} views already. Delete one first.")
-    elif not form.is_valid():
+    if not form.is_valid():
         messages.error(request, "Give the view a name of at most 60 characters.")
+    elif full := _what_is_full(membership, is_shared=form.cleaned_data["is_shared"]):
+        messages.error(request, full)
     else:
         view = form.save(commit=False)
         # As the list writes it. Without the search: it may name a lead, to whom it is shared and after they are erased.
@@ -116,6 +116,16 @@ def view_create(request: PageRequest) -> HttpResponse:
         view.save()
         return redirect(f"{reverse('inbox:inbox')}?{view.query}")
     return redirect("inbox:inbox")
+
+
+def _what_is_full(membership: Membership, *, is_shared: bool) -> str:
+    """Say why no view can be added; "" when one can. Everybody's list has all that are shared."""
+    views = SavedView.objects.filter(organization=membership.organization_id)
+    if views.filter(owner=membership.user_id).count() >= VIEWS_MAX:
+        return f"You have {VIEWS_MAX} views already. Delete one first."
+    if is_shared and views.filter(is_shared=True).count() >= VIEWS_MAX:
+        return f"Your team shares {VIEWS_MAX} views already. Save it for yourself, or delete a shared one first."
+    return ""
 
 
 @login_required

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -36,11 +37,9 @@ def changes(request: PageRequest) -> HttpResponse:
     """
     membership = membership_with(request, Right.READ)
     shown: dict[str, object] = {"list": "", "thread": "", "others": []}
-    try:
-        filters = FilterForm.as_asked(request.GET, membership)
+    filters = FilterForm.as_asked(request.GET, membership)
+    with suppress(Invalid):  # a cursor that is none: there is no such list
         shown["list"] = version_of_list(filters, request.GET.get("cursor", ""))
-    except Invalid:
-        return JsonResponse(shown)
     open_id = decode("conv", request.GET.get("open", ""))
     conversation = Conversation.objects.visible_to(request.user).filter(pk=open_id).first() if open_id else None
     if conversation:

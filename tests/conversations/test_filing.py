@@ -231,3 +231,19 @@ def test_erasing_a_lead_takes_its_tags_away_and_the_words_of_them(thread, actor,
     assert not ConversationChange.objects.filter(value__contains="ava").exists()
     assert Conversation.objects.get(pk=thread.pk).tags == []
     assert Conversation.objects.get(pk=other.pk).tags == ["Urgent"]
+
+
+def test_an_agent_by_mcp_waits_too(thread, actor, client, key, key_of, plumbing):
+    key_of(plumbing)  # turns the card on
+    filing.hand_over(conversation_id=thread.pk, to=Conversation.Holder.TEAM, actor=actor)
+    arguments = {"lead_id": thread.lead.public_id, "content": "Hello"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "send_reply", "arguments": arguments}}
+    answer = client.post(
+        "/mcp",
+        call,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"},
+    ).json()
+    assert answer["result"]["isError"] is True
+    assert "conversation.heldByTeam" in str(answer["result"])
+    assert not Message.objects.filter(direction="outbound").exists()

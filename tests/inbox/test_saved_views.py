@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
+from django.db import connection
+from django.db.models.expressions import RawSQL
+from django.test.utils import CaptureQueriesContext
 
+from conversations.models import Conversation
+from inbox import listing
 from inbox.models import SavedView
 from inbox.models.saved_views import VIEWS_MAX
 from tests.support.people import log_in, person
@@ -89,3 +95,45 @@ def test_the_page_does_not_wait_for_counts_and_shows_all_views(dana_client, dana
     assert page.count(">View ") == 25
     assert 'hx-get="/inbox/views/?' in page
     assert counted(dana_client, "View 24") == "1"
+
+
+def test_a_team_shares_so_many_views_and_each_member_has_their_own(dana_client, northside):
+    ann = person("ann", northside, "agent")
+    rows = [SavedView(organization=northside, owner=ann, name=f"View {n}", is_shared=True) for n in range(VIEWS_MAX)]
+    SavedView.objects.bulk_create(rows)
+    assert "Save it for yourself" in save(dana_client, "One more", is_shared="on").text
+    save(dana_client, "Mine")
+    assert SavedView.objects.get(name="Mine").is_shared is False
+
+
+def test_views_that_take_too_long_are_shown_without_a_count(
+    dana_client, dana, northside, lead_at, eastgate, monkeypatch
+):
+    lead_at(eastgate)
+    rows = [SavedView(organization=northside, owner=dana, name=f"View {n}", query="state=all") for n in range(3)]
+    SavedView.objects.bulk_create(rows)
+    slow = []
+
+    def too_slow(rows, seconds):
+        slow.append(seconds)
+        time.sleep(0.06)
+        return "1"
+
+    monkeypatch.setattr(listing, "COUNTED_WITHIN_IN_ALL", 0.1)
+    monkeypatch.setattr(listing, "_count_in_time", too_slow)
+    assert [counted(dana_client, f"View {n}") for n in range(3)][2] == ""
+    assert all(0 < seconds <= 0.1 for seconds in slow)
+    monkeypatch.undo()
+    with CaptureQueriesContext(connection) as asked:
+        dana_client.get("/inbox/views/")
+    assert sum("statement_timeout" in query["sql"] for query in asked.captured_queries) == 3
+
+
+def test_a_count_that_takes_too_long_is_none(lead_at, eastgate):
+    lead_at(eastgate)
+    slow = Conversation.objects.annotate(slept=RawSQL("pg_sleep(0.2)::text", [])).exclude(slept="x")
+    assert listing._count_in_time(slow, 0.05) == ""
+    assert listing._count_in_time(Conversation.objects.all(), 0.3) == "1"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone()[0] != "50ms", "of that count alone"
