@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.forms.models import model_to_dict
+from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Source
@@ -40,8 +41,11 @@ def remove_hours(*, source: Source, actor: Actor) -> None:
 
 @transaction.atomic
 def set_rule(*, source: Source, actor: Actor, **values: Any) -> UnansweredRule:
-    """Say what happens when nobody answers a lead of a source."""
-    before = _shown(UnansweredRule.objects.select_for_update().filter(pk=source.pk).first())
+    """Say what happens when nobody answers a lead of a source, from now on: who waits already is not alarmed."""
+    previous = UnansweredRule.objects.select_for_update().filter(pk=source.pk).first()
+    before = _shown(previous)
+    if values["is_on"] and not (previous and previous.is_on):
+        values["on_since"] = timezone.now()
     rule, _ = UnansweredRule.objects.update_or_create(pk=source.pk, defaults=values)
     _record(source, "source.unanswered", actor, before, _shown(rule))
     return rule

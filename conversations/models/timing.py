@@ -36,6 +36,7 @@ class UnansweredRule(models.Model):
 
     source = models.OneToOneField(Source, primary_key=True, on_delete=models.CASCADE, related_name="unanswered_rule")
     is_on = models.BooleanField("watch for leads that nobody answers", default=False)
+    on_since = models.DateTimeField(null=True, editable=False)  # whoever waited before is not alarmed
     after_minutes = models.PositiveIntegerField(
         "after this many minutes", default=30, validators=[MinValueValidator(1), MaxValueValidator(AFTER_MAX)]
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -36,14 +37,15 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 100  # alarms of one source in one look
 ALARM = Actor("Nobody answered")
 
-# For each source: who has waited since before a moment, and whose wait has had no alarm.
+# For each source: who has waited since before a moment, but not since before the rule was turned on (or each old lead
+# would get its text), and whose wait has had no alarm.
 _DUE = """
-SELECT c.id, due.before, due.rule FROM unnest(%(sources)s::uuid[], %(before)s::timestamptz[], %(rules)s::uuid[])
-    AS due(source, before, rule)
+SELECT c.id, due.before, due.rule FROM unnest(%(sources)s::uuid[], %(before)s::timestamptz[], %(rules)s::uuid[],
+    %(since)s::timestamptz[]) AS due(source, before, rule, since)
 CROSS JOIN LATERAL (
     SELECT id FROM conversations_conversation
     WHERE source_id = due.source AND closed_at IS NULL AND waiting_since <= due.before
-        AND (snoozed_until IS NULL OR snoozed_until <= now())
+        AND waiting_since >= due.since AND (snoozed_until IS NULL OR snoozed_until <= now())
         AND (unanswered_at IS NULL OR unanswered_at < waiting_since)
     ORDER BY waiting_since LIMIT %(limit)s
 ) c
@@ -58,8 +60,16 @@ def raise_alarms() -> int:
     if not due:
         return 0
     sources, moments, rule_ids = (list(column) for column in zip(*due, strict=True))
+    since = [rules[rule_id].on_since for rule_id in rule_ids]
+    values: dict[str, Any] = {
+        "sources": sources,
+        "before": moments,
+        "rules": rule_ids,
+        "since": since,
+        "limit": AT_ONCE,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"sources": sources, "before": moments, "rules": rule_ids, "limit": AT_ONCE})
+        cursor.execute(_DUE, values)
         overdue = cursor.fetchall()
     return sum(_alarm_safely(conversation_id, before, rules[rule_id]) for conversation_id, before, rule_id in overdue)
 

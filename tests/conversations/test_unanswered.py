@@ -41,6 +41,8 @@ def thread(eastgate, lead_at) -> Conversation:
 
 
 def wait(thread, **ago) -> None:
+    """Let the lead have waited for so long, under a rule that has been on for longer."""
+    UnansweredRule.objects.filter(is_on=True).update(on_since=timezone.now() - timedelta(days=365))
     Conversation.objects.filter(pk=thread.pk).update(waiting_since=timezone.now() - timedelta(**ago))
 
 
@@ -113,6 +115,24 @@ def test_an_alarm_that_fails_keeps_no_other_back(thread, plumbing, eastgate, act
         assert unanswered.raise_alarms() == 1
     assert [row.is_overdue for row in Conversation.objects.order_by("id")] == [False, True]
     assert unanswered.raise_alarms() == 1, "tried again"
+
+
+def test_who_waited_before_the_rule_was_on_is_left_alone(thread, plumbing, eastgate, actor, lead_at):
+    """Turning it on writes to nobody who has waited for weeks; changing it later does not begin anew."""
+    wait(thread, days=20)
+    timing.set_rule(source=plumbing, actor=actor, **{**RULE, "text": "Soon!"})
+    assert unanswered.raise_alarms() == 0
+    on_since = UnansweredRule.objects.get().on_since
+    assert on_since
+    timing.set_rule(source=plumbing, actor=actor, **{**RULE, "after_minutes": 5})
+    assert UnansweredRule.objects.get().on_since == on_since
+    UnansweredRule.objects.update(on_since=timezone.now() - timedelta(minutes=10))
+    fresh = Conversation.objects.get(lead=lead_at(eastgate, "tom@example.net"))
+    Conversation.objects.filter(pk=fresh.pk).update(waiting_since=timezone.now() - timedelta(minutes=6))
+    assert unanswered.raise_alarms() == 1
+    timing.set_rule(source=plumbing, actor=actor, **{**RULE, "is_on": False})
+    timing.set_rule(source=plumbing, actor=actor, **RULE)
+    assert UnansweredRule.objects.get(on_since__gt=on_since)
 
 
 def test_a_test_lead_waits_for_nobody(thread, plumbing, actor):
