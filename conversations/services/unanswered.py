@@ -18,7 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import letters
-from accounts.actors import Actor
+from accounts.actors import SYSTEM
 from accounts.models import Letter, Source, User
 from accounts.reach import reach_of
 from accounts.rights import Right
@@ -35,7 +35,7 @@ from webhooks.event_types import EventType
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100  # alarms of one source in one look
-ALARM = Actor("Nobody answered")
+AUTHOR = Author(Message.Author.AUTOMATION, "Automatic message")
 
 # For each source: who has waited since before a moment, but not since before the rule was turned on (or each old lead
 # would get its text), and whose wait has had no alarm.
@@ -129,7 +129,7 @@ def _alarm(conversation_id: UUID, before: datetime, rule: UnansweredRule) -> boo
     if rule.text:
         _say(conversation, rule.text)
     if rule.hands_over:  # after the text, which automation could not send any more
-        hand_over(conversation_id=conversation.pk, to=Conversation.Holder.TEAM, actor=ALARM)
+        hand_over(conversation_id=conversation.pk, to=Conversation.Holder.TEAM, actor=SYSTEM)
     if rule.tells_team:
         occasion = conversation.waiting_since.isoformat()
         letters.post(
@@ -144,10 +144,9 @@ def _alarm(conversation_id: UUID, before: datetime, rule: UnansweredRule) -> boo
 
 def _say(conversation: Conversation, text: str) -> None:
     """Send the lead a text, where a message can be sent. Why it cannot is in the conversation's channels."""
-    author = Author(Message.Author.AUTOMATION, ALARM.name)
     try:
         with transaction.atomic():
-            queue_reply(lead_id=conversation.lead_id, reply=Reply(text, conversation.pk), author=author)
+            queue_reply(lead_id=conversation.lead_id, reply=Reply(text, conversation.pk), author=AUTHOR)
     except Refusal:
         return
 
